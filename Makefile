@@ -1,0 +1,85 @@
+# regpaydb is built with PGXS: "make", "make install", "make installcheck".
+# Without clang add with_llvm=no; for another server PG_CONFIG=/path/to/pg_config.
+# "./dev test" does all of it on a throwaway server.
+
+EXTENSION = regpaydb
+MODULE_big = regpaydb
+OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
+
+# The control file is the one source of the version. (Not named VERSION:
+# PostgreSQL's own makefiles use that name.)
+EXTVERSION := $(shell sed -n "s/^default_version *= *'\([^']*\)'.*/\1/p" regpaydb.control)
+
+EXTENSION_SQL = $(sort $(wildcard sql/extension/*.sql))
+LEDGER_SQL = $(sort $(wildcard sql/ledger/*.sql))
+
+DATA = $(wildcard sql/regpaydb--*--*.sql)
+DATA_built = sql/regpaydb--$(EXTVERSION).sql
+
+# PostgreSQL's own headers and PG_FUNCTION_ARGS leave parameters unused.
+PG_CPPFLAGS = -DREGPAYDB_VERSION='"$(EXTVERSION)"'
+PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter
+
+# A private output folder is needed: pg_regress would prefer ./sql to test/sql.
+# It looks for expected outputs beside its input: test/expected -> ../expected.
+OUTPUT_DIR = output
+REGRESS = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
+REGRESS_OPTS = --inputdir=test --outputdir=$(OUTPUT_DIR)/regress
+ISOLATION = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
+ISOLATION_OPTS = --inputdir=test --outputdir=$(OUTPUT_DIR)/isolation
+REGRESS_PREP = output-folders
+
+UNIT = $(patsubst test/unit/%.c,$(OUTPUT_DIR)/unit/%,$(sort $(wildcard test/unit/*.c)))
+
+EXTRA_CLEAN = src/ledger_sql.h $(OUTPUT_DIR) $(EXTENSION)-$(EXTVERSION).zip
+
+PG_CONFIG = pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+.DELETE_ON_ERROR:
+
+# The folders themselves are prerequisites, so that a removed file counts too.
+$(DATA_built): $(EXTENSION_SQL) sql/extension Makefile regpaydb.control
+	{ printf '%s\n' '\echo Use "CREATE EXTENSION regpaydb" to load this file. \quit'; \
+	  cat $(EXTENSION_SQL) /dev/null; } >$@
+
+# What create_ledger() runs, as one C string: a literal for each line.
+src/ledger_sql.h: $(LEDGER_SQL) sql/ledger Makefile
+	{ printf '%s\n' '/* made from sql/ledger by the Makefile */' \
+	    'static const char ledger_sql[] =' '""'; \
+	  cat $(LEDGER_SQL) /dev/null | \
+	    sed -e 's/[\\"]/\\&/g' -e 's/.*/"&\\n"/'; \
+	  printf '%s\n' ';'; } >$@
+
+# Few and small files: any header that changes rebuilds them all.
+$(OBJS) $(OBJS:.o=.bc): $(sort $(wildcard src/*.h) src/ledger_sql.h) Makefile regpaydb.control
+
+.PHONY: output-folders installcheck-regress installcheck-isolation unit dist
+
+output-folders:
+	$(MKDIR_P) $(OUTPUT_DIR)/regress $(OUTPUT_DIR)/isolation
+
+installcheck-regress: output-folders
+	$(pg_regress_installcheck) $(REGRESS_OPTS) $(REGRESS)
+
+installcheck-isolation: output-folders
+	$(pg_isolation_regress_installcheck) $(ISOLATION_OPTS) $(ISOLATION)
+
+# The pure core by itself, without a server. PostgreSQL's CFLAGS are left out
+# because their -fwrapv would hide signed overflow from the sanitizer.
+SANITIZE_FLAGS = -fsanitize=address,undefined -fno-sanitize-recover=all
+SANITIZE = $(shell echo 'int main(void) { return 0; }' | \
+	$(CC) $(SANITIZE_FLAGS) -x c -o /dev/null - 2>/dev/null && echo $(SANITIZE_FLAGS))
+
+$(OUTPUT_DIR)/unit/%: test/unit/%.c src/invoice_state.c $(wildcard src/*.h test/unit/*.h) Makefile
+	@$(MKDIR_P) $(@D)
+	$(CC) -g -O1 -Wall -Wextra $(COPT) $(SANITIZE) -DFRONTEND $(CPPFLAGS) -Isrc \
+		$< src/invoice_state.c -L$(pkglibdir) -lpgcommon -lpgport -lm -o $@
+
+unit: $(UNIT)
+	@status=0; for program in $(UNIT); do $$program || status=1; done; exit $$status
+
+dist:
+	grep -q '"version": "$(EXTVERSION)"' META.json
+	git archive --prefix=$(EXTENSION)-$(EXTVERSION)/ -o $(EXTENSION)-$(EXTVERSION).zip HEAD

@@ -1,0 +1,26 @@
+-- Ledgers.
+
+CREATE FUNCTION regpaydb.create_ledger(
+		schema_name name DEFAULT 'regpaydb',
+		conference_name text DEFAULT 'Conference',
+		currency text DEFAULT 'USD')
+	RETURNS void
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'regpaydb_create_ledger';
+REVOKE ALL ON FUNCTION regpaydb.create_ledger(name, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION regpaydb.create_ledger(name, text, text) IS 'Makes a ledger: one conference''s tables, owned by the caller, in a schema of the caller''s.';
+
+CREATE FUNCTION regpaydb.upgrade_ledger(
+		schema_name name DEFAULT 'regpaydb')
+	RETURNS void
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'regpaydb_upgrade_ledger';
+REVOKE ALL ON FUNCTION regpaydb.upgrade_ledger(name) FROM PUBLIC;
+COMMENT ON FUNCTION regpaydb.upgrade_ledger(name) IS 'Brings a ledger''s tables to the version of the extension; for the ledger''s owner, after ALTER EXTENSION regpaydb UPDATE.';
+
+CREATE FUNCTION regpaydb.check_integrity()
+	RETURNS TABLE (object text, problem text)
+	LANGUAGE c STABLE PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'regpaydb_check_integrity';
+REVOKE ALL ON FUNCTION regpaydb.check_integrity() FROM PUBLIC;
+COMMENT ON FUNCTION regpaydb.check_integrity() IS 'Whatever in the ledger does not agree with the facts: no rows, when all is well.';

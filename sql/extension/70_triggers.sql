@@ -1,0 +1,29 @@
+-- Trigger functions of the ledgers' tables.
+
+CREATE FUNCTION regpaydb.settle_payments()
+	RETURNS trigger
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'regpaydb_settle_payments';
+REVOKE ALL ON FUNCTION regpaydb.settle_payments() FROM PUBLIC;
+COMMENT ON FUNCTION regpaydb.settle_payments() IS 'Trigger function of payment: settles the invoices that a statement''s payments are for.';
+
+CREATE FUNCTION regpaydb.guard_rows()
+	RETURNS trigger
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'regpaydb_guard_rows';
+REVOKE ALL ON FUNCTION regpaydb.guard_rows() FROM PUBLIC;
+COMMENT ON FUNCTION regpaydb.guard_rows() IS 'Trigger function: refuses changes of what only the engine changes.';
+
+CREATE FUNCTION regpaydb.guard_conference()
+	RETURNS trigger
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'regpaydb_guard_conference';
+REVOKE ALL ON FUNCTION regpaydb.guard_conference() FROM PUBLIC;
+COMMENT ON FUNCTION regpaydb.guard_conference() IS 'Trigger function of conference: keeps its row and, once there are payments, its currency.';
+
+CREATE FUNCTION regpaydb.make_access_code()
+	RETURNS trigger
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'regpaydb_make_access_code';
+REVOKE ALL ON FUNCTION regpaydb.make_access_code() FROM PUBLIC;
+COMMENT ON FUNCTION regpaydb.make_access_code() IS 'Trigger function of attendee: makes an access code where none is given.';

@@ -1,0 +1,97 @@
+CREATE TRIGGER attendee_access_code
+	BEFORE INSERT ON attendee
+	FOR EACH ROW WHEN (NEW.access_code IS NULL)
+	EXECUTE FUNCTION regpaydb.make_access_code();
+COMMENT ON TRIGGER attendee_access_code ON attendee IS 'Makes an access code where none is given.';
+
+CREATE TRIGGER payment_settle
+	AFTER INSERT ON payment
+	REFERENCING NEW TABLE AS new_payment
+	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.settle_payments();
+COMMENT ON TRIGGER payment_settle ON payment IS 'Settles every invoice that the statement''s payments are for.';
+
+-- Guards.  guard_rows() without arguments refuses every change; with them, the
+-- first is the key and the rest are the columns that only the engine changes
+-- (all of them, where none is named).
+CREATE TRIGGER conference_guard
+	BEFORE UPDATE OR DELETE ON conference
+	FOR EACH ROW EXECUTE FUNCTION regpaydb.guard_conference();
+COMMENT ON TRIGGER conference_guard ON conference IS 'Keeps the row, and its currency once there are payments.';
+CREATE TRIGGER conference_guard_truncate
+	BEFORE TRUNCATE ON conference
+	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.guard_rows();
+COMMENT ON TRIGGER conference_guard_truncate ON conference IS 'Keeps the row.';
+
+CREATE TRIGGER invoice_guard_update
+	BEFORE UPDATE ON invoice
+	FOR EACH ROW EXECUTE FUNCTION regpaydb.guard_rows('invoice_id', 'attendee_id',
+		'cart_id', 'cart_revision', 'status', 'value', 'paid', 'payment_count',
+		'last_payment_id', 'issue_time', 'paid_time', 'closed_time');
+COMMENT ON TRIGGER invoice_guard_update ON invoice IS 'Keeps the columns that only the engine changes.';
+CREATE TRIGGER invoice_guard
+	BEFORE DELETE ON invoice
+	FOR EACH ROW EXECUTE FUNCTION regpaydb.guard_rows();
+COMMENT ON TRIGGER invoice_guard ON invoice IS 'Invoices are voided, never deleted.';
+CREATE TRIGGER invoice_guard_truncate
+	BEFORE TRUNCATE ON invoice
+	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.guard_rows();
+COMMENT ON TRIGGER invoice_guard_truncate ON invoice IS 'Invoices are voided, never deleted.';
+
+CREATE TRIGGER line_item_guard
+	BEFORE UPDATE OR DELETE ON line_item
+	FOR EACH ROW EXECUTE FUNCTION regpaydb.guard_rows();
+COMMENT ON TRIGGER line_item_guard ON line_item IS 'Append-only.';
+CREATE TRIGGER line_item_guard_truncate
+	BEFORE TRUNCATE ON line_item
+	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.guard_rows();
+COMMENT ON TRIGGER line_item_guard_truncate ON line_item IS 'Append-only.';
+
+CREATE TRIGGER payment_guard
+	BEFORE UPDATE OR DELETE ON payment
+	FOR EACH ROW EXECUTE FUNCTION regpaydb.guard_rows();
+COMMENT ON TRIGGER payment_guard ON payment IS 'Append-only.';
+CREATE TRIGGER payment_guard_truncate
+	BEFORE TRUNCATE ON payment
+	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.guard_rows();
+COMMENT ON TRIGGER payment_guard_truncate ON payment IS 'Append-only.';
+
+CREATE TRIGGER credit_note_guard_update
+	BEFORE UPDATE ON credit_note
+	FOR EACH ROW EXECUTE FUNCTION regpaydb.guard_rows('credit_note_id');
+COMMENT ON TRIGGER credit_note_guard_update ON credit_note IS 'Append-only but for the one claim.';
+CREATE TRIGGER credit_note_guard
+	BEFORE DELETE ON credit_note
+	FOR EACH ROW EXECUTE FUNCTION regpaydb.guard_rows();
+COMMENT ON TRIGGER credit_note_guard ON credit_note IS 'Append-only but for the one claim.';
+CREATE TRIGGER credit_note_guard_truncate
+	BEFORE TRUNCATE ON credit_note
+	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.guard_rows();
+COMMENT ON TRIGGER credit_note_guard_truncate ON credit_note IS 'Append-only but for the one claim.';
+
+CREATE TRIGGER credit_note_application_guard
+	BEFORE UPDATE OR DELETE ON credit_note_application
+	FOR EACH ROW EXECUTE FUNCTION regpaydb.guard_rows();
+COMMENT ON TRIGGER credit_note_application_guard ON credit_note_application IS 'Append-only.';
+CREATE TRIGGER credit_note_application_guard_truncate
+	BEFORE TRUNCATE ON credit_note_application
+	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.guard_rows();
+COMMENT ON TRIGGER credit_note_application_guard_truncate ON credit_note_application IS 'Append-only.';
+
+CREATE TRIGGER credit_note_refund_guard
+	BEFORE UPDATE OR DELETE ON credit_note_refund
+	FOR EACH ROW EXECUTE FUNCTION regpaydb.guard_rows();
+COMMENT ON TRIGGER credit_note_refund_guard ON credit_note_refund IS 'Append-only.';
+CREATE TRIGGER credit_note_refund_guard_truncate
+	BEFORE TRUNCATE ON credit_note_refund
+	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.guard_rows();
+COMMENT ON TRIGGER credit_note_refund_guard_truncate ON credit_note_refund IS 'Append-only.';
+
+-- Taken rows may be deleted.
+CREATE TRIGGER outbox_guard
+	BEFORE UPDATE ON outbox
+	FOR EACH ROW EXECUTE FUNCTION regpaydb.guard_rows();
+COMMENT ON TRIGGER outbox_guard ON outbox IS 'What happened does not change.';
+CREATE TRIGGER outbox_guard_truncate
+	BEFORE TRUNCATE ON outbox
+	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.guard_rows();
+COMMENT ON TRIGGER outbox_guard_truncate ON outbox IS 'Rows are taken one by one.';

@@ -1,0 +1,97 @@
+CREATE VIEW integrity_problem AS
+WITH total AS (
+	SELECT i.invoice_id, i.status, i.value, i.paid, i.payment_count, i.last_payment_id,
+		i.paid_time, i.closed_time,
+		coalesce(p.amount, 0) AS payments,
+		coalesce(p.number, 0) AS number,
+		p.last_id,
+		coalesce(l.amount, 0) AS lines
+	FROM invoice i
+	LEFT JOIN (
+		SELECT invoice_id, sum(amount) AS amount, count(*) AS number, max(payment_id) AS last_id
+		FROM payment GROUP BY invoice_id) p USING (invoice_id)
+	LEFT JOIN (
+		SELECT invoice_id, sum(price * quantity) AS amount
+		FROM line_item GROUP BY invoice_id) l USING (invoice_id)
+), note AS (
+	SELECT n.credit_note_id, n.value, n.state, p.kind, p.amount,
+		a.payment_id AS application_id, r.credit_note_refund_id AS refund_id
+	FROM credit_note n
+	LEFT JOIN payment p ON p.payment_id = n.credit_note_id
+	LEFT JOIN credit_note_application a ON a.credit_note_id = n.credit_note_id
+	LEFT JOIN credit_note_refund r ON r.credit_note_id = n.credit_note_id
+)
+SELECT format('invoice %s', invoice_id) AS object,
+	format('paid is %s for %s payments, but its %s payments add up to %s',
+		paid, payment_count, number, payments) AS problem
+FROM total
+WHERE paid <> payments OR payment_count <> number OR last_payment_id IS DISTINCT FROM last_id
+UNION ALL
+SELECT format('invoice %s', invoice_id),
+	format('is %s, which does not fit a value of %s and payments of %s', status, value, payments)
+FROM total
+WHERE NOT CASE status
+	WHEN 'unpaid' THEN payments < value AND (payments > 0 OR number = 0)
+	WHEN 'paid' THEN payments = value
+	ELSE payments = 0
+END
+UNION ALL
+SELECT format('invoice %s', invoice_id),
+	format('is %s, which does not fit the times at which it was paid (%s) and closed (%s)',
+		status, paid_time, closed_time)
+FROM total
+WHERE NOT CASE status
+	WHEN 'unpaid' THEN paid_time IS NULL AND closed_time IS NULL
+	WHEN 'paid' THEN paid_time IS NOT NULL AND closed_time IS NULL
+	WHEN 'refunded' THEN paid_time IS NOT NULL AND closed_time IS NOT NULL
+	ELSE closed_time IS NOT NULL
+END
+UNION ALL
+SELECT format('invoice %s', invoice_id),
+	format('the lines add up to %s, but its value is %s', lines, value)
+FROM total
+WHERE lines <> value
+UNION ALL
+SELECT format('payment %s', p.payment_id), 'is of kind credit_note, but no credit note'
+FROM payment p
+WHERE p.kind = 'credit_note'
+	AND NOT EXISTS (SELECT FROM credit_note n WHERE n.credit_note_id = p.payment_id)
+UNION ALL
+SELECT format('payment %s', p.payment_id), 'is of kind credit_application, but applies no credit note'
+FROM payment p
+WHERE p.kind = 'credit_application'
+	AND NOT EXISTS (SELECT FROM credit_note_application a WHERE a.payment_id = p.payment_id)
+UNION ALL
+SELECT format('credit note %s', credit_note_id),
+	format('has a value of %s, but its payment is of kind %s and amount %s', value, kind, amount)
+FROM note
+WHERE kind IS DISTINCT FROM 'credit_note' OR amount IS DISTINCT FROM -value
+UNION ALL
+SELECT format('credit note %s', credit_note_id),
+	format('is %s, but has %s application and %s refund', state,
+		CASE WHEN application_id IS NULL THEN 'no' ELSE 'an' END,
+		CASE WHEN refund_id IS NULL THEN 'no' ELSE 'a' END)
+FROM note
+WHERE (state = 'applied') <> (application_id IS NOT NULL)
+	OR (state = 'refunded') <> (refund_id IS NOT NULL)
+UNION ALL
+SELECT format('credit note %s', n.credit_note_id),
+	format('has a value of %s, but was applied as a payment of kind %s and amount %s',
+		n.value, p.kind, p.amount)
+FROM note n
+LEFT JOIN payment p ON p.payment_id = n.application_id
+WHERE n.application_id IS NOT NULL
+	AND (p.kind IS DISTINCT FROM 'credit_application' OR p.amount IS DISTINCT FROM n.value)
+UNION ALL
+SELECT 'ledger',
+	format('%s came in, but %s is on invoices, %s in unclaimed credit notes and %s was refunded',
+		received, retained, unclaimed, refunded)
+FROM (SELECT
+	(SELECT coalesce(sum(amount), 0) FROM payment WHERE kind IN ('payment', 'manual')) AS received,
+	(SELECT coalesce(sum(paid), 0) FROM invoice) AS retained,
+	(SELECT coalesce(sum(value), 0) FROM credit_note WHERE state = 'unclaimed') AS unclaimed,
+	(SELECT coalesce(sum(value), 0) FROM credit_note WHERE state = 'refunded') AS refunded) AS money
+WHERE received <> retained + unclaimed + refunded;
+COMMENT ON VIEW integrity_problem IS 'Whatever in this ledger does not agree with the facts: no rows, when all is well. check_integrity() reads it.';
+COMMENT ON COLUMN integrity_problem.object IS 'What it is about.';
+COMMENT ON COLUMN integrity_problem.problem IS 'What is wrong with it.';

@@ -1,0 +1,224 @@
+/*
+ * access.c
+ *	  Access codes, can_view, and the actor on whose behalf a session acts.
+ *
+ * Spec sections 1 (actor) and 3.
+ */
+#include "postgres.h"
+
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "port.h"
+#include "utils/builtins.h"
+#include "utils/rel.h"
+
+#include "access.h"
+#include "call.h"
+#include "errors.h"
+#include "trigger.h"
+
+char	   *user_id_setting;
+char	   *access_code_setting;
+
+/* 32 characters, so that each is worth 5 bits; none that looks like another. */
+static const char alphabet[] = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
+
+#define MAX_CODE_LENGTH 64
+
+/*
+ * Compare codes in a time that depends on the length of the given one only,
+ * so that it tells nothing about the real one.
+ */
+static bool
+codes_match(const char *code, const char *given, size_t given_length)
+{
+	size_t		code_length = strlen(code);
+	unsigned char difference = code_length != given_length;
+
+	if (code_length == 0)
+		return false;
+	for (size_t i = 0; i < given_length; i++)
+		difference |= (unsigned char) code[i % code_length] ^ (unsigned char) given[i];
+	return difference == 0;
+}
+
+/* user_id and code may be NULL. */
+static bool
+may_view(Ledger *ledger, const AttendeeRow *attendee, const int64 *user_id,
+		 const char *code, size_t code_length)
+{
+	if (code != NULL && codes_match(attendee->access_code, code, code_length))
+		return true;
+	return user_id != NULL &&
+		(attendee->user_id == *user_id || store_is_staff(ledger, *user_id));
+}
+
+/*
+ * actor_may_view
+ *		Whether the actor of the settings regpaydb.user_id and
+ *		regpaydb.access_code may view what belongs to an attendee.
+ *
+ * Without an actor everything may be viewed: then the database role's
+ * privileges are what counts.  Raises 22023 where user_id is no number.
+ */
+bool
+actor_may_view(Ledger *ledger, int64 attendee_id)
+{
+	AttendeeRow attendee;
+	int64		user_id = 0;
+	bool		has_user = user_id_setting[0] != '\0';
+	bool		has_code = access_code_setting[0] != '\0';
+
+	if (!has_user && !has_code)
+		return true;
+	if (has_user)
+	{
+		char	   *end;
+
+		errno = 0;
+		user_id = strtoi64(user_id_setting, &end, 10);
+		if (errno != 0 || *end != '\0')
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("the setting regpaydb.user_id is not a user id"),
+					 errdetail("Its value is \"%s\".", user_id_setting)));
+	}
+	return store_attendee(ledger, attendee_id, &attendee) &&
+		may_view(ledger, &attendee, has_user ? &user_id : NULL,
+				 has_code ? access_code_setting : NULL, strlen(access_code_setting));
+}
+
+/*
+ * can_view(invoice_id, user_id DEFAULT NULL, access_code DEFAULT NULL) -> boolean
+ *		Whether this user, or the holder of this code, may view the invoice.
+ *
+ * False for anything unknown or NULL.  Never writes or locks.  Raises 42501,
+ * RP012.  Spec section 3.
+ */
+PG_FUNCTION_INFO_V1(regpaydb_can_view);
+Datum
+regpaydb_can_view(PG_FUNCTION_ARGS)
+{
+	EngineScope scope;
+	Ledger	   *ledger = engine_begin_read(&scope, INVOICE, ACL_SELECT);
+	text	   *code = PG_ARGISNULL(2) ? NULL : PG_GETARG_TEXT_PP(2);
+	int64		user_id = PG_ARGISNULL(1) ? 0 : PG_GETARG_INT64(1);
+	AttendeeRow attendee;
+	bool		result;
+
+	result = !PG_ARGISNULL(0) &&
+		store_invoice_attendee(ledger, PG_GETARG_INT64(0), &attendee) &&
+		may_view(ledger, &attendee, PG_ARGISNULL(1) ? NULL : &user_id,
+				 code == NULL ? NULL : VARDATA_ANY(code),
+				 code == NULL ? 0 : VARSIZE_ANY_EXHDR(code));
+	engine_end(&scope);
+	PG_RETURN_BOOL(result);
+}
+
+/*
+ * invoice_for_access_code(access_code) -> invoice_id
+ *		The invoice to show to the holder of an access code: the newest unpaid
+ *		one, else the newest paid one, else the newest.
+ *
+ * Raises RP002 where there is none, 22004, 42501, RP012.  Spec section 3.
+ */
+PG_FUNCTION_INFO_V1(regpaydb_invoice_for_access_code);
+Datum
+regpaydb_invoice_for_access_code(PG_FUNCTION_ARGS)
+{
+	EngineScope scope;
+	Ledger	   *ledger = engine_begin_read(&scope, INVOICE, ACL_SELECT);
+	int64		invoice_id;
+
+	require_arg(fcinfo, 0, "access_code");
+	invoice_id = store_invoice_for_access_code(ledger, PG_GETARG_TEXT_PP(0));
+	if (invoice_id == 0)
+		ereport(ERROR,
+				(errcode(RP_NOT_FOUND),
+				 errmsg("there is no invoice for this access code"),
+				 errdetail("The code is wrong, or its attendee has no invoice yet."),
+				 errhint("Codes are case-sensitive; the attendee can look hers up.")));
+	engine_end(&scope);
+	PG_RETURN_INT64(invoice_id);
+}
+
+/* A random code that no attendee has; code has room for MAX_CODE_LENGTH + 1. */
+static void
+random_code(Ledger *ledger, char *code)
+{
+	int			length = store_access_code_length(ledger);
+	unsigned char bytes[MAX_CODE_LENGTH];
+
+	Assert(length <= MAX_CODE_LENGTH);
+	do
+	{
+		if (!pg_strong_random(bytes, length))
+			ereport(ERROR,
+					(errcode(ERRCODE_INTERNAL_ERROR),
+					 errmsg("could not generate a random access code")));
+		for (int i = 0; i < length; i++)
+			code[i] = alphabet[bytes[i] % 32];
+		code[length] = '\0';
+	} while (store_access_code_exists(ledger, code));
+}
+
+/*
+ * rotate_access_code(attendee_id) -> text
+ *		Give the attendee a new access code; the old one stops working.
+ *
+ * Raises RP002, 22004, 42501, RP012.  Spec section 3.
+ */
+PG_FUNCTION_INFO_V1(regpaydb_rotate_access_code);
+Datum
+regpaydb_rotate_access_code(PG_FUNCTION_ARGS)
+{
+	EngineScope scope;
+	Ledger	   *ledger = engine_begin(&scope, ATTENDEE, ACL_UPDATE);
+	int64		attendee_id = int8_arg(fcinfo, 0, "attendee_id");
+	char		code[MAX_CODE_LENGTH + 1];
+	AttendeeRow attendee;
+
+	if (!store_attendee(ledger, attendee_id, &attendee) ||
+		!actor_may_view(ledger, attendee_id))
+		not_found("attendee", attendee_id);
+	random_code(ledger, code);
+	store_set_access_code(ledger, attendee_id, code);
+	engine_end(&scope);
+	PG_RETURN_TEXT_P(cstring_to_text(code));
+}
+
+/*
+ * make_access_code()
+ *		BEFORE INSERT trigger of attendee: a random access code for a row
+ *		without one.
+ */
+PG_FUNCTION_INFO_V1(regpaydb_make_access_code);
+Datum
+regpaydb_make_access_code(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = check_trigger(fcinfo, "make_access_code",
+										 TRIGGER_EVENT_BEFORE | TRIGGER_EVENT_ROW,
+										 TRIGGER_EVENT_INSERT);
+	Ledger	   *ledger = ledger_of_relation(trigger->tg_relation, ATTENDEE);
+	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
+	int			column = find_trigger_column(trigger, "access_code", TEXTOID);
+	EngineScope scope;
+	char		code[MAX_CODE_LENGTH + 1];
+	Datum		value;
+	bool		isnull;
+
+	SPI_getbinval(trigger->tg_trigtuple, desc, column, &isnull);
+	if (!isnull)
+		return PointerGetDatum(trigger->tg_trigtuple);
+
+	engine_begin_as_owner(&scope, ledger);
+	ledger_check_version(ledger, false);
+	random_code(ledger, code);
+	engine_end(&scope);
+
+	value = CStringGetTextDatum(code);
+	isnull = false;
+	return PointerGetDatum(heap_modify_tuple_by_cols(trigger->tg_trigtuple, desc, 1,
+													 &column, &value, &isnull));
+}

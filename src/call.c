@@ -1,0 +1,136 @@
+/*
+ * call.c
+ *	  Checks the arguments of SQL-callable functions, and finds the invoice or
+ *	  credit note that they name.
+ */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/syscache.h"
+
+#include "access.h"
+#include "call.h"
+#include "errors.h"
+#include "money.h"
+
+/* require_arg: raise 22004 where an argument that is needed is NULL. */
+void
+require_arg(FunctionCallInfo fcinfo, int number, const char *name)
+{
+	if (PG_ARGISNULL(number))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"%s\" must not be null", name)));
+}
+
+int64
+int8_arg(FunctionCallInfo fcinfo, int number, const char *name)
+{
+	require_arg(fcinfo, number, name);
+	return PG_GETARG_INT64(number);
+}
+
+/* money_arg: an amount in minor units; raises RP003. */
+int64
+money_arg(FunctionCallInfo fcinfo, int number, const char *name)
+{
+	require_arg(fcinfo, number, name);
+	return money_from_numeric(PG_GETARG_NUMERIC(number), name);
+}
+
+/* text_arg: a text of at most max_length characters; raises 22001. */
+text *
+text_arg(FunctionCallInfo fcinfo, int number, const char *name, int max_length)
+{
+	text	   *value;
+
+	require_arg(fcinfo, number, name);
+	value = PG_GETARG_TEXT_PP(number);
+	check_text_length(value, name, max_length);
+	return value;
+}
+
+void
+check_text_length(text *value, const char *name, int max_length)
+{
+	int			length = pg_mbstrlen_with_len(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+
+	if (length > max_length)
+		ereport(ERROR,
+				(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
+				 errmsg("%s is too long", name),
+				 errdetail("It has %d characters; at most %d are allowed.", length, max_length)));
+}
+
+/* extension_type: the OID of a type of the extension's. */
+Oid
+extension_type(const char *name)
+{
+	Oid			type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum(name),
+									   ObjectIdGetDatum(get_namespace_oid("regpaydb", false)));
+
+	if (!OidIsValid(type))
+		elog(ERROR, "type \"regpaydb.%s\" does not exist", name);
+	return type;
+}
+
+/*
+ * not_found
+ *		Raise RP002.  The same words for what does not exist and for what the
+ *		actor may not view, so that they tell nobody which it is.
+ */
+void
+not_found(const char *what, int64 id)
+{
+	ereport(ERROR,
+			(errcode(RP_NOT_FOUND),
+			 errmsg("there is no %s " INT64_FORMAT, what, id),
+			 errdetail("It does not exist in this ledger, or may not be viewed."),
+			 errhint("Check the number, and the settings regpaydb.ledger, regpaydb.user_id and regpaydb.access_code.")));
+}
+
+/* find_invoice: read an invoice that the actor may view, or raise RP002. */
+void
+find_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice)
+{
+	if (!store_invoice(ledger, invoice_id, invoice) ||
+		!actor_may_view(ledger, invoice->attendee_id))
+		not_found("invoice", invoice_id);
+}
+
+/* lock_invoice: lock and read an invoice that the actor may view, or RP002. */
+void
+lock_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice)
+{
+	find_invoice(ledger, invoice_id, invoice);
+	if (!store_lock_invoice(ledger, invoice_id, invoice))
+		not_found("invoice", invoice_id);
+}
+
+/* find_credit_note: read a note that the actor may view, or raise RP002. */
+void
+find_credit_note(Ledger *ledger, int64 credit_note_id, CreditNoteRow *note)
+{
+	if (!store_credit_note(ledger, credit_note_id, note) ||
+		!actor_may_view(ledger, note->attendee_id))
+		not_found("credit note", credit_note_id);
+}
+
+/* lock_unclaimed_note: lock a note that can be claimed; raises RP002, RP006. */
+void
+lock_unclaimed_note(Ledger *ledger, int64 credit_note_id, CreditNoteRow *note)
+{
+	find_credit_note(ledger, credit_note_id, note);
+	if (!store_lock_credit_note(ledger, credit_note_id, note))
+		not_found("credit note", credit_note_id);
+	if (note->state != CREDIT_NOTE_UNCLAIMED)
+		ereport(ERROR,
+				(errcode(RP_CREDIT_NOTE_CLAIMED),
+				 errmsg("credit note " INT64_FORMAT " is claimed already", credit_note_id),
+				 errdetail(note->state == CREDIT_NOTE_APPLIED ?
+						   "It was applied to an invoice." : "It was refunded."),
+				 errhint("A credit note is used once, in full; what was left over is a note of its own.")));
+}

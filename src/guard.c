@@ -1,0 +1,126 @@
+/*
+ * guard.c
+ *	  Triggers that keep what only the engine changes.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "utils/datum.h"
+#include "utils/rel.h"
+
+#include "errors.h"
+#include "store.h"
+#include "trigger.h"
+
+pg_attribute_noreturn() static void
+refuse_change(TriggerData *trigger, const char *column)
+{
+	const char *table = RelationGetRelationName(trigger->tg_relation);
+
+	ereport(ERROR,
+			(errcode(RP_APPEND_ONLY),
+			 column != NULL ?
+			 errmsg("column \"%s\" of table \"%s\" changes only through regpaydb's functions",
+					column, table) :
+			 errmsg("rows of table \"%s\" can't be changed, deleted or truncated", table),
+			 errdetail("What was recorded stays as it was recorded."),
+			 errhint("Correct a mistake with regpaydb.refund_invoice(), regpaydb.void_invoice() or regpaydb.record_manual_payment()."),
+			 errtable(trigger->tg_relation)));
+}
+
+static bool
+column_changed(TriggerData *trigger, int number)
+{
+	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
+	Form_pg_attribute att = TupleDescAttr(desc, number - 1);
+	bool		old_isnull;
+	bool		new_isnull;
+	Datum		old_value = SPI_getbinval(trigger->tg_trigtuple, desc, number, &old_isnull);
+	Datum		new_value = SPI_getbinval(trigger->tg_newtuple, desc, number, &new_isnull);
+
+	if (old_isnull || new_isnull)
+		return old_isnull != new_isnull;
+	return !datum_image_eq(old_value, new_value, att->attbyval, att->attlen);
+}
+
+/*
+ * guard_rows(key column, guarded columns...)
+ *		Trigger of the ledger's tables: refuse changes that are not the engine's.
+ *
+ * Without arguments every change is refused.  With them, an update is the
+ * engine's where it is just writing the row of that key; otherwise none of the
+ * guarded columns may change, or none at all where none is named.
+ * Raises RP011.  Spec section 2.
+ */
+PG_FUNCTION_INFO_V1(regpaydb_guard_rows);
+Datum
+regpaydb_guard_rows(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	int			nargs;
+	char	  **args;
+	int			key;
+	bool		isnull;
+	Datum		id;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		check_trigger(fcinfo, "guard_rows", 0, 0);
+	nargs = trigger->tg_trigger->tgnargs;
+	args = trigger->tg_trigger->tgargs;
+	if (!TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) || nargs == 0)
+		refuse_change(trigger, NULL);
+
+	check_trigger(fcinfo, "guard_rows", TRIGGER_EVENT_BEFORE | TRIGGER_EVENT_ROW,
+				  TRIGGER_EVENT_UPDATE);
+	key = find_trigger_column(trigger, args[0], INT8OID);
+	id = SPI_getbinval(trigger->tg_trigtuple, RelationGetDescr(trigger->tg_relation),
+					   key, &isnull);
+	if (!isnull && store_is_writing(RelationGetRelid(trigger->tg_relation), DatumGetInt64(id)))
+		return PointerGetDatum(trigger->tg_newtuple);
+
+	if (nargs == 1)
+		refuse_change(trigger, NULL);
+	for (int i = 0; i < nargs; i++)
+	{
+		int			number = SPI_fnumber(RelationGetDescr(trigger->tg_relation), args[i]);
+
+		if (number > 0 && column_changed(trigger, number))
+			refuse_change(trigger, args[i]);
+	}
+	return PointerGetDatum(trigger->tg_newtuple);
+}
+
+/*
+ * guard_conference()
+ *		BEFORE UPDATE OR DELETE trigger of conference: keep the row, and its
+ *		currency once there are payments.
+ *
+ * Raises RP011.  Spec section 2.
+ */
+PG_FUNCTION_INFO_V1(regpaydb_guard_conference);
+Datum
+regpaydb_guard_conference(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	EngineScope scope;
+	Ledger	   *ledger;
+	bool		has_payments;
+
+	if (CALLED_AS_TRIGGER(fcinfo) && TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
+		refuse_change(trigger, NULL);
+	check_trigger(fcinfo, "guard_conference", TRIGGER_EVENT_BEFORE | TRIGGER_EVENT_ROW,
+				  TRIGGER_EVENT_UPDATE);
+	ledger = ledger_of_relation(trigger->tg_relation, CONFERENCE);
+	if (column_changed(trigger, find_trigger_column(trigger, "currency", TEXTOID)))
+	{
+		engine_begin_as_owner(&scope, ledger);
+		has_payments = store_has_payments(ledger);
+		engine_end(&scope);
+		if (has_payments)
+			refuse_change(trigger, "currency");
+	}
+	return PointerGetDatum(trigger->tg_newtuple);
+}

@@ -1,0 +1,263 @@
+/*
+ * install.c
+ *	  Ledgers: made, upgraded and checked.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_namespace.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+#include "utils/tuplestore.h"
+
+#include "call.h"
+#include "compat.h"
+#include "errors.h"
+#include "ledger.h"
+#include "ledger_sql.h"
+#include "store.h"
+
+/*
+ * What upgrade_ledger runs to bring a ledger from one version to the next, in
+ * order; version_after of the last is REGPAYDB_VERSION.  The first version has
+ * nothing to be upgraded from.
+ */
+static const struct
+{
+	const char *version_before;
+	const char *version_after;
+	const char *sql;
+}			upgrade_steps[] = {
+	{NULL, NULL, NULL}
+};
+
+static void
+execute(const char *sql)
+{
+	int			result = SPI_execute(sql, false, 0);
+
+	if (result < 0)
+		elog(ERROR, "SPI_execute failed: %s", SPI_result_code_string(result));
+}
+
+/* Make the names in DDL texts mean the schema's, and nobody else's. */
+static void
+set_search_path(const char *schema_name)
+{
+	char	   *path = psprintf("%s, pg_temp", quote_identifier(schema_name));
+
+	(void) set_config_option("search_path", path, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
+static Oid
+schema_owner(Oid schema)
+{
+	HeapTuple	tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(schema));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for schema %u", schema);
+	owner = ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+/*
+ * Make the schema, or check that it is the caller's: its owner can drop the
+ * tables in it, so that has to be who owns them.  Superusers too.
+ */
+static void
+prepare_schema(const char *schema_name)
+{
+	Oid			schema = get_namespace_oid(schema_name, true);
+
+	if (!OidIsValid(schema))
+	{
+		execute(psprintf("CREATE SCHEMA %s", quote_identifier(schema_name)));
+		execute(psprintf("COMMENT ON SCHEMA %s IS 'A ledger of regpaydb.'",
+						 quote_identifier(schema_name)));
+		return;
+	}
+	if (schema_owner(schema) != GetUserId())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("schema \"%s\" belongs to somebody else", schema_name),
+				 errdetail("The owner of a schema can drop the tables in it."),
+				 errhint("Make the ledger as the schema's owner, or in another schema.")));
+	if (OidIsValid(get_relname_relid("conference", schema)))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("schema \"%s\" has a ledger already", schema_name),
+				 errhint("Give the new ledger a schema of its own.")));
+}
+
+/*
+ * create_ledger(schema_name DEFAULT 'regpaydb', conference_name DEFAULT
+ *				 'Conference', currency DEFAULT 'USD') -> void
+ *		Make a ledger in a schema of the caller's; its tables are the caller's.
+ *
+ * currency is an ISO 4217 code.  Raises 22004, 22023, 42501, 42710.
+ * Spec section 1.
+ */
+PG_FUNCTION_INFO_V1(regpaydb_create_ledger);
+Datum
+regpaydb_create_ledger(PG_FUNCTION_ARGS)
+{
+	Oid			argtypes[] = {TEXTOID, TEXTOID, TEXTOID};
+	Datum		args[3];
+	const char *schema_name;
+	text	   *currency;
+	int			save_nestlevel;
+
+	require_arg(fcinfo, 0, "schema_name");
+	schema_name = NameStr(*PG_GETARG_NAME(0));
+	args[0] = PointerGetDatum(text_arg(fcinfo, 1, "conference_name", MAX_TEXT_LENGTH));
+	currency = text_arg(fcinfo, 2, "currency", MAX_TEXT_LENGTH);
+	args[1] = PointerGetDatum(currency);
+	args[2] = CStringGetTextDatum(REGPAYDB_VERSION);
+	if (VARSIZE_ANY_EXHDR(currency) != 3 ||
+		strspn(text_to_cstring(currency), "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 3)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("currency \"%s\" is not an ISO 4217 code", text_to_cstring(currency)),
+				 errhint("Codes are three capital letters, such as USD.")));
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	prepare_schema(schema_name);
+	save_nestlevel = NewGUCNestLevel();
+	set_search_path(schema_name);
+	execute(ledger_sql);
+	if (SPI_execute_with_args("INSERT INTO conference (name, currency, ledger_version) "
+							  "VALUES ($1, $2, $3)",
+							  3, argtypes, args, NULL, false, 0) != SPI_OK_INSERT ||
+		SPI_processed != 1)
+		elog(ERROR, "could not insert the conference row");
+	AtEOXact_GUC(true, save_nestlevel);
+	if (SPI_finish() != SPI_OK_FINISH)
+		elog(ERROR, "SPI_finish failed");
+	PG_RETURN_VOID();
+}
+
+/* The step that leads on from a version, or NULL. */
+static const char *
+run_upgrade_step(const char *version)
+{
+	for (int i = 0; i < (int) lengthof(upgrade_steps); i++)
+	{
+		if (upgrade_steps[i].sql == NULL ||
+			strcmp(upgrade_steps[i].version_before, version) != 0)
+			continue;
+		execute(upgrade_steps[i].sql);
+		return upgrade_steps[i].version_after;
+	}
+	return NULL;
+}
+
+static void
+check_ledger_owner(const char *schema_name)
+{
+	Oid			schema = get_namespace_oid(schema_name, true);
+	Oid			conference = OidIsValid(schema) ?
+		get_relname_relid("conference", schema) : InvalidOid;
+
+	if (!OidIsValid(conference))
+		ereport(ERROR,
+				(errcode(RP_LEDGER_VERSION),
+				 errmsg("there is no ledger in schema \"%s\"", schema_name),
+				 errhint("Make one with SELECT regpaydb.create_ledger(%s).",
+						 quote_literal_cstr(schema_name))));
+	if (schema_owner(schema) != GetUserId())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be owner of ledger \"%s\"", schema_name),
+				 errhint("SET ROLE to its owner first.")));
+}
+
+/*
+ * upgrade_ledger(schema_name DEFAULT 'regpaydb') -> void
+ *		Bring a ledger's tables to the version of the extension.  Does nothing
+ *		where they are of it.
+ *
+ * Raises RP012, 22004, 42501.  Spec section 1.
+ */
+PG_FUNCTION_INFO_V1(regpaydb_upgrade_ledger);
+Datum
+regpaydb_upgrade_ledger(PG_FUNCTION_ARGS)
+{
+	const char *schema_name;
+	const char *version;
+	int			save_nestlevel;
+
+	require_arg(fcinfo, 0, "schema_name");
+	schema_name = NameStr(*PG_GETARG_NAME(0));
+	check_ledger_owner(schema_name);
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	save_nestlevel = NewGUCNestLevel();
+	set_search_path(schema_name);
+	execute("SELECT ledger_version FROM conference FOR UPDATE");
+	if (SPI_processed != 1)
+		elog(ERROR, "ledger \"%s\" has no conference row", schema_name);
+	version = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	while (strcmp(version, REGPAYDB_VERSION) != 0)
+	{
+		const char *next = run_upgrade_step(version);
+		Oid			argtype = TEXTOID;
+		Datum		arg;
+
+		if (next == NULL)
+			ereport(ERROR,
+					(errcode(RP_LEDGER_VERSION),
+					 errmsg("ledger \"%s\" is of version %s, which regpaydb %s can't upgrade",
+							schema_name, version, REGPAYDB_VERSION),
+					 errhint("Run ALTER EXTENSION regpaydb UPDATE first, and reconnect.")));
+		arg = CStringGetTextDatum(next);
+		if (SPI_execute_with_args("UPDATE conference SET ledger_version = $1", 1, &argtype,
+								  &arg, NULL, false, 0) != SPI_OK_UPDATE || SPI_processed != 1)
+			elog(ERROR, "could not update the conference row");
+		version = next;
+	}
+	/* Every session that knows the ledger looks at its version again. */
+	CacheInvalidateRelcacheByRelid(get_relname_relid("conference",
+													 get_namespace_oid(schema_name, false)));
+	AtEOXact_GUC(true, save_nestlevel);
+	if (SPI_finish() != SPI_OK_FINISH)
+		elog(ERROR, "SPI_finish failed");
+	PG_RETURN_VOID();
+}
+
+/*
+ * check_integrity() -> table (object, problem)
+ *		Whatever in the ledger does not agree with the facts: no rows, when all
+ *		is well.
+ *
+ * Raises RP012, 42501.  Spec section 3.
+ */
+PG_FUNCTION_INFO_V1(regpaydb_check_integrity);
+Datum
+regpaydb_check_integrity(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	EngineScope scope;
+	Ledger	   *ledger;
+
+	InitMaterializedSRF(fcinfo, 0);
+	ledger = engine_begin_read(&scope, PAYMENT, ACL_SELECT);
+	store_integrity_problems(ledger);
+	for (uint64 i = 0; i < SPI_processed; i++)
+		tuplestore_puttuple(result->setResult, SPI_tuptable->vals[i]);
+	engine_end(&scope);
+	return (Datum) 0;
+}

@@ -1,0 +1,206 @@
+/*
+ * invoice.c
+ *	  Invoices: made, looked at, refunded and voided.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/timestamp.h"
+
+#include "access.h"
+#include "call.h"
+#include "errors.h"
+#include "invoice.h"
+#include "lines.h"
+#include "money.h"
+#include "settle.h"
+
+/* check_payable: raise RP001 where the invoice can't take payments. */
+void
+check_payable(const InvoiceRow *invoice)
+{
+	static const char *const hints[] = {
+		[INVOICE_PAID] = "Nothing more is due.",
+		[INVOICE_REFUNDED] = "Its payments are in a credit note, which can be applied to another invoice.",
+		[INVOICE_VOID] = "Ask for a new invoice.",
+	};
+
+	if (invoice->state.status != INVOICE_UNPAID)
+		ereport(ERROR,
+				(errcode(RP_INVOICE_NOT_PAYABLE),
+				 errmsg("invoice " INT64_FORMAT " can't be paid", invoice->invoice_id),
+				 errdetail("It is %s.", invoice_status_names[invoice->state.status]),
+				 errhint("%s", hints[invoice->state.status])));
+}
+
+/*
+ * manual_invoice(attendee_id, due, lines) -> invoice_id
+ *		Make an invoice with the given lines, due after the given time.
+ *
+ * lines is a jsonb array of {"description", "price", "quantity", "product_id"};
+ * prices are in units of the ledger's currency.  An invoice of value zero is
+ * paid at once; another one takes the attendee's credit notes, if it is her
+ * only unpaid one.  Raises RP002, RP003, RP012, 22001, 22004, 22023, 42501.
+ * Spec section 3.
+ */
+PG_FUNCTION_INFO_V1(regpaydb_manual_invoice);
+Datum
+regpaydb_manual_invoice(PG_FUNCTION_ARGS)
+{
+	EngineScope scope;
+	Ledger	   *ledger = engine_begin(&scope, INVOICE, ACL_INSERT);
+	int64		attendee_id = int8_arg(fcinfo, 0, "attendee_id");
+	LineItemRow *lines;
+	int			nlines;
+	int64		value;
+	int64		invoice_id;
+	text	   *recipient;
+
+	require_arg(fcinfo, 1, "due");
+	require_arg(fcinfo, 2, "lines");
+	lines = parse_lines(PG_GETARG_JSONB_P(2), &nlines, &value);
+	if (!actor_may_view(ledger, attendee_id) ||
+		!store_lock_attendee(ledger, attendee_id, &recipient))
+		not_found("attendee", attendee_id);
+	invoice_id = settle_new_invoice(ledger, attendee_id, recipient, PG_GETARG_INTERVAL_P(1),
+									lines, nlines, value);
+	settle_with_credit(ledger, invoice_id);
+	engine_end(&scope);
+	PG_RETURN_INT64(invoice_id);
+}
+
+/*
+ * validate_allowed_to_pay(invoice_id) -> void
+ *		Raise an error unless the invoice can be paid now.
+ *
+ * Raises RP001, RP002, RP004, RP005, RP012, 22004, 42501.  Spec section 3.
+ */
+PG_FUNCTION_INFO_V1(regpaydb_validate_allowed_to_pay);
+Datum
+regpaydb_validate_allowed_to_pay(PG_FUNCTION_ARGS)
+{
+	EngineScope scope;
+	Ledger	   *ledger = engine_begin(&scope, INVOICE, ACL_SELECT);
+	InvoiceRow	invoice;
+
+	find_invoice(ledger, int8_arg(fcinfo, 0, "invoice_id"), &invoice);
+	check_payable(&invoice);
+	engine_end(&scope);
+	PG_RETURN_VOID();
+}
+
+/*
+ * update_status(invoice_id) -> invoice_status
+ *		Collect the invoice's payments afresh and bring it to the state that
+ *		they call for.  Does nothing where the triggers did their work.
+ *
+ * Raises RP002, RP003, RP012, 22004, 42501.  Spec section 3.
+ */
+PG_FUNCTION_INFO_V1(regpaydb_update_status);
+Datum
+regpaydb_update_status(PG_FUNCTION_ARGS)
+{
+	EngineScope scope;
+	Ledger	   *ledger = engine_begin(&scope, PAYMENT, ACL_INSERT);
+	InvoiceRow	invoice;
+	InvoiceStatus status;
+
+	lock_invoice(ledger, int8_arg(fcinfo, 0, "invoice_id"), &invoice);
+	status = settle_afresh(ledger, &invoice);
+	engine_end(&scope);
+	return DirectFunctionCall2(enum_in, CStringGetDatum(invoice_status_names[status]),
+							   ObjectIdGetDatum(extension_type("invoice_status")));
+}
+
+/* The invoice that a function which only reads is called for. */
+static void
+read_invoice_arg(FunctionCallInfo fcinfo, InvoiceRow *invoice)
+{
+	EngineScope scope;
+	Ledger	   *ledger = engine_begin_read(&scope, INVOICE, ACL_SELECT);
+
+	find_invoice(ledger, int8_arg(fcinfo, 0, "invoice_id"), invoice);
+	engine_end(&scope);
+}
+
+/*
+ * total_payments(invoice_id) -> numeric
+ *		What is paid on the invoice, in units of the ledger's currency; credit
+ *		notes that came from it are taken off.
+ *
+ * Raises RP002, RP012, 22004, 42501.  Spec section 3.
+ */
+PG_FUNCTION_INFO_V1(regpaydb_total_payments);
+Datum
+regpaydb_total_payments(PG_FUNCTION_ARGS)
+{
+	InvoiceRow	invoice;
+
+	read_invoice_arg(fcinfo, &invoice);
+	PG_RETURN_NUMERIC(money_to_numeric(invoice.state.paid));
+}
+
+/*
+ * balance_due(invoice_id) -> numeric
+ *		What remains to be paid, in units of the ledger's currency; nothing, for
+ *		an invoice that is refunded or void.
+ *
+ * Raises RP002, RP012, 22004, 42501.  Spec section 3.
+ */
+PG_FUNCTION_INFO_V1(regpaydb_balance_due);
+Datum
+regpaydb_balance_due(PG_FUNCTION_ARGS)
+{
+	InvoiceRow	invoice;
+
+	read_invoice_arg(fcinfo, &invoice);
+	if (invoice.state.status != INVOICE_UNPAID)
+		PG_RETURN_NUMERIC(money_to_numeric(0));
+	PG_RETURN_NUMERIC(money_to_numeric(invoice.state.value - invoice.state.paid));
+}
+
+/*
+ * void_invoice(invoice_id) -> void
+ *		Void an invoice on which no money is; nothing happens to a void one.
+ *
+ * Raises RP002, RP007, RP008, RP012, 22004, 42501.  Spec section 3.
+ */
+PG_FUNCTION_INFO_V1(regpaydb_void_invoice);
+Datum
+regpaydb_void_invoice(PG_FUNCTION_ARGS)
+{
+	EngineScope scope;
+	Ledger	   *ledger = engine_begin(&scope, INVOICE, ACL_UPDATE);
+	InvoiceRow	invoice;
+
+	lock_invoice(ledger, int8_arg(fcinfo, 0, "invoice_id"), &invoice);
+	settle_void(ledger, &invoice);
+	engine_end(&scope);
+	PG_RETURN_VOID();
+}
+
+/*
+ * refund_invoice(invoice_id) -> credit_note_id
+ *		Turn all that was paid on the invoice into a credit note; NULL where
+ *		nothing was paid, the invoice is void then.
+ *
+ * Raises RP002, RP008, RP012, 22004, 42501.  Spec section 3.
+ */
+PG_FUNCTION_INFO_V1(regpaydb_refund_invoice);
+Datum
+regpaydb_refund_invoice(PG_FUNCTION_ARGS)
+{
+	EngineScope scope;
+	Ledger	   *ledger = engine_begin(&scope, INVOICE, ACL_UPDATE);
+	InvoiceRow	invoice;
+	int64		credit_note_id;
+
+	lock_invoice(ledger, int8_arg(fcinfo, 0, "invoice_id"), &invoice);
+	credit_note_id = settle_refund(ledger, &invoice);
+	engine_end(&scope);
+	if (credit_note_id == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_INT64(credit_note_id);
+}

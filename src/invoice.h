@@ -1,0 +1,12 @@
+/*
+ * invoice.h
+ *	  What an invoice can do now.
+ */
+#ifndef REGPAYDB_INVOICE_H
+#define REGPAYDB_INVOICE_H
+
+#include "store.h"
+
+extern void check_payable(const InvoiceRow *invoice);
+
+#endif							/* REGPAYDB_INVOICE_H */

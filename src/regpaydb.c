@@ -1,0 +1,40 @@
+/*
+ * regpaydb.c
+ *	  Module magic and settings.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/guc.h"
+
+#include "access.h"
+#include "ledger.h"
+
+PG_MODULE_MAGIC;
+
+void		_PG_init(void);
+
+void
+_PG_init(void)
+{
+	DefineCustomStringVariable("regpaydb.ledger",
+							   "The schema of the ledger that functions work on.",
+							   NULL, &ledger_setting, "regpaydb",
+							   PGC_USERSET, 0, NULL, NULL, NULL);
+
+	/*
+	 * No check hook on the actor: where one rejects what was set before the
+	 * library was loaded, the setting falls back to empty, and a session that
+	 * meant to act for somebody would act for everybody.
+	 */
+	DefineCustomStringVariable("regpaydb.user_id",
+							   "The user on whose behalf the session acts.",
+							   "Empty for none.", &user_id_setting, "",
+							   PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("regpaydb.access_code",
+							   "The access code that the session's user presented.",
+							   "Empty for none.", &access_code_setting, "",
+							   PGC_USERSET, GUC_NO_SHOW_ALL, NULL, NULL, NULL);
+	MarkGUCPrefixReserved("regpaydb");
+	ledger_init();
+}

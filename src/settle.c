@@ -1,0 +1,356 @@
+/*
+ * settle.c
+ *	  The life of money.  Whatever happens to an invoice - a payment, a refund,
+ *	  a credit note put on it, voiding - comes through here: the invoice is
+ *	  locked, invoice_state decides what it becomes, and that is written.
+ *
+ * Spec section 4.
+ */
+#include "postgres.h"
+
+#include "common/int.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "errors.h"
+#include "money.h"
+#include "settle.h"
+
+pg_attribute_noreturn() static void
+refuse(InvoiceRefusal refusal, const InvoiceRow *invoice)
+{
+	const char *status = invoice_status_names[invoice->state.status];
+
+	switch (refusal)
+	{
+		case INVOICE_TOO_LARGE:
+			ereport(ERROR,
+					(errcode(RP_INVALID_AMOUNT),
+					 errmsg("the payments of invoice " INT64_FORMAT " would add up to too much",
+							invoice->invoice_id),
+					 errdetail("The ledger holds amounts up to %s.", money_to_cstring(MONEY_MAX)),
+					 errhint("Check the amount.")));
+			break;
+		case INVOICE_OVERDRAWN:
+			ereport(ERROR,
+					(errcode(RP_INVALID_AMOUNT),
+					 errmsg("invoice " INT64_FORMAT " can't give back more than was paid on it",
+							invoice->invoice_id),
+					 errdetail("%s is paid on this invoice.", money_to_cstring(invoice->state.paid)),
+					 errhint("Money that left the invoice as a credit note is refunded with regpaydb.refund_credit_note().")));
+			break;
+		case INVOICE_HAS_PAYMENTS:
+			ereport(ERROR,
+					(errcode(RP_INVOICE_HAS_PAYMENTS),
+					 errmsg("invoice " INT64_FORMAT " has payments and can't be voided",
+							invoice->invoice_id),
+					 errdetail("%s is paid on this invoice.", money_to_cstring(invoice->state.paid)),
+					 errhint("Use regpaydb.refund_invoice() to turn the payments into a credit note.")));
+			break;
+		case INVOICE_CLOSED:
+			ereport(ERROR,
+					(errcode(RP_INVALID_STATE),
+					 errmsg("invoice " INT64_FORMAT " is %s already", invoice->invoice_id, status),
+					 errdetail("A refunded or void invoice never changes."),
+					 errhint("Money that was on it is in the attendee's credit notes.")));
+			break;
+		case INVOICE_OK:
+			break;
+	}
+	elog(ERROR, "unexpected refusal: %d", refusal);
+}
+
+static void
+make_credit_note(Ledger *ledger, const InvoiceRow *invoice, int64 credit_note_id,
+				 int64 value, int64 owner)
+{
+	PaymentRow	payment = {
+		.payment_id = credit_note_id,
+		.invoice_id = invoice->invoice_id,
+		.kind = PAYMENT_CREDIT_NOTE,
+		.amount = -value,
+		.reference = cstring_to_text(psprintf("Credit note from invoice " INT64_FORMAT,
+											  invoice->invoice_id)),
+	};
+	CreditNoteRow note = {
+		.credit_note_id = credit_note_id,
+		.attendee_id = owner,
+		.value = value,
+	};
+
+	store_insert_payment(ledger, &payment);
+	store_insert_credit_note(ledger, &note);
+	store_log_credit_note(ledger, OUTBOX_CREDIT_NOTE_CREATED, credit_note_id,
+						  invoice->invoice_id);
+}
+
+/*
+ * Carry out a verdict on a locked invoice: its row, the log, its credit note.
+ * last_payment_id is the highest one that the verdict takes into account.
+ * Returns the id of the credit note, or 0.
+ *
+ * The invoice is written first, so that it is right for whatever a trigger on
+ * one of the other tables may do to it.
+ */
+static int64
+carry_out(Ledger *ledger, const InvoiceRow *invoice, const InvoiceVerdict *verdict,
+		  int64 last_payment_id, int64 credit_owner)
+{
+	int64		credit_note_id = 0;
+
+	if (verdict->credit > 0)
+	{
+		credit_note_id = store_next_payment_id(ledger);
+		last_payment_id = Max(last_payment_id, credit_note_id);
+	}
+	store_update_invoice(ledger, invoice, verdict, Max(last_payment_id, invoice->last_payment_id));
+	if (verdict->status != invoice->state.status)
+		store_log_invoice(ledger, OUTBOX_INVOICE_UPDATED, invoice->invoice_id,
+						  &invoice->state.status, verdict->status);
+	if (verdict->credit > 0)
+		make_credit_note(ledger, invoice, credit_note_id, verdict->credit, credit_owner);
+	return credit_note_id;
+}
+
+static InvoiceStatus
+settle(Ledger *ledger, const InvoiceRow *invoice, int64 amount, int64 npayments,
+	   int64 last_payment_id, int64 credit_owner)
+{
+	InvoiceVerdict verdict;
+	InvoiceRefusal refusal = invoice_state_settle(&invoice->state, amount, npayments, &verdict);
+
+	if (refusal != INVOICE_OK)
+		refuse(refusal, invoice);
+	carry_out(ledger, invoice, &verdict, last_payment_id, credit_owner);
+	return verdict.status;
+}
+
+/*
+ * settle_payment
+ *		Settle a locked invoice for which one payment was just inserted.
+ *
+ * credit_owner is the attendee who gets what is paid too much.
+ */
+InvoiceStatus
+settle_payment(Ledger *ledger, const InvoiceRow *invoice, int64 payment_id, int64 amount,
+			   int64 credit_owner)
+{
+	return settle(ledger, invoice, amount, 1, payment_id, credit_owner);
+}
+
+/*
+ * settle_afresh
+ *		Bring a locked invoice to the state that its payments call for,
+ *		whatever its row says that they are.
+ */
+InvoiceStatus
+settle_afresh(Ledger *ledger, const InvoiceRow *invoice)
+{
+	PaymentTotals totals = store_payment_totals(ledger, invoice->invoice_id);
+	InvoiceRow	fresh = *invoice;
+	InvoiceVerdict verdict;
+	InvoiceRefusal refusal;
+
+	fresh.state.paid = 0;
+	fresh.state.payment_count = 0;
+	refusal = invoice_state_settle(&fresh.state, totals.amount, totals.payment_count, &verdict);
+	if (refusal != INVOICE_OK)
+		refuse(refusal, invoice);
+
+	if (verdict.status != invoice->state.status || verdict.paid != invoice->state.paid ||
+		verdict.payment_count != invoice->state.payment_count ||
+		totals.last_payment_id != invoice->last_payment_id)
+		carry_out(ledger, invoice, &verdict, totals.last_payment_id, invoice->attendee_id);
+	return verdict.status;
+}
+
+/*
+ * settle_refund
+ *		Turn all that was paid on a locked invoice into a credit note; returns
+ *		its id, or 0 where nothing was paid.
+ */
+int64
+settle_refund(Ledger *ledger, const InvoiceRow *invoice)
+{
+	InvoiceVerdict verdict;
+	InvoiceRefusal refusal = invoice_state_refund(&invoice->state, &verdict);
+
+	if (refusal != INVOICE_OK)
+		refuse(refusal, invoice);
+	return carry_out(ledger, invoice, &verdict, 0, invoice->attendee_id);
+}
+
+/* settle_void: void a locked invoice; nothing happens to a void one. */
+void
+settle_void(Ledger *ledger, const InvoiceRow *invoice)
+{
+	InvoiceVerdict verdict;
+	InvoiceRefusal refusal = invoice_state_void(&invoice->state, &verdict);
+
+	if (refusal != INVOICE_OK)
+		refuse(refusal, invoice);
+	if (verdict.status != invoice->state.status)
+		carry_out(ledger, invoice, &verdict, 0, invoice->attendee_id);
+}
+
+/*
+ * settle_application
+ *		Put a locked, unclaimed credit note on a locked invoice; returns the
+ *		payment's id.  What is left over belongs to the owner of the note.
+ */
+int64
+settle_application(Ledger *ledger, const InvoiceRow *invoice, const CreditNoteRow *note)
+{
+	PaymentRow	payment = {
+		.payment_id = store_next_payment_id(ledger),
+		.invoice_id = invoice->invoice_id,
+		.kind = PAYMENT_CREDIT_APPLICATION,
+		.amount = note->value,
+		.reference = cstring_to_text(psprintf("Credit note " INT64_FORMAT,
+											  note->credit_note_id)),
+	};
+
+	store_claim_credit_note(ledger, note, CREDIT_NOTE_APPLIED);
+	store_insert_payment(ledger, &payment);
+	store_insert_application(ledger, payment.payment_id, note->credit_note_id);
+	store_log_credit_note(ledger, OUTBOX_CREDIT_NOTE_APPLIED, note->credit_note_id,
+						  invoice->invoice_id);
+	settle_payment(ledger, invoice, payment.payment_id, payment.amount, note->attendee_id);
+	return payment.payment_id;
+}
+
+/*
+ * settle_new_invoice
+ *		Make an invoice with its lines, which add up to value; one of value
+ *		zero is paid at once.  Returns its id.
+ */
+int64
+settle_new_invoice(Ledger *ledger, int64 attendee_id, text *recipient, Interval *due,
+				   const LineItemRow *lines, int nlines, int64 value)
+{
+	InvoiceRow	invoice = {
+		.attendee_id = attendee_id,
+		.state = {.status = INVOICE_UNPAID, .value = value},
+	};
+
+	invoice.invoice_id = store_insert_invoice(ledger, attendee_id, recipient, due, value);
+	for (int i = 0; i < nlines; i++)
+		store_insert_line(ledger, invoice.invoice_id, &lines[i]);
+	store_log_invoice(ledger, OUTBOX_INVOICE_CREATED, invoice.invoice_id, NULL, INVOICE_UNPAID);
+	if (value == 0)
+		settle(ledger, &invoice, 0, 0, 0, attendee_id);
+	return invoice.invoice_id;
+}
+
+/*
+ * settle_with_credit
+ *		Let a new invoice take its attendee's unclaimed notes, oldest first,
+ *		until it is paid, if it is her only unpaid one.
+ *
+ * The attendee is locked, so that no other invoice of hers is made meanwhile.
+ */
+void
+settle_with_credit(Ledger *ledger, int64 invoice_id)
+{
+	InvoiceRow	invoice;
+	CreditNoteRow note;
+
+	while (store_lock_invoice(ledger, invoice_id, &invoice) &&
+		   invoice.state.status == INVOICE_UNPAID &&
+		   store_takes_credit(ledger, &invoice) &&
+		   store_lock_oldest_credit_note(ledger, invoice.attendee_id, &note))
+	{
+		CHECK_FOR_INTERRUPTS();
+		settle_application(ledger, &invoice, &note);
+	}
+}
+
+/*
+ * Whether payments that were inserted are in the invoice's row already, as
+ * they are when a dump is restored into tables that have their triggers.
+ *
+ * Ids grow, so an id above the highest one posted is new.  Below it may also
+ * be one that a slower session got: then there are more payments than posted.
+ */
+static bool
+is_replay(Ledger *ledger, const InvoiceRow *invoice, int64 lowest_id)
+{
+	return lowest_id <= invoice->last_payment_id &&
+		store_count_payments(ledger, invoice->invoice_id) <= invoice->state.payment_count;
+}
+
+/* Settle the payments of one invoice, which are sorted by id. */
+static void
+settle_group(Ledger *ledger, const NewPayment *payments, int64 npayments)
+{
+	InvoiceRow	invoice;
+	int64		amount = 0;
+
+	if (!store_lock_invoice(ledger, payments[0].invoice_id, &invoice))
+		ereport(ERROR,
+				(errcode(RP_NOT_FOUND),
+				 errmsg("there is no invoice " INT64_FORMAT, payments[0].invoice_id)));
+	if (is_replay(ledger, &invoice, payments[0].payment_id))
+		return;
+	ledger_check_version(ledger, false);
+
+	for (int64 i = 0; i < npayments; i++)
+	{
+		if (payments[i].engine_kind)
+			ereport(ERROR,
+					(errcode(RP_INVALID_STATE),
+					 errmsg("payment " INT64_FORMAT " is of a kind that only the engine makes",
+							payments[i].payment_id),
+					 errdetail("Payments of kind credit_note and credit_application belong to a credit note."),
+					 errhint("Use regpaydb.refund_invoice() or regpaydb.apply_credit_note().")));
+		if (pg_add_s64_overflow(amount, payments[i].amount, &amount))
+			refuse(INVOICE_TOO_LARGE, &invoice);
+	}
+	settle(ledger, &invoice, amount, npayments, payments[npayments - 1].payment_id,
+		   invoice.attendee_id);
+}
+
+static int
+compare_payments(const void *a, const void *b)
+{
+	const NewPayment *left = a;
+	const NewPayment *right = b;
+
+	if (left->invoice_id != right->invoice_id)
+		return left->invoice_id < right->invoice_id ? -1 : 1;
+	if (left->payment_id != right->payment_id)
+		return left->payment_id < right->payment_id ? -1 : 1;
+	return 0;
+}
+
+/*
+ * settle_new_payments
+ *		Settle payments that a statement inserted, each of their invoices once.
+ *
+ * Sorts them, so that invoices are locked in the order of their ids.  Raises
+ * RP003 where an invoice would be left with less than nothing, RP008 for
+ * kinds that only the engine makes, RP012.
+ */
+void
+settle_new_payments(Ledger *ledger, NewPayment *payments, int64 npayments)
+{
+	MemoryContext group_context = AllocSetContextCreate(CurrentMemoryContext,
+														"regpaydb invoice",
+														ALLOCSET_SMALL_SIZES);
+	MemoryContext save_context = MemoryContextSwitchTo(group_context);
+	int64		first = 0;
+
+	qsort(payments, npayments, sizeof(NewPayment), compare_payments);
+	for (int64 i = 1; i <= npayments; i++)
+	{
+		if (i < npayments && payments[i].invoice_id == payments[first].invoice_id)
+			continue;
+		CHECK_FOR_INTERRUPTS();
+		settle_group(ledger, payments + first, i - first);
+		MemoryContextReset(group_context);
+		first = i;
+	}
+	MemoryContextSwitchTo(save_context);
+	MemoryContextDelete(group_context);
+}
