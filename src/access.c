@@ -1,8 +1,6 @@
 /*
  * access.c
- *	  Access codes, can_view, and the actor on whose behalf a session acts.
- *
- * Spec sections 1 (actor) and 3.
+ *	  can_view and access codes.  Spec section 3.
  */
 #include "postgres.h"
 
@@ -13,81 +11,16 @@
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
-#include "access.h"
+#include "actor.h"
 #include "call.h"
+#include "engine.h"
 #include "errors.h"
 #include "trigger.h"
-
-char	   *user_id_setting;
-char	   *access_code_setting;
 
 /* 32 characters, so that each is worth 5 bits; none that looks like another. */
 static const char alphabet[] = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
 
 #define MAX_CODE_LENGTH 64
-
-/*
- * Compare codes in a time that depends on the length of the given one only,
- * so that it tells nothing about the real one.
- */
-static bool
-codes_match(const char *code, const char *given, size_t given_length)
-{
-	size_t		code_length = strlen(code);
-	unsigned char difference = code_length != given_length;
-
-	if (code_length == 0)
-		return false;
-	for (size_t i = 0; i < given_length; i++)
-		difference |= (unsigned char) code[i % code_length] ^ (unsigned char) given[i];
-	return difference == 0;
-}
-
-/* user_id and code may be NULL. */
-static bool
-may_view(Ledger *ledger, const AttendeeRow *attendee, const int64 *user_id,
-		 const char *code, size_t code_length)
-{
-	if (code != NULL && codes_match(attendee->access_code, code, code_length))
-		return true;
-	return user_id != NULL &&
-		(attendee->user_id == *user_id || store_is_staff(ledger, *user_id));
-}
-
-/*
- * actor_may_view
- *		Whether the actor of the settings regpaydb.user_id and
- *		regpaydb.access_code may view what belongs to an attendee.
- *
- * Without an actor everything may be viewed: then the database role's
- * privileges are what counts.  Raises 22023 where user_id is no number.
- */
-bool
-actor_may_view(Ledger *ledger, int64 attendee_id)
-{
-	AttendeeRow attendee;
-	int64		user_id = 0;
-	bool		has_user = user_id_setting[0] != '\0';
-	bool		has_code = access_code_setting[0] != '\0';
-
-	if (!has_user && !has_code)
-		return true;
-	if (has_user)
-	{
-		char	   *end;
-
-		errno = 0;
-		user_id = strtoi64(user_id_setting, &end, 10);
-		if (errno != 0 || *end != '\0')
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("the setting regpaydb.user_id is not a user id"),
-					 errdetail("Its value is \"%s\".", user_id_setting)));
-	}
-	return store_attendee(ledger, attendee_id, &attendee) &&
-		may_view(ledger, &attendee, has_user ? &user_id : NULL,
-				 has_code ? access_code_setting : NULL, strlen(access_code_setting));
-}
 
 /*
  * can_view(invoice_id, user_id DEFAULT NULL, access_code DEFAULT NULL) -> boolean
@@ -108,8 +41,8 @@ regpaydb_can_view(PG_FUNCTION_ARGS)
 	bool		result;
 
 	result = !PG_ARGISNULL(0) &&
-		store_invoice_attendee(ledger, PG_GETARG_INT64(0), &attendee) &&
-		may_view(ledger, &attendee, PG_ARGISNULL(1) ? NULL : &user_id,
+		row_invoice_attendee(ledger, PG_GETARG_INT64(0), &attendee) &&
+		viewer_may_view(ledger, &attendee, PG_ARGISNULL(1) ? NULL : &user_id,
 				 code == NULL ? NULL : VARDATA_ANY(code),
 				 code == NULL ? 0 : VARSIZE_ANY_EXHDR(code));
 	engine_end(&scope);
@@ -132,7 +65,7 @@ regpaydb_invoice_for_access_code(PG_FUNCTION_ARGS)
 	int64		invoice_id;
 
 	require_arg(fcinfo, 0, "access_code");
-	invoice_id = store_invoice_for_access_code(ledger, PG_GETARG_TEXT_PP(0));
+	invoice_id = row_invoice_for_access_code(ledger, PG_GETARG_TEXT_PP(0));
 	if (invoice_id == 0)
 		ereport(ERROR,
 				(errcode(RP_NOT_FOUND),
@@ -147,7 +80,7 @@ regpaydb_invoice_for_access_code(PG_FUNCTION_ARGS)
 static void
 random_code(Ledger *ledger, char *code)
 {
-	int			length = store_access_code_length(ledger);
+	int			length = row_access_code_length(ledger);
 	unsigned char bytes[MAX_CODE_LENGTH];
 
 	Assert(length <= MAX_CODE_LENGTH);
@@ -160,7 +93,7 @@ random_code(Ledger *ledger, char *code)
 		for (int i = 0; i < length; i++)
 			code[i] = alphabet[bytes[i] % 32];
 		code[length] = '\0';
-	} while (store_access_code_exists(ledger, code));
+	} while (row_access_code_exists(ledger, code));
 }
 
 /*
@@ -179,11 +112,11 @@ regpaydb_rotate_access_code(PG_FUNCTION_ARGS)
 	char		code[MAX_CODE_LENGTH + 1];
 	AttendeeRow attendee;
 
-	if (!store_attendee(ledger, attendee_id, &attendee) ||
+	if (!row_attendee(ledger, attendee_id, &attendee) ||
 		!actor_may_view(ledger, attendee_id))
 		not_found("attendee", attendee_id);
 	random_code(ledger, code);
-	store_set_access_code(ledger, attendee_id, code);
+	row_set_access_code(ledger, attendee_id, code);
 	engine_end(&scope);
 	PG_RETURN_TEXT_P(cstring_to_text(code));
 }
@@ -213,7 +146,7 @@ regpaydb_make_access_code(PG_FUNCTION_ARGS)
 		return PointerGetDatum(trigger->tg_trigtuple);
 
 	engine_begin_as_owner(&scope, ledger);
-	ledger_check_version(ledger, false);
+	engine_check_version(ledger, false);
 	random_code(ledger, code);
 	engine_end(&scope);
 

@@ -11,7 +11,7 @@
 #include "utils/builtins.h"
 #include "utils/syscache.h"
 
-#include "access.h"
+#include "actor.h"
 #include "call.h"
 #include "errors.h"
 #include "money.h"
@@ -96,7 +96,7 @@ not_found(const char *what, int64 id)
 void
 find_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice)
 {
-	if (!store_invoice(ledger, invoice_id, invoice) ||
+	if (!row_invoice(ledger, invoice_id, invoice) ||
 		!actor_may_view(ledger, invoice->attendee_id))
 		not_found("invoice", invoice_id);
 }
@@ -106,7 +106,7 @@ void
 lock_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice)
 {
 	find_invoice(ledger, invoice_id, invoice);
-	if (!store_lock_invoice(ledger, invoice_id, invoice))
+	if (!row_lock_invoice(ledger, invoice_id, invoice))
 		not_found("invoice", invoice_id);
 }
 
@@ -114,7 +114,7 @@ lock_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice)
 void
 find_credit_note(Ledger *ledger, int64 credit_note_id, CreditNoteRow *note)
 {
-	if (!store_credit_note(ledger, credit_note_id, note) ||
+	if (!row_credit_note(ledger, credit_note_id, note) ||
 		!actor_may_view(ledger, note->attendee_id))
 		not_found("credit note", credit_note_id);
 }
@@ -124,7 +124,7 @@ void
 lock_unclaimed_note(Ledger *ledger, int64 credit_note_id, CreditNoteRow *note)
 {
 	find_credit_note(ledger, credit_note_id, note);
-	if (!store_lock_credit_note(ledger, credit_note_id, note))
+	if (!row_lock_credit_note(ledger, credit_note_id, note))
 		not_found("credit note", credit_note_id);
 	if (note->state != CREDIT_NOTE_UNCLAIMED)
 		ereport(ERROR,

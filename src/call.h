@@ -10,7 +10,8 @@
 
 #include "fmgr.h"
 
-#include "store.h"
+#include "compat.h"
+#include "rows.h"
 
 /* The longest texts that the tables take, in characters. */
 #define MAX_TEXT_LENGTH		1000
@@ -29,6 +30,6 @@ extern void find_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice);
 extern void lock_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice);
 extern void find_credit_note(Ledger *ledger, int64 credit_note_id, CreditNoteRow *note);
 extern void lock_unclaimed_note(Ledger *ledger, int64 credit_note_id, CreditNoteRow *note);
-pg_attribute_noreturn() extern void not_found(const char *what, int64 id);
+pg_noreturn extern void not_found(const char *what, int64 id);
 
 #endif							/* REGPAYDB_CALL_H */

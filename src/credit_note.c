@@ -8,8 +8,9 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
-#include "access.h"
+#include "actor.h"
 #include "call.h"
+#include "engine.h"
 #include "errors.h"
 #include "invoice.h"
 #include "money.h"
@@ -61,10 +62,10 @@ regpaydb_refund_credit_note(PG_FUNCTION_ARGS)
 	int64		refund_id;
 
 	lock_unclaimed_note(ledger, credit_note_id, &note);
-	store_claim_credit_note(ledger, &note, CREDIT_NOTE_REFUNDED);
-	refund_id = store_insert_refund(ledger, credit_note_id, reference,
+	row_claim_credit_note(ledger, &note, CREDIT_NOTE_REFUNDED);
+	refund_id = row_insert_refund(ledger, credit_note_id, reference,
 									PG_ARGISNULL(2) ? NULL : &entered_by);
-	store_log_credit_note(ledger, OUTBOX_CREDIT_NOTE_REFUNDED, credit_note_id, 0);
+	row_log_credit_note(ledger, OUTBOX_CREDIT_NOTE_REFUNDED, credit_note_id, 0);
 	engine_end(&scope);
 	PG_RETURN_INT64(refund_id);
 }
@@ -137,7 +138,7 @@ regpaydb_cancellation_fee(PG_FUNCTION_ARGS)
 	}
 	line.description = cstring_to_text(psprintf("Cancellation fee on credit note " INT64_FORMAT,
 												credit_note_id));
-	if (!store_attendee(ledger, note.attendee_id, &attendee))
+	if (!row_attendee(ledger, note.attendee_id, &attendee))
 		not_found("attendee", note.attendee_id);
 	invoice_id = settle_new_invoice(ledger, note.attendee_id, attendee.recipient, &one_day,
 									&line, 1, line.price);
@@ -163,10 +164,10 @@ regpaydb_available_credit(PG_FUNCTION_ARGS)
 	AttendeeRow attendee;
 	int64		credit;
 
-	if (!store_attendee(ledger, attendee_id, &attendee) ||
+	if (!row_attendee(ledger, attendee_id, &attendee) ||
 		!actor_may_view(ledger, attendee_id))
 		not_found("attendee", attendee_id);
-	credit = store_available_credit(ledger, attendee_id);
+	credit = row_available_credit(ledger, attendee_id);
 	engine_end(&scope);
 	PG_RETURN_NUMERIC(money_to_numeric(credit));
 }

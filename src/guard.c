@@ -11,11 +11,14 @@
 #include "utils/datum.h"
 #include "utils/rel.h"
 
+#include "compat.h"
+#include "engine.h"
 #include "errors.h"
+#include "rows.h"
 #include "store.h"
 #include "trigger.h"
 
-pg_attribute_noreturn() static void
+pg_noreturn static void
 refuse_change(TriggerData *trigger, const char *column)
 {
 	const char *table = RelationGetRelationName(trigger->tg_relation);
@@ -117,7 +120,7 @@ regpaydb_guard_conference(PG_FUNCTION_ARGS)
 	if (column_changed(trigger, find_trigger_column(trigger, "currency", TEXTOID)))
 	{
 		engine_begin_as_owner(&scope, ledger);
-		has_payments = store_has_payments(ledger);
+		has_payments = row_has_payments(ledger);
 		engine_end(&scope);
 		if (has_payments)
 			refuse_change(trigger, "currency");

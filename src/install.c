@@ -21,10 +21,11 @@
 
 #include "call.h"
 #include "compat.h"
+#include "engine.h"
 #include "errors.h"
 #include "ledger.h"
 #include "ledger_sql.h"
-#include "store.h"
+#include "rows.h"
 
 /*
  * What upgrade_ledger runs to bring a ledger from one version to the next, in
@@ -172,11 +173,7 @@ check_ledger_owner(const char *schema_name)
 		get_relname_relid("conference", schema) : InvalidOid;
 
 	if (!OidIsValid(conference))
-		ereport(ERROR,
-				(errcode(RP_LEDGER_VERSION),
-				 errmsg("there is no ledger in schema \"%s\"", schema_name),
-				 errhint("Make one with SELECT regpaydb.create_ledger(%s).",
-						 quote_literal_cstr(schema_name))));
+		no_ledger(schema_name);
 	if (schema_owner(schema) != GetUserId())
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -209,7 +206,7 @@ regpaydb_upgrade_ledger(PG_FUNCTION_ARGS)
 	set_search_path(schema_name);
 	execute("SELECT ledger_version FROM conference FOR UPDATE");
 	if (SPI_processed != 1)
-		elog(ERROR, "ledger \"%s\" has no conference row", schema_name);
+		no_ledger(schema_name);
 	version = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 	while (strcmp(version, REGPAYDB_VERSION) != 0)
 	{
@@ -255,7 +252,7 @@ regpaydb_check_integrity(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	ledger = engine_begin_read(&scope, PAYMENT, ACL_SELECT);
-	store_integrity_problems(ledger);
+	row_integrity_problems(ledger);
 	for (uint64 i = 0; i < SPI_processed; i++)
 		tuplestore_puttuple(result->setResult, SPI_tuptable->vals[i]);
 	engine_end(&scope);

@@ -9,8 +9,9 @@
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
 
-#include "access.h"
+#include "actor.h"
 #include "call.h"
+#include "engine.h"
 #include "errors.h"
 #include "invoice.h"
 #include "lines.h"
@@ -62,7 +63,7 @@ regpaydb_manual_invoice(PG_FUNCTION_ARGS)
 	require_arg(fcinfo, 2, "lines");
 	lines = parse_lines(PG_GETARG_JSONB_P(2), &nlines, &value);
 	if (!actor_may_view(ledger, attendee_id) ||
-		!store_lock_attendee(ledger, attendee_id, &recipient))
+		!row_lock_attendee(ledger, attendee_id, &recipient))
 		not_found("attendee", attendee_id);
 	invoice_id = settle_new_invoice(ledger, attendee_id, recipient, PG_GETARG_INTERVAL_P(1),
 									lines, nlines, value);

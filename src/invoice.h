@@ -5,7 +5,7 @@
 #ifndef REGPAYDB_INVOICE_H
 #define REGPAYDB_INVOICE_H
 
-#include "store.h"
+#include "rows.h"
 
 extern void check_payable(const InvoiceRow *invoice);
 

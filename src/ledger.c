@@ -1,7 +1,7 @@
 /*
  * ledger.c
- *	  Finds the ledger that a call or a trigger works on, caches what is known
- *	  about it, and acts as its owner.
+ *	  Finds the ledger that a call or a trigger works on, and caches what is
+ *	  known about it.
  */
 #include "postgres.h"
 
@@ -76,13 +76,13 @@ ledger_init(void)
 	CacheRegisterSyscacheCallback(NAMESPACEOID, schema_changed, 0);
 }
 
-pg_attribute_noreturn() static void
+/* no_ledger: raise RP012. */
+void
 no_ledger(const char *schema_name)
 {
 	ereport(ERROR,
 			(errcode(RP_LEDGER_VERSION),
 			 errmsg("there is no ledger in schema \"%s\"", schema_name),
-			 errdetail("The setting regpaydb.ledger says which schema a function works on."),
 			 errhint("Make one with SELECT regpaydb.create_ledger(%s), or set regpaydb.ledger.",
 					 quote_literal_cstr(schema_name))));
 }
@@ -120,7 +120,7 @@ load_ledger(Ledger *ledger, const char *schema_name)
 	Relation	payment;
 
 	if (strcmp(ledger->schema_name, schema_name) != 0)
-		store_forget_plans(ledger);
+		ledger->plans_stale = true;
 	strlcpy(ledger->schema_name, schema_name, sizeof(ledger->schema_name));
 	strlcpy(ledger->quoted_schema, quoted, sizeof(ledger->quoted_schema));
 	ledger->version_checked = false;
@@ -165,7 +165,8 @@ find_ledger(Oid schema, const char *schema_name)
 		ledger->schema = schema;
 	}
 	if (ledger->plans == NULL)
-		store_make_plans(ledger);
+		ledger->plans = MemoryContextAllocZero(CacheMemoryContext,
+											   STORE_QUERIES * sizeof(SPIPlanPtr));
 	if (!ledger->valid)
 		load_ledger(ledger, schema_name);
 	return ledger;
@@ -180,11 +181,13 @@ find_ledger(Oid schema, const char *schema_name)
 Ledger *
 ledger_of_setting(void)
 {
-	Oid			schema = get_namespace_oid(ledger_setting, true);
+	/* SET LOCAL before the library is loaded leaves '' behind at commit. */
+	const char *schema_name = ledger_setting[0] != '\0' ? ledger_setting : DEFAULT_LEDGER;
+	Oid			schema = get_namespace_oid(schema_name, true);
 
 	if (!OidIsValid(schema))
-		no_ledger(ledger_setting);
-	return find_ledger(schema, ledger_setting);
+		no_ledger(schema_name);
+	return find_ledger(schema, schema_name);
 }
 
 /*
@@ -207,122 +210,4 @@ ledger_of_relation(Relation rel, LedgerTable table)
 						RelationGetRelationName(rel), table_names[table]),
 				 errhint("The trigger functions of regpaydb are for the tables that regpaydb.create_ledger() makes.")));
 	return ledger;
-}
-
-/*
- * ledger_check_privilege
- *		Check that the caller has privilege on a table of the ledger, or on a
- *		column of it.  Spec section 1, "Access is per ledger".
- *
- * The engine acts as the ledger's owner, so this is all that stands between
- * a caller and somebody else's ledger.  Raises 42501.
- */
-void
-ledger_check_privilege(Ledger *ledger, LedgerTable table, AclMode privilege)
-{
-	Oid			caller = GetUserId();
-	Oid			relid = ledger->tables[table];
-
-	if (schema_aclcheck(ledger->schema, caller, ACL_USAGE) != ACLCHECK_OK)
-		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_SCHEMA, ledger->schema_name);
-	if (pg_class_aclcheck(relid, caller, privilege) != ACLCHECK_OK &&
-		pg_attribute_aclcheck_all(relid, caller, privilege, ACLMASK_ANY) != ACLCHECK_OK)
-		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, table_names[table]);
-}
-
-/*
- * ledger_check_version
- *		Check that the ledger is of the version of this library.
- *
- * With missing_ok, a ledger whose conference row is not there (yet: a dump is
- * being restored) passes.  Raises RP012.
- */
-void
-ledger_check_version(Ledger *ledger, bool missing_ok)
-{
-	char	   *version;
-
-	if (ledger->version_checked)
-		return;
-
-	version = store_ledger_version(ledger);
-	if (version == NULL)
-	{
-		if (missing_ok)
-			return;
-		no_ledger(ledger->schema_name);
-	}
-	if (strcmp(version, REGPAYDB_VERSION) != 0)
-		ereport(ERROR,
-				(errcode(RP_LEDGER_VERSION),
-				 errmsg("ledger \"%s\" is of version %s, but this session runs regpaydb %s",
-						ledger->schema_name, version, REGPAYDB_VERSION),
-				 errdetail("The tables and the library have to be of one version."),
-				 errhint("Run ALTER EXTENSION regpaydb UPDATE and then SELECT regpaydb.upgrade_ledger(%s), or reconnect if that was done already.",
-						 quote_literal_cstr(ledger->schema_name))));
-	ledger->version_checked = true;
-}
-
-/*
- * engine_begin_as_owner
- *		Connect to SPI and act as the ledger's owner until engine_end.
- *
- * An error restores the caller's identity by itself.
- */
-void
-engine_begin_as_owner(EngineScope *scope, Ledger *ledger)
-{
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	GetUserIdAndSecContext(&scope->save_userid, &scope->save_sec_context);
-	SetUserIdAndSecContext(ledger->owner,
-						   scope->save_sec_context |
-						   SECURITY_LOCAL_USERID_CHANGE |
-						   SECURITY_NOFORCE_RLS);
-}
-
-/*
- * engine_begin
- *		Enter the ledger of the setting: check that the caller has privilege on
- *		table, act as the owner, check the version.
- *
- * Raises 42501 and RP012.
- */
-Ledger *
-engine_begin(EngineScope *scope, LedgerTable table, AclMode privilege)
-{
-	Ledger	   *ledger = ledger_of_setting();
-
-	ledger_check_privilege(ledger, table, privilege);
-	engine_begin_as_owner(scope, ledger);
-	ledger_check_version(ledger, false);
-	return ledger;
-}
-
-/*
- * engine_begin_read
- *		As engine_begin, for a function that is declared STABLE: what it reads is
- *		what the query that calls it sees, and it runs on a standby.
- */
-Ledger *
-engine_begin_read(EngineScope *scope, LedgerTable table, AclMode privilege)
-{
-	Ledger	   *ledger = ledger_of_setting();
-
-	ledger_check_privilege(ledger, table, privilege);
-	engine_begin_as_owner(scope, ledger);
-	scope->reader = *ledger;
-	scope->reader.read_only = true;
-	ledger_check_version(&scope->reader, false);
-	ledger->version_checked = true;
-	return &scope->reader;
-}
-
-/* engine_end: be the caller again. */
-void
-engine_end(EngineScope *scope)
-{
-	SetUserIdAndSecContext(scope->save_userid, scope->save_sec_context);
-	if (SPI_finish() != SPI_OK_FINISH)
-		elog(ERROR, "SPI_finish failed");
 }

@@ -1,7 +1,6 @@
 /*
  * ledger.h
- *	  Which ledger is worked on, its tables, its owner and its version; and
- *	  acting as its owner.
+ *	  Which ledger is worked on, its tables and its owner.
  */
 #ifndef REGPAYDB_LEDGER_H
 #define REGPAYDB_LEDGER_H
@@ -9,8 +8,11 @@
 #include "postgres.h"
 
 #include "executor/spi.h"
-#include "utils/acl.h"
 #include "utils/relcache.h"
+
+#include "compat.h"
+
+#define DEFAULT_LEDGER	"regpaydb"
 
 typedef enum LedgerTable
 {
@@ -39,30 +41,15 @@ typedef struct Ledger
 	Oid			owner;			/* of every table */
 	Oid			tables[LEDGER_TABLES];
 	Oid			payment_sequence;
-	SPIPlanPtr *plans;			/* kept by store.c */
+	SPIPlanPtr *plans;			/* store.c's */
+	bool		plans_stale;	/* their texts name a schema that was renamed */
 } Ledger;
-
-/* Whom to be again when the engine is done. */
-typedef struct EngineScope
-{
-	Oid			save_userid;
-	int			save_sec_context;
-	Ledger		reader;			/* see engine_begin_read */
-} EngineScope;
 
 extern char *ledger_setting;
 
 extern void ledger_init(void);
 extern Ledger *ledger_of_setting(void);
 extern Ledger *ledger_of_relation(Relation rel, LedgerTable table);
-extern void ledger_check_privilege(Ledger *ledger, LedgerTable table,
-								   AclMode privilege);
-extern void ledger_check_version(Ledger *ledger, bool missing_ok);
-extern Ledger *engine_begin(EngineScope *scope, LedgerTable table,
-							AclMode privilege);
-extern Ledger *engine_begin_read(EngineScope *scope, LedgerTable table,
-								 AclMode privilege);
-extern void engine_begin_as_owner(EngineScope *scope, Ledger *ledger);
-extern void engine_end(EngineScope *scope);
+pg_noreturn extern void no_ledger(const char *schema_name);
 
 #endif							/* REGPAYDB_LEDGER_H */

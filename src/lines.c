@@ -15,7 +15,7 @@
 #include "lines.h"
 #include "money.h"
 
-pg_attribute_noreturn() static void
+pg_noreturn static void
 malformed(int line, const char *problem)
 {
 	ereport(ERROR,
@@ -25,7 +25,7 @@ malformed(int line, const char *problem)
 			 errhint("Lines look like [{\"description\": \"Ticket\", \"price\": 149.00, \"quantity\": 1, \"product_id\": null}].")));
 }
 
-pg_attribute_noreturn() static void
+pg_noreturn static void
 bad_amount(int line, const char *problem, const char *hint)
 {
 	ereport(ERROR,

@@ -9,7 +9,7 @@
 
 #include "utils/jsonb.h"
 
-#include "store.h"
+#include "rows.h"
 
 extern LineItemRow *parse_lines(Jsonb *lines, int *nlines, int64 *value);
 

@@ -18,12 +18,14 @@
 #include "utils/syscache.h"
 #include "utils/tuplestore.h"
 
-#include "access.h"
+#include "actor.h"
 #include "call.h"
+#include "engine.h"
 #include "errors.h"
 #include "invoice.h"
 #include "money.h"
 #include "settle.h"
+#include "store.h"
 #include "trigger.h"
 
 static void
@@ -64,7 +66,7 @@ recorded_before(Ledger *ledger, PaymentRow *payment)
 	PaymentRow	first;
 
 	if (payment->provider_ref == NULL ||
-		!store_payment_by_ref(ledger, payment->provider, payment->provider_ref, &first))
+		!row_payment_by_ref(ledger, payment->provider, payment->provider_ref, &first))
 		return false;
 	if (first.invoice_id != payment->invoice_id || first.amount != payment->amount)
 		ereport(ERROR,
@@ -108,8 +110,8 @@ regpaydb_pay(PG_FUNCTION_ARGS)
 	if (!recorded_before(ledger, &payment))
 	{
 		check_payable(&invoice);
-		payment.payment_id = store_next_payment_id(ledger);
-		if (store_insert_payment(ledger, &payment))
+		payment.payment_id = row_next_payment_id(ledger);
+		if (row_insert_payment(ledger, &payment))
 		{
 			lock_invoice(ledger, payment.invoice_id, &invoice);
 			check_payable(&invoice);
@@ -150,7 +152,7 @@ regpaydb_record_manual_payment(PG_FUNCTION_ARGS)
 	entered_by = int8_arg(fcinfo, 3, "entered_by");
 	payment.entered_by = &entered_by;
 	check_not_zero(payment.amount);
-	if (!store_is_staff(ledger, entered_by))
+	if (!row_is_staff(ledger, entered_by))
 		ereport(ERROR,
 				(errcode(RP_STAFF_ONLY),
 				 errmsg("user " INT64_FORMAT " is not staff", entered_by),
@@ -158,8 +160,8 @@ regpaydb_record_manual_payment(PG_FUNCTION_ARGS)
 				 errhint("Add the user to the table staff, or use regpaydb.pay().")));
 
 	find_invoice(ledger, payment.invoice_id, &invoice);
-	payment.payment_id = store_next_payment_id(ledger);
-	store_insert_payment(ledger, &payment);
+	payment.payment_id = row_next_payment_id(ledger);
+	row_insert_payment(ledger, &payment);
 	lock_invoice(ledger, payment.invoice_id, &invoice);
 	settle_payment(ledger, &invoice, payment.payment_id, payment.amount, invoice.attendee_id);
 	engine_end(&scope);
@@ -287,7 +289,7 @@ regpaydb_settle_payments(PG_FUNCTION_ARGS)
 	if (npayments > 0)
 	{
 		engine_begin_as_owner(&scope, ledger);
-		ledger_check_version(ledger, true);
+		engine_check_version(ledger, true);
 		settle_new_payments(ledger, payments, npayments);
 		engine_end(&scope);
 	}

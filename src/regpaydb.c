@@ -7,7 +7,7 @@
 #include "fmgr.h"
 #include "utils/guc.h"
 
-#include "access.h"
+#include "actor.h"
 #include "ledger.h"
 
 PG_MODULE_MAGIC;
@@ -19,7 +19,7 @@ _PG_init(void)
 {
 	DefineCustomStringVariable("regpaydb.ledger",
 							   "The schema of the ledger that functions work on.",
-							   NULL, &ledger_setting, "regpaydb",
+							   NULL, &ledger_setting, DEFAULT_LEDGER,
 							   PGC_USERSET, 0, NULL, NULL, NULL);
 
 	/*

@@ -13,11 +13,13 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "compat.h"
+#include "engine.h"
 #include "errors.h"
 #include "money.h"
 #include "settle.h"
 
-pg_attribute_noreturn() static void
+pg_noreturn static void
 refuse(InvoiceRefusal refusal, const InvoiceRow *invoice)
 {
 	const char *status = invoice_status_names[invoice->state.status];
@@ -79,9 +81,9 @@ make_credit_note(Ledger *ledger, const InvoiceRow *invoice, int64 credit_note_id
 		.value = value,
 	};
 
-	store_insert_payment(ledger, &payment);
-	store_insert_credit_note(ledger, &note);
-	store_log_credit_note(ledger, OUTBOX_CREDIT_NOTE_CREATED, credit_note_id,
+	row_insert_payment(ledger, &payment);
+	row_insert_credit_note(ledger, &note);
+	row_log_credit_note(ledger, OUTBOX_CREDIT_NOTE_CREATED, credit_note_id,
 						  invoice->invoice_id);
 }
 
@@ -101,12 +103,12 @@ carry_out(Ledger *ledger, const InvoiceRow *invoice, const InvoiceVerdict *verdi
 
 	if (verdict->credit > 0)
 	{
-		credit_note_id = store_next_payment_id(ledger);
+		credit_note_id = row_next_payment_id(ledger);
 		last_payment_id = Max(last_payment_id, credit_note_id);
 	}
-	store_update_invoice(ledger, invoice, verdict, Max(last_payment_id, invoice->last_payment_id));
+	row_update_invoice(ledger, invoice, verdict, Max(last_payment_id, invoice->last_payment_id));
 	if (verdict->status != invoice->state.status)
-		store_log_invoice(ledger, OUTBOX_INVOICE_UPDATED, invoice->invoice_id,
+		row_log_invoice(ledger, OUTBOX_INVOICE_UPDATED, invoice->invoice_id,
 						  &invoice->state.status, verdict->status);
 	if (verdict->credit > 0)
 		make_credit_note(ledger, invoice, credit_note_id, verdict->credit, credit_owner);
@@ -147,7 +149,7 @@ settle_payment(Ledger *ledger, const InvoiceRow *invoice, int64 payment_id, int6
 InvoiceStatus
 settle_afresh(Ledger *ledger, const InvoiceRow *invoice)
 {
-	PaymentTotals totals = store_payment_totals(ledger, invoice->invoice_id);
+	PaymentTotals totals = row_payment_totals(ledger, invoice->invoice_id);
 	InvoiceRow	fresh = *invoice;
 	InvoiceVerdict verdict;
 	InvoiceRefusal refusal;
@@ -203,7 +205,7 @@ int64
 settle_application(Ledger *ledger, const InvoiceRow *invoice, const CreditNoteRow *note)
 {
 	PaymentRow	payment = {
-		.payment_id = store_next_payment_id(ledger),
+		.payment_id = row_next_payment_id(ledger),
 		.invoice_id = invoice->invoice_id,
 		.kind = PAYMENT_CREDIT_APPLICATION,
 		.amount = note->value,
@@ -211,10 +213,10 @@ settle_application(Ledger *ledger, const InvoiceRow *invoice, const CreditNoteRo
 											  note->credit_note_id)),
 	};
 
-	store_claim_credit_note(ledger, note, CREDIT_NOTE_APPLIED);
-	store_insert_payment(ledger, &payment);
-	store_insert_application(ledger, payment.payment_id, note->credit_note_id);
-	store_log_credit_note(ledger, OUTBOX_CREDIT_NOTE_APPLIED, note->credit_note_id,
+	row_claim_credit_note(ledger, note, CREDIT_NOTE_APPLIED);
+	row_insert_payment(ledger, &payment);
+	row_insert_application(ledger, payment.payment_id, note->credit_note_id);
+	row_log_credit_note(ledger, OUTBOX_CREDIT_NOTE_APPLIED, note->credit_note_id,
 						  invoice->invoice_id);
 	settle_payment(ledger, invoice, payment.payment_id, payment.amount, note->attendee_id);
 	return payment.payment_id;
@@ -234,10 +236,10 @@ settle_new_invoice(Ledger *ledger, int64 attendee_id, text *recipient, Interval 
 		.state = {.status = INVOICE_UNPAID, .value = value},
 	};
 
-	invoice.invoice_id = store_insert_invoice(ledger, attendee_id, recipient, due, value);
+	invoice.invoice_id = row_insert_invoice(ledger, attendee_id, recipient, due, value);
 	for (int i = 0; i < nlines; i++)
-		store_insert_line(ledger, invoice.invoice_id, &lines[i]);
-	store_log_invoice(ledger, OUTBOX_INVOICE_CREATED, invoice.invoice_id, NULL, INVOICE_UNPAID);
+		row_insert_line(ledger, invoice.invoice_id, &lines[i]);
+	row_log_invoice(ledger, OUTBOX_INVOICE_CREATED, invoice.invoice_id, NULL, INVOICE_UNPAID);
 	if (value == 0)
 		settle(ledger, &invoice, 0, 0, 0, attendee_id);
 	return invoice.invoice_id;
@@ -256,10 +258,10 @@ settle_with_credit(Ledger *ledger, int64 invoice_id)
 	InvoiceRow	invoice;
 	CreditNoteRow note;
 
-	while (store_lock_invoice(ledger, invoice_id, &invoice) &&
+	while (row_lock_invoice(ledger, invoice_id, &invoice) &&
 		   invoice.state.status == INVOICE_UNPAID &&
-		   store_takes_credit(ledger, &invoice) &&
-		   store_lock_oldest_credit_note(ledger, invoice.attendee_id, &note))
+		   row_takes_credit(ledger, &invoice) &&
+		   row_lock_oldest_credit_note(ledger, invoice.attendee_id, &note))
 	{
 		CHECK_FOR_INTERRUPTS();
 		settle_application(ledger, &invoice, &note);
@@ -277,7 +279,7 @@ static bool
 is_replay(Ledger *ledger, const InvoiceRow *invoice, int64 lowest_id)
 {
 	return lowest_id <= invoice->last_payment_id &&
-		store_count_payments(ledger, invoice->invoice_id) <= invoice->state.payment_count;
+		row_count_payments(ledger, invoice->invoice_id) <= invoice->state.payment_count;
 }
 
 /* Settle the payments of one invoice, which are sorted by id. */
@@ -287,13 +289,13 @@ settle_group(Ledger *ledger, const NewPayment *payments, int64 npayments)
 	InvoiceRow	invoice;
 	int64		amount = 0;
 
-	if (!store_lock_invoice(ledger, payments[0].invoice_id, &invoice))
+	if (!row_lock_invoice(ledger, payments[0].invoice_id, &invoice))
 		ereport(ERROR,
 				(errcode(RP_NOT_FOUND),
 				 errmsg("there is no invoice " INT64_FORMAT, payments[0].invoice_id)));
 	if (is_replay(ledger, &invoice, payments[0].payment_id))
 		return;
-	ledger_check_version(ledger, false);
+	engine_check_version(ledger, false);
 
 	for (int64 i = 0; i < npayments; i++)
 	{

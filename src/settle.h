@@ -5,7 +5,7 @@
 #ifndef REGPAYDB_SETTLE_H
 #define REGPAYDB_SETTLE_H
 
-#include "store.h"
+#include "rows.h"
 
 /* A payment that somebody inserted and that is to be settled. */
 typedef struct NewPayment

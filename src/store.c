@@ -1,7 +1,7 @@
 /*
  * store.c
- *	  Every SQL text that the engine runs, in one table, and a typed function
- *	  for each.
+ *	  Every SQL text that the engine runs, in one table, and the plans made of
+ *	  them.  rows.c has a typed function for each.
  *
  * A text stands for any ledger: '@' is the ledger's schema.  Whatever is
  * looked up through search_path is qualified, operators too, since the caller
@@ -13,12 +13,9 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "commands/sequence.h"
-#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
-#include "money.h"
 #include "store.h"
 
 #define EQ	" OPERATOR(pg_catalog.=) "
@@ -34,41 +31,6 @@
 	"n.state::pg_catalog.text FROM @.credit_note n "
 
 #define CREDIT_NOTE_IS_UNCLAIMED "n.state" EQ "'unclaimed'::regpaydb.credit_note_state"
-
-typedef enum StoreQuery
-{
-	Q_LEDGER_VERSION,
-	Q_ACCESS_CODE_LENGTH,
-	Q_HAS_PAYMENTS,
-	Q_IS_STAFF,
-	Q_ATTENDEE,
-	Q_INVOICE_ATTENDEE,
-	Q_LOCK_ATTENDEE,
-	Q_SET_ACCESS_CODE,
-	Q_ACCESS_CODE_EXISTS,
-	Q_INVOICE_FOR_ACCESS_CODE,
-	Q_AVAILABLE_CREDIT,
-	Q_INVOICE,
-	Q_LOCK_INVOICE,
-	Q_INSERT_INVOICE,
-	Q_UPDATE_INVOICE,
-	Q_TAKES_CREDIT,
-	Q_INSERT_LINE,
-	Q_INSERT_PAYMENT,
-	Q_PAYMENT_BY_REF,
-	Q_COUNT_PAYMENTS,
-	Q_PAYMENT_TOTALS,
-	Q_CREDIT_NOTE,
-	Q_LOCK_CREDIT_NOTE,
-	Q_LOCK_OLDEST_CREDIT_NOTE,
-	Q_INSERT_CREDIT_NOTE,
-	Q_CLAIM_CREDIT_NOTE,
-	Q_INSERT_APPLICATION,
-	Q_INSERT_REFUND,
-	Q_LOG,
-	Q_INTEGRITY_PROBLEMS,
-	STORE_QUERIES
-} StoreQuery;
 
 #define MAX_ARGS 8
 
@@ -235,34 +197,6 @@ static const struct
 	},
 };
 
-const char *const invoice_status_names[] = {
-	[INVOICE_UNPAID] = "unpaid",
-	[INVOICE_PAID] = "paid",
-	[INVOICE_REFUNDED] = "refunded",
-	[INVOICE_VOID] = "void",
-};
-
-const char *const payment_kind_names[] = {
-	[PAYMENT_PLAIN] = "payment",
-	[PAYMENT_MANUAL] = "manual",
-	[PAYMENT_CREDIT_NOTE] = "credit_note",
-	[PAYMENT_CREDIT_APPLICATION] = "credit_application",
-};
-
-static const char *const credit_note_state_names[] = {
-	[CREDIT_NOTE_UNCLAIMED] = "unclaimed",
-	[CREDIT_NOTE_APPLIED] = "applied",
-	[CREDIT_NOTE_REFUNDED] = "refunded",
-};
-
-static const char *const outbox_kind_names[] = {
-	[OUTBOX_INVOICE_CREATED] = "invoice_created",
-	[OUTBOX_INVOICE_UPDATED] = "invoice_updated",
-	[OUTBOX_CREDIT_NOTE_CREATED] = "credit_note_created",
-	[OUTBOX_CREDIT_NOTE_APPLIED] = "credit_note_applied",
-	[OUTBOX_CREDIT_NOTE_REFUNDED] = "credit_note_refunded",
-};
-
 /*
  * The row that the engine itself is writing, which the triggers of its table
  * let pass.  Exact to the row, so that what a user's trigger does meanwhile
@@ -281,17 +215,9 @@ store_is_writing(Oid relid, int64 id)
 	return writing.relid == relid && writing.id == id;
 }
 
-/* store_make_plans: room for the plans of a ledger. */
-void
-store_make_plans(Ledger *ledger)
-{
-	ledger->plans = MemoryContextAllocZero(CacheMemoryContext,
-										   STORE_QUERIES * sizeof(SPIPlanPtr));
-}
-
-/* store_forget_plans: the ledger's schema has another name now. */
-void
-store_forget_plans(Ledger *ledger)
+/* Plans whose texts name the schema of somebody else's ledger, by now. */
+static void
+forget_plans(Ledger *ledger)
 {
 	for (int i = 0; i < STORE_QUERIES; i++)
 	{
@@ -299,6 +225,7 @@ store_forget_plans(Ledger *ledger)
 			SPI_freeplan(ledger->plans[i]);
 		ledger->plans[i] = NULL;
 	}
+	ledger->plans_stale = false;
 }
 
 static SPIPlanPtr
@@ -307,6 +234,8 @@ get_plan(Ledger *ledger, StoreQuery query)
 	SPIPlanPtr	plan;
 	StringInfoData text;
 
+	if (ledger->plans_stale)
+		forget_plans(ledger);
 	plan = ledger->plans[query];
 	if (plan != NULL)
 	{
@@ -334,9 +263,13 @@ get_plan(Ledger *ledger, StoreQuery query)
 	return plan;
 }
 
-/* Run a query; returns the number of rows.  nulls as in SPI_execute_plan. */
-static uint64
-run(Ledger *ledger, StoreQuery query, Datum *args, const char *nulls)
+/*
+ * store_run
+ *		Run a query; returns the number of rows, which are in SPI_tuptable until
+ *		the next one.  nulls as in SPI_execute_plan.
+ */
+uint64
+store_run(Ledger *ledger, StoreQuery query, Datum *args, const char *nulls)
 {
 	SPIPlanPtr	plan = get_plan(ledger, query);
 	int			result;
@@ -350,11 +283,11 @@ run(Ledger *ledger, StoreQuery query, Datum *args, const char *nulls)
 	return SPI_processed;
 }
 
-/* Run a query that writes one row, and make sure that it did. */
-static void
-write_row(Ledger *ledger, StoreQuery query, LedgerTable table, Datum *args, const char *nulls)
+/* store_write: run a query that writes one row, and make sure that it did. */
+void
+store_write(Ledger *ledger, StoreQuery query, LedgerTable table, Datum *args, const char *nulls)
 {
-	if (run(ledger, query, args, nulls) != 1)
+	if (store_run(ledger, query, args, nulls) != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
 				 errmsg("a row of table \"%s\" was not written",
@@ -364,11 +297,12 @@ write_row(Ledger *ledger, StoreQuery query, LedgerTable table, Datum *args, cons
 }
 
 /*
- * Write one row as the engine's own, past the triggers that guard its table.
- * Returns whether there was one to write; must_write makes that an error.
+ * store_write_own
+ *		Write one row as the engine's own, past the triggers that guard its
+ *		table.  Returns whether there was one; must_write makes that an error.
  */
-static bool
-write_own_row(Ledger *ledger, StoreQuery query, LedgerTable table, int64 id,
+bool
+store_write_own(Ledger *ledger, StoreQuery query, LedgerTable table, int64 id,
 			  Datum *args, const char *nulls, bool must_write)
 {
 	Oid			save_relid = writing.relid;
@@ -380,9 +314,9 @@ write_own_row(Ledger *ledger, StoreQuery query, LedgerTable table, int64 id,
 		writing.relid = ledger->tables[table];
 		writing.id = id;
 		if (must_write)
-			write_row(ledger, query, table, args, nulls);
+			store_write(ledger, query, table, args, nulls);
 		else
-			written = run(ledger, query, args, nulls) == 1;
+			written = store_run(ledger, query, args, nulls) == 1;
 	}
 	PG_FINALLY();
 	{
@@ -391,454 +325,4 @@ write_own_row(Ledger *ledger, StoreQuery query, LedgerTable table, int64 id,
 	}
 	PG_END_TRY();
 	return written;
-}
-
-/* A column of the first row of the last result; our texts decide on its type. */
-static Datum
-column(int number, bool *isnull)
-{
-	return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, number, isnull);
-}
-
-static Datum
-needed_column(int number)
-{
-	bool		isnull;
-	Datum		value = column(number, &isnull);
-
-	if (isnull)
-		elog(ERROR, "unexpected null in column \"%s\" of a ledger",
-			 SPI_fname(SPI_tuptable->tupdesc, number));
-	return value;
-}
-
-static int64
-int8_column(int number)
-{
-	return DatumGetInt64(needed_column(number));
-}
-
-static int64
-money_column(int number)
-{
-	return money_from_numeric(DatumGetNumeric(needed_column(number)),
-							  SPI_fname(SPI_tuptable->tupdesc, number));
-}
-
-static int
-enum_column(int number, const char *const *names, int nnames)
-{
-	char	   *label = TextDatumGetCString(needed_column(number));
-
-	for (int i = 0; i < nnames; i++)
-		if (strcmp(label, names[i]) == 0)
-			return i;
-	elog(ERROR, "unexpected value \"%s\" in column \"%s\" of a ledger",
-		 label, SPI_fname(SPI_tuptable->tupdesc, number));
-}
-
-static Datum
-money_datum(int64 minor_units)
-{
-	return NumericGetDatum(money_to_numeric(minor_units));
-}
-
-/* An argument that may be NULL. */
-static Datum
-nullable_int8(const int64 *value, char *null)
-{
-	*null = value == NULL ? 'n' : ' ';
-	return value == NULL ? (Datum) 0 : Int64GetDatum(*value);
-}
-
-static Datum
-nullable_text(text *value, char *null)
-{
-	*null = value == NULL ? 'n' : ' ';
-	return PointerGetDatum(value);
-}
-
-/* ---- the ledger ---- */
-
-/* store_ledger_version: the ledger's version, or NULL where there is no row. */
-char *
-store_ledger_version(Ledger *ledger)
-{
-	if (run(ledger, Q_LEDGER_VERSION, NULL, NULL) == 0)
-		return NULL;
-	return TextDatumGetCString(needed_column(1));
-}
-
-int
-store_access_code_length(Ledger *ledger)
-{
-	if (run(ledger, Q_ACCESS_CODE_LENGTH, NULL, NULL) == 0)
-		elog(ERROR, "ledger \"%s\" has no conference row", ledger->schema_name);
-	return DatumGetInt32(needed_column(1));
-}
-
-bool
-store_has_payments(Ledger *ledger)
-{
-	return run(ledger, Q_HAS_PAYMENTS, NULL, NULL) > 0;
-}
-
-bool
-store_is_staff(Ledger *ledger, int64 user_id)
-{
-	Datum		args[] = {Int64GetDatum(user_id)};
-
-	return run(ledger, Q_IS_STAFF, args, NULL) > 0;
-}
-
-/* store_integrity_problems: leaves (object, problem) rows in SPI_tuptable. */
-void
-store_integrity_problems(Ledger *ledger)
-{
-	run(ledger, Q_INTEGRITY_PROBLEMS, NULL, NULL);
-}
-
-/* ---- attendees ---- */
-
-static bool
-read_attendee(Ledger *ledger, StoreQuery query, int64 id, AttendeeRow *row)
-{
-	Datum		args[] = {Int64GetDatum(id)};
-
-	if (run(ledger, query, args, NULL) == 0)
-		return false;
-	row->user_id = int8_column(1);
-	row->access_code = TextDatumGetCString(needed_column(2));
-	row->recipient = DatumGetTextPCopy(needed_column(3));
-	return true;
-}
-
-bool
-store_attendee(Ledger *ledger, int64 attendee_id, AttendeeRow *row)
-{
-	return read_attendee(ledger, Q_ATTENDEE, attendee_id, row);
-}
-
-/* store_invoice_attendee: the attendee whose invoice it is. */
-bool
-store_invoice_attendee(Ledger *ledger, int64 invoice_id, AttendeeRow *row)
-{
-	return read_attendee(ledger, Q_INVOICE_ATTENDEE, invoice_id, row);
-}
-
-/*
- * store_lock_attendee
- *		Lock an attendee, so that one invoice of hers is made at a time.
- */
-bool
-store_lock_attendee(Ledger *ledger, int64 attendee_id, text **recipient)
-{
-	Datum		args[] = {Int64GetDatum(attendee_id)};
-
-	if (run(ledger, Q_LOCK_ATTENDEE, args, NULL) == 0)
-		return false;
-	*recipient = DatumGetTextPCopy(needed_column(1));
-	return true;
-}
-
-void
-store_set_access_code(Ledger *ledger, int64 attendee_id, const char *code)
-{
-	Datum		args[] = {Int64GetDatum(attendee_id), CStringGetTextDatum(code)};
-
-	write_row(ledger, Q_SET_ACCESS_CODE, ATTENDEE, args, NULL);
-}
-
-bool
-store_access_code_exists(Ledger *ledger, const char *code)
-{
-	Datum		args[] = {CStringGetTextDatum(code)};
-
-	return run(ledger, Q_ACCESS_CODE_EXISTS, args, NULL) > 0;
-}
-
-/* store_invoice_for_access_code: the invoice to show, or 0. */
-int64
-store_invoice_for_access_code(Ledger *ledger, text *code)
-{
-	Datum		args[] = {PointerGetDatum(code)};
-
-	if (run(ledger, Q_INVOICE_FOR_ACCESS_CODE, args, NULL) == 0)
-		return 0;
-	return int8_column(1);
-}
-
-int64
-store_available_credit(Ledger *ledger, int64 attendee_id)
-{
-	Datum		args[] = {Int64GetDatum(attendee_id)};
-
-	run(ledger, Q_AVAILABLE_CREDIT, args, NULL);
-	return money_column(1);
-}
-
-/* ---- invoices ---- */
-
-static bool
-read_invoice(Ledger *ledger, StoreQuery query, int64 invoice_id, InvoiceRow *row)
-{
-	Datum		args[] = {Int64GetDatum(invoice_id)};
-
-	if (run(ledger, query, args, NULL) == 0)
-		return false;
-	row->invoice_id = int8_column(1);
-	row->attendee_id = int8_column(2);
-	row->state.status = enum_column(3, invoice_status_names, lengthof(invoice_status_names));
-	row->state.value = money_column(4);
-	row->state.paid = money_column(5);
-	row->state.payment_count = int8_column(6);
-	row->last_payment_id = int8_column(7);
-	return true;
-}
-
-bool
-store_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *row)
-{
-	return read_invoice(ledger, Q_INVOICE, invoice_id, row);
-}
-
-bool
-store_lock_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *row)
-{
-	return read_invoice(ledger, Q_LOCK_INVOICE, invoice_id, row);
-}
-
-/* store_insert_invoice: an unpaid invoice, issued now, due later; returns its id. */
-int64
-store_insert_invoice(Ledger *ledger, int64 attendee_id, text *recipient,
-					 Interval *due, int64 value)
-{
-	Datum		args[] = {Int64GetDatum(attendee_id), PointerGetDatum(recipient),
-		IntervalPGetDatum(due), money_datum(value)};
-
-	write_row(ledger, Q_INSERT_INVOICE, INVOICE, args, NULL);
-	return int8_column(1);
-}
-
-/* store_update_invoice: carry out a verdict on the locked invoice before. */
-void
-store_update_invoice(Ledger *ledger, const InvoiceRow *before,
-					 const InvoiceVerdict *after, int64 last_payment_id)
-{
-	bool		changed = after->status != before->state.status;
-	bool		paid = changed && after->status == INVOICE_PAID;
-	bool		closed = changed && (after->status == INVOICE_REFUNDED ||
-									 after->status == INVOICE_VOID);
-	Datum		args[] = {Int64GetDatum(before->invoice_id),
-		CStringGetTextDatum(invoice_status_names[after->status]),
-		money_datum(after->paid), Int64GetDatum(after->payment_count),
-	Int64GetDatum(last_payment_id), BoolGetDatum(paid), BoolGetDatum(closed)};
-	char		nulls[] = "       ";
-
-	if (last_payment_id == 0)
-		nulls[4] = 'n';
-	write_own_row(ledger, Q_UPDATE_INVOICE, INVOICE, before->invoice_id, args, nulls, true);
-}
-
-/*
- * store_takes_credit
- *		Whether a new invoice takes its attendee's credit notes: the conference
- *		wants that, and it is the attendee's only unpaid invoice.
- */
-bool
-store_takes_credit(Ledger *ledger, const InvoiceRow *invoice)
-{
-	Datum		args[] = {Int64GetDatum(invoice->attendee_id),
-	Int64GetDatum(invoice->invoice_id)};
-
-	return run(ledger, Q_TAKES_CREDIT, args, NULL) > 0;
-}
-
-void
-store_insert_line(Ledger *ledger, int64 invoice_id, const LineItemRow *line)
-{
-	char		nulls[] = "     ";
-	Datum		args[] = {Int64GetDatum(invoice_id), PointerGetDatum(line->description),
-		Int32GetDatum(line->quantity), money_datum(line->price),
-	nullable_int8(line->product_id, &nulls[4])};
-
-	write_row(ledger, Q_INSERT_LINE, LINE_ITEM, args, nulls);
-}
-
-/* ---- payments ---- */
-
-int64
-store_next_payment_id(Ledger *ledger)
-{
-	return nextval_internal(ledger->payment_sequence, false);
-}
-
-/*
- * store_insert_payment
- *		Insert a payment that the engine settles by itself; false where its
- *		provider's reference is recorded already.
- *
- * Waits for a session that is just recording the same reference.
- */
-bool
-store_insert_payment(Ledger *ledger, const PaymentRow *payment)
-{
-	char		nulls[] = "        ";
-	Datum		args[] = {Int64GetDatum(payment->payment_id),
-		Int64GetDatum(payment->invoice_id),
-		CStringGetTextDatum(payment_kind_names[payment->kind]),
-		money_datum(payment->amount), PointerGetDatum(payment->reference),
-		nullable_text(payment->provider, &nulls[5]),
-		nullable_text(payment->provider_ref, &nulls[6]),
-	nullable_int8(payment->entered_by, &nulls[7])};
-	bool		must_write = payment->provider_ref == NULL;
-
-	if (!write_own_row(ledger, Q_INSERT_PAYMENT, PAYMENT, payment->payment_id,
-					   args, nulls, must_write))
-		return false;
-	if (int8_column(1) != payment->payment_id || int8_column(2) != payment->invoice_id ||
-		money_column(3) != payment->amount)
-		ereport(ERROR,
-				(errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
-				 errmsg("payment " INT64_FORMAT " was changed while it was recorded",
-						payment->payment_id),
-				 errdetail("A trigger on the table changed its key, invoice or amount."),
-				 errhint("Triggers on a ledger's tables must let the engine's rows pass.")));
-	return true;
-}
-
-/* store_payment_by_ref: fills in the payment's id, invoice and amount. */
-bool
-store_payment_by_ref(Ledger *ledger, text *provider, text *provider_ref, PaymentRow *payment)
-{
-	Datum		args[] = {PointerGetDatum(provider), PointerGetDatum(provider_ref)};
-
-	if (run(ledger, Q_PAYMENT_BY_REF, args, NULL) == 0)
-		return false;
-	payment->payment_id = int8_column(1);
-	payment->invoice_id = int8_column(2);
-	payment->amount = money_column(3);
-	return true;
-}
-
-int64
-store_count_payments(Ledger *ledger, int64 invoice_id)
-{
-	Datum		args[] = {Int64GetDatum(invoice_id)};
-
-	run(ledger, Q_COUNT_PAYMENTS, args, NULL);
-	return int8_column(1);
-}
-
-PaymentTotals
-store_payment_totals(Ledger *ledger, int64 invoice_id)
-{
-	Datum		args[] = {Int64GetDatum(invoice_id)};
-	PaymentTotals totals;
-
-	run(ledger, Q_PAYMENT_TOTALS, args, NULL);
-	totals.amount = money_column(1);
-	totals.payment_count = int8_column(2);
-	totals.last_payment_id = int8_column(3);
-	return totals;
-}
-
-/* ---- credit notes ---- */
-
-static bool
-read_credit_note(Ledger *ledger, StoreQuery query, int64 id, CreditNoteRow *row)
-{
-	Datum		args[] = {Int64GetDatum(id)};
-
-	if (run(ledger, query, args, NULL) == 0)
-		return false;
-	row->credit_note_id = int8_column(1);
-	row->attendee_id = int8_column(2);
-	row->value = money_column(3);
-	row->state = enum_column(4, credit_note_state_names, lengthof(credit_note_state_names));
-	return true;
-}
-
-bool
-store_credit_note(Ledger *ledger, int64 credit_note_id, CreditNoteRow *row)
-{
-	return read_credit_note(ledger, Q_CREDIT_NOTE, credit_note_id, row);
-}
-
-bool
-store_lock_credit_note(Ledger *ledger, int64 credit_note_id, CreditNoteRow *row)
-{
-	return read_credit_note(ledger, Q_LOCK_CREDIT_NOTE, credit_note_id, row);
-}
-
-/* store_lock_oldest_credit_note: the attendee's oldest unclaimed note, locked. */
-bool
-store_lock_oldest_credit_note(Ledger *ledger, int64 attendee_id, CreditNoteRow *row)
-{
-	return read_credit_note(ledger, Q_LOCK_OLDEST_CREDIT_NOTE, attendee_id, row);
-}
-
-void
-store_insert_credit_note(Ledger *ledger, const CreditNoteRow *note)
-{
-	Datum		args[] = {Int64GetDatum(note->credit_note_id),
-	Int64GetDatum(note->attendee_id), money_datum(note->value)};
-
-	write_row(ledger, Q_INSERT_CREDIT_NOTE, CREDIT_NOTE, args, NULL);
-}
-
-/* store_claim_credit_note: the one claim of a locked, unclaimed note. */
-void
-store_claim_credit_note(Ledger *ledger, const CreditNoteRow *note, CreditNoteState claim)
-{
-	Datum		args[] = {Int64GetDatum(note->credit_note_id),
-	CStringGetTextDatum(credit_note_state_names[claim])};
-
-	write_own_row(ledger, Q_CLAIM_CREDIT_NOTE, CREDIT_NOTE, note->credit_note_id,
-				  args, NULL, true);
-}
-
-void
-store_insert_application(Ledger *ledger, int64 payment_id, int64 credit_note_id)
-{
-	Datum		args[] = {Int64GetDatum(payment_id), Int64GetDatum(credit_note_id)};
-
-	write_row(ledger, Q_INSERT_APPLICATION, CREDIT_NOTE_APPLICATION, args, NULL);
-}
-
-int64
-store_insert_refund(Ledger *ledger, int64 credit_note_id, text *reference, int64 *entered_by)
-{
-	char		nulls[] = "   ";
-	Datum		args[] = {Int64GetDatum(credit_note_id), PointerGetDatum(reference),
-	nullable_int8(entered_by, &nulls[2])};
-
-	write_row(ledger, Q_INSERT_REFUND, CREDIT_NOTE_REFUND, args, nulls);
-	return int8_column(1);
-}
-
-/* ---- outbox ---- */
-
-/* store_log_invoice: before is NULL for an invoice that was just made. */
-void
-store_log_invoice(Ledger *ledger, OutboxKind kind, int64 invoice_id,
-				  const InvoiceStatus *before, InvoiceStatus after)
-{
-	Datum		args[] = {CStringGetTextDatum(outbox_kind_names[kind]),
-		Int64GetDatum(invoice_id),
-		before == NULL ? (Datum) 0 : CStringGetTextDatum(invoice_status_names[*before]),
-	CStringGetTextDatum(invoice_status_names[after]), (Datum) 0};
-
-	write_row(ledger, Q_LOG, OUTBOX, args, before == NULL ? "  n n" : "    n");
-}
-
-/* store_log_credit_note: invoice_id is 0 where no invoice has to do with it. */
-void
-store_log_credit_note(Ledger *ledger, OutboxKind kind, int64 credit_note_id, int64 invoice_id)
-{
-	Datum		args[] = {CStringGetTextDatum(outbox_kind_names[kind]),
-		Int64GetDatum(invoice_id), (Datum) 0, (Datum) 0,
-	Int64GetDatum(credit_note_id)};
-
-	write_row(ledger, Q_LOG, OUTBOX, args, invoice_id == 0 ? " nnn " : "  nn ");
 }

@@ -1,0 +1,79 @@
+/*
+ * actor.c
+ *	  Who may view what belongs to an attendee, and the actor on whose behalf a
+ *	  session acts.  Spec section 1.
+ */
+#include "postgres.h"
+
+#include "actor.h"
+#include "errors.h"
+
+char	   *user_id_setting;
+char	   *access_code_setting;
+
+/*
+ * Compare codes in a time that depends on the length of the given one only,
+ * so that it tells nothing about the real one.
+ */
+static bool
+codes_match(const char *code, const char *given, size_t given_length)
+{
+	size_t		code_length = strlen(code);
+	unsigned char difference = code_length != given_length;
+
+	if (code_length == 0)
+		return false;
+	for (size_t i = 0; i < given_length; i++)
+		difference |= (unsigned char) code[i % code_length] ^ (unsigned char) given[i];
+	return difference == 0;
+}
+
+/*
+ * viewer_may_view
+ *		Whether a user, or the holder of a code, may view what belongs to an
+ *		attendee; user_id and code may be NULL.
+ */
+bool
+viewer_may_view(Ledger *ledger, const AttendeeRow *attendee, const int64 *user_id,
+		 const char *code, size_t code_length)
+{
+	if (code != NULL && codes_match(attendee->access_code, code, code_length))
+		return true;
+	return user_id != NULL &&
+		(attendee->user_id == *user_id || row_is_staff(ledger, *user_id));
+}
+
+/*
+ * actor_may_view
+ *		Whether the actor of the settings regpaydb.user_id and
+ *		regpaydb.access_code may view what belongs to an attendee.
+ *
+ * Without an actor everything may be viewed: then the database role's
+ * privileges are what counts.  Raises 22023 where user_id is no number.
+ */
+bool
+actor_may_view(Ledger *ledger, int64 attendee_id)
+{
+	AttendeeRow attendee;
+	int64		user_id = 0;
+	bool		has_user = user_id_setting[0] != '\0';
+	bool		has_code = access_code_setting[0] != '\0';
+
+	if (!has_user && !has_code)
+		return true;
+	if (has_user)
+	{
+		char	   *end;
+
+		errno = 0;
+		user_id = strtoi64(user_id_setting, &end, 10);
+		if (errno != 0 || *end != '\0')
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("the setting regpaydb.user_id is not a user id"),
+					 errdetail("Its value is \"%s\".", user_id_setting)));
+	}
+	return row_attendee(ledger, attendee_id, &attendee) &&
+		viewer_may_view(ledger, &attendee, has_user ? &user_id : NULL,
+				 has_code ? access_code_setting : NULL, strlen(access_code_setting));
+}

@@ -1,0 +1,17 @@
+/*
+ * actor.h
+ *	  Who may view what.
+ */
+#ifndef REGPAYDB_ACTOR_H
+#define REGPAYDB_ACTOR_H
+
+#include "rows.h"
+
+extern char *user_id_setting;
+extern char *access_code_setting;
+
+extern bool viewer_may_view(Ledger *ledger, const AttendeeRow *attendee,
+							const int64 *user_id, const char *code, size_t code_length);
+extern bool actor_may_view(Ledger *ledger, int64 attendee_id);
+
+#endif							/* REGPAYDB_ACTOR_H */

@@ -1,0 +1,133 @@
+/*
+ * engine.c
+ *	  Where the engine begins and ends: may the caller do this here, is the
+ *	  ledger of our version, and then acting as its owner.
+ */
+#include "postgres.h"
+
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "compat.h"
+#include "engine.h"
+#include "errors.h"
+#include "rows.h"
+
+/*
+ * Check that the caller has privilege on a table of the ledger, or on a column
+ * of it.  Spec section 1, "Access is per ledger".
+ *
+ * The engine acts as the ledger's owner, so this is all that stands between
+ * a caller and somebody else's ledger.  Raises 42501.
+ */
+static void
+check_privilege(Ledger *ledger, LedgerTable table, AclMode privilege)
+{
+	Oid			caller = GetUserId();
+	Oid			relid = ledger->tables[table];
+
+	if (schema_aclcheck(ledger->schema, caller, ACL_USAGE) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_SCHEMA, ledger->schema_name);
+	if (pg_class_aclcheck(relid, caller, privilege) != ACLCHECK_OK &&
+		pg_attribute_aclcheck_all(relid, caller, privilege, ACLMASK_ANY) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(relid));
+}
+
+/*
+ * engine_check_version
+ *		Check that the ledger is of the version of this library.
+ *
+ * With missing_ok, a ledger whose conference row is not there (yet: a dump is
+ * being restored) passes.  Raises RP012.
+ */
+void
+engine_check_version(Ledger *ledger, bool missing_ok)
+{
+	char	   *version;
+
+	if (ledger->version_checked)
+		return;
+
+	version = row_ledger_version(ledger);
+	if (version == NULL)
+	{
+		if (missing_ok)
+			return;
+		no_ledger(ledger->schema_name);
+	}
+	if (strcmp(version, REGPAYDB_VERSION) != 0)
+		ereport(ERROR,
+				(errcode(RP_LEDGER_VERSION),
+				 errmsg("ledger \"%s\" is of version %s, but this session runs regpaydb %s",
+						ledger->schema_name, version, REGPAYDB_VERSION),
+				 errdetail("The tables and the library have to be of one version."),
+				 errhint("Run ALTER EXTENSION regpaydb UPDATE and then SELECT regpaydb.upgrade_ledger(%s), or reconnect if that was done already.",
+						 quote_literal_cstr(ledger->schema_name))));
+	ledger->version_checked = true;
+}
+
+/*
+ * engine_begin_as_owner
+ *		Connect to SPI and act as the ledger's owner until engine_end.
+ *
+ * An error restores the caller's identity by itself.
+ */
+void
+engine_begin_as_owner(EngineScope *scope, Ledger *ledger)
+{
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	GetUserIdAndSecContext(&scope->save_userid, &scope->save_sec_context);
+	SetUserIdAndSecContext(ledger->owner,
+						   scope->save_sec_context |
+						   SECURITY_LOCAL_USERID_CHANGE |
+						   SECURITY_NOFORCE_RLS);
+}
+
+/*
+ * engine_begin
+ *		Enter the ledger of the setting: check that the caller has privilege on
+ *		table, act as the owner, check the version.
+ *
+ * Raises 42501 and RP012.
+ */
+Ledger *
+engine_begin(EngineScope *scope, LedgerTable table, AclMode privilege)
+{
+	Ledger	   *ledger = ledger_of_setting();
+
+	check_privilege(ledger, table, privilege);
+	engine_begin_as_owner(scope, ledger);
+	engine_check_version(ledger, false);
+	return ledger;
+}
+
+/*
+ * engine_begin_read
+ *		As engine_begin, for a function that is declared STABLE: what it reads is
+ *		what the query that calls it sees, and it runs on a standby.
+ */
+Ledger *
+engine_begin_read(EngineScope *scope, LedgerTable table, AclMode privilege)
+{
+	Ledger	   *ledger = ledger_of_setting();
+
+	check_privilege(ledger, table, privilege);
+	engine_begin_as_owner(scope, ledger);
+	scope->reader = *ledger;
+	scope->reader.read_only = true;
+	engine_check_version(&scope->reader, false);
+	ledger->version_checked = true;
+	return &scope->reader;
+}
+
+/* engine_end: be the caller again. */
+void
+engine_end(EngineScope *scope)
+{
+	SetUserIdAndSecContext(scope->save_userid, scope->save_sec_context);
+	if (SPI_finish() != SPI_OK_FINISH)
+		elog(ERROR, "SPI_finish failed");
+}

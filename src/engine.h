@@ -1,0 +1,29 @@
+/*
+ * engine.h
+ *	  Entering a ledger and leaving it.
+ */
+#ifndef REGPAYDB_ENGINE_H
+#define REGPAYDB_ENGINE_H
+
+#include "postgres.h"
+
+#include "utils/acl.h"
+
+#include "ledger.h"
+
+/* Whom to be again when the engine is done. */
+typedef struct EngineScope
+{
+	Oid			save_userid;
+	int			save_sec_context;
+	Ledger		reader;			/* see engine_begin_read */
+} EngineScope;
+
+extern Ledger *engine_begin(EngineScope *scope, LedgerTable table, AclMode privilege);
+extern Ledger *engine_begin_read(EngineScope *scope, LedgerTable table,
+								 AclMode privilege);
+extern void engine_begin_as_owner(EngineScope *scope, Ledger *ledger);
+extern void engine_check_version(Ledger *ledger, bool missing_ok);
+extern void engine_end(EngineScope *scope);
+
+#endif							/* REGPAYDB_ENGINE_H */

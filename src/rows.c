@@ -1,0 +1,491 @@
+/*
+ * rows.c
+ *	  A typed function for every SQL text of store.c.
+ */
+#include "postgres.h"
+
+#include "commands/sequence.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+
+#include "money.h"
+#include "rows.h"
+#include "store.h"
+
+const char *const invoice_status_names[] = {
+	[INVOICE_UNPAID] = "unpaid",
+	[INVOICE_PAID] = "paid",
+	[INVOICE_REFUNDED] = "refunded",
+	[INVOICE_VOID] = "void",
+};
+
+const char *const payment_kind_names[] = {
+	[PAYMENT_PLAIN] = "payment",
+	[PAYMENT_MANUAL] = "manual",
+	[PAYMENT_CREDIT_NOTE] = "credit_note",
+	[PAYMENT_CREDIT_APPLICATION] = "credit_application",
+};
+
+static const char *const credit_note_state_names[] = {
+	[CREDIT_NOTE_UNCLAIMED] = "unclaimed",
+	[CREDIT_NOTE_APPLIED] = "applied",
+	[CREDIT_NOTE_REFUNDED] = "refunded",
+};
+
+static const char *const outbox_kind_names[] = {
+	[OUTBOX_INVOICE_CREATED] = "invoice_created",
+	[OUTBOX_INVOICE_UPDATED] = "invoice_updated",
+	[OUTBOX_CREDIT_NOTE_CREATED] = "credit_note_created",
+	[OUTBOX_CREDIT_NOTE_APPLIED] = "credit_note_applied",
+	[OUTBOX_CREDIT_NOTE_REFUNDED] = "credit_note_refunded",
+};
+
+/* A column of the first row of the last result; our texts decide on its type. */
+static Datum
+column(int number, bool *isnull)
+{
+	return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, number, isnull);
+}
+
+static Datum
+needed_column(int number)
+{
+	bool		isnull;
+	Datum		value = column(number, &isnull);
+
+	if (isnull)
+		elog(ERROR, "unexpected null in column \"%s\" of a ledger",
+			 SPI_fname(SPI_tuptable->tupdesc, number));
+	return value;
+}
+
+static int64
+int8_column(int number)
+{
+	return DatumGetInt64(needed_column(number));
+}
+
+static int64
+money_column(int number)
+{
+	return money_from_numeric(DatumGetNumeric(needed_column(number)),
+							  SPI_fname(SPI_tuptable->tupdesc, number));
+}
+
+static int
+enum_column(int number, const char *const *names, int nnames)
+{
+	char	   *label = TextDatumGetCString(needed_column(number));
+
+	for (int i = 0; i < nnames; i++)
+		if (strcmp(label, names[i]) == 0)
+			return i;
+	elog(ERROR, "unexpected value \"%s\" in column \"%s\" of a ledger",
+		 label, SPI_fname(SPI_tuptable->tupdesc, number));
+}
+
+static Datum
+money_datum(int64 minor_units)
+{
+	return NumericGetDatum(money_to_numeric(minor_units));
+}
+
+/* An argument that may be NULL. */
+static Datum
+nullable_int8(const int64 *value, char *null)
+{
+	*null = value == NULL ? 'n' : ' ';
+	return value == NULL ? (Datum) 0 : Int64GetDatum(*value);
+}
+
+static Datum
+nullable_text(text *value, char *null)
+{
+	*null = value == NULL ? 'n' : ' ';
+	return PointerGetDatum(value);
+}
+
+/* ---- the ledger ---- */
+
+/* row_ledger_version: the ledger's version, or NULL where there is no row. */
+char *
+row_ledger_version(Ledger *ledger)
+{
+	if (store_run(ledger, Q_LEDGER_VERSION, NULL, NULL) == 0)
+		return NULL;
+	return TextDatumGetCString(needed_column(1));
+}
+
+int
+row_access_code_length(Ledger *ledger)
+{
+	if (store_run(ledger, Q_ACCESS_CODE_LENGTH, NULL, NULL) == 0)
+		no_ledger(ledger->schema_name);
+	return DatumGetInt32(needed_column(1));
+}
+
+bool
+row_has_payments(Ledger *ledger)
+{
+	return store_run(ledger, Q_HAS_PAYMENTS, NULL, NULL) > 0;
+}
+
+bool
+row_is_staff(Ledger *ledger, int64 user_id)
+{
+	Datum		args[] = {Int64GetDatum(user_id)};
+
+	return store_run(ledger, Q_IS_STAFF, args, NULL) > 0;
+}
+
+/* row_integrity_problems: leaves (object, problem) rows in SPI_tuptable. */
+void
+row_integrity_problems(Ledger *ledger)
+{
+	store_run(ledger, Q_INTEGRITY_PROBLEMS, NULL, NULL);
+}
+
+/* ---- attendees ---- */
+
+static bool
+read_attendee(Ledger *ledger, StoreQuery query, int64 id, AttendeeRow *row)
+{
+	Datum		args[] = {Int64GetDatum(id)};
+
+	if (store_run(ledger, query, args, NULL) == 0)
+		return false;
+	row->user_id = int8_column(1);
+	row->access_code = TextDatumGetCString(needed_column(2));
+	row->recipient = DatumGetTextPCopy(needed_column(3));
+	return true;
+}
+
+bool
+row_attendee(Ledger *ledger, int64 attendee_id, AttendeeRow *row)
+{
+	return read_attendee(ledger, Q_ATTENDEE, attendee_id, row);
+}
+
+/* row_invoice_attendee: the attendee whose invoice it is. */
+bool
+row_invoice_attendee(Ledger *ledger, int64 invoice_id, AttendeeRow *row)
+{
+	return read_attendee(ledger, Q_INVOICE_ATTENDEE, invoice_id, row);
+}
+
+/*
+ * row_lock_attendee
+ *		Lock an attendee, so that one invoice of hers is made at a time.
+ */
+bool
+row_lock_attendee(Ledger *ledger, int64 attendee_id, text **recipient)
+{
+	Datum		args[] = {Int64GetDatum(attendee_id)};
+
+	if (store_run(ledger, Q_LOCK_ATTENDEE, args, NULL) == 0)
+		return false;
+	*recipient = DatumGetTextPCopy(needed_column(1));
+	return true;
+}
+
+void
+row_set_access_code(Ledger *ledger, int64 attendee_id, const char *code)
+{
+	Datum		args[] = {Int64GetDatum(attendee_id), CStringGetTextDatum(code)};
+
+	store_write(ledger, Q_SET_ACCESS_CODE, ATTENDEE, args, NULL);
+}
+
+bool
+row_access_code_exists(Ledger *ledger, const char *code)
+{
+	Datum		args[] = {CStringGetTextDatum(code)};
+
+	return store_run(ledger, Q_ACCESS_CODE_EXISTS, args, NULL) > 0;
+}
+
+/* row_invoice_for_access_code: the invoice to show, or 0. */
+int64
+row_invoice_for_access_code(Ledger *ledger, text *code)
+{
+	Datum		args[] = {PointerGetDatum(code)};
+
+	if (store_run(ledger, Q_INVOICE_FOR_ACCESS_CODE, args, NULL) == 0)
+		return 0;
+	return int8_column(1);
+}
+
+int64
+row_available_credit(Ledger *ledger, int64 attendee_id)
+{
+	Datum		args[] = {Int64GetDatum(attendee_id)};
+
+	store_run(ledger, Q_AVAILABLE_CREDIT, args, NULL);
+	return money_column(1);
+}
+
+/* ---- invoices ---- */
+
+static bool
+read_invoice(Ledger *ledger, StoreQuery query, int64 invoice_id, InvoiceRow *row)
+{
+	Datum		args[] = {Int64GetDatum(invoice_id)};
+
+	if (store_run(ledger, query, args, NULL) == 0)
+		return false;
+	row->invoice_id = int8_column(1);
+	row->attendee_id = int8_column(2);
+	row->state.status = enum_column(3, invoice_status_names, lengthof(invoice_status_names));
+	row->state.value = money_column(4);
+	row->state.paid = money_column(5);
+	row->state.payment_count = int8_column(6);
+	row->last_payment_id = int8_column(7);
+	return true;
+}
+
+bool
+row_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *row)
+{
+	return read_invoice(ledger, Q_INVOICE, invoice_id, row);
+}
+
+bool
+row_lock_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *row)
+{
+	return read_invoice(ledger, Q_LOCK_INVOICE, invoice_id, row);
+}
+
+/* row_insert_invoice: an unpaid invoice, issued now, due later; returns its id. */
+int64
+row_insert_invoice(Ledger *ledger, int64 attendee_id, text *recipient,
+					 Interval *due, int64 value)
+{
+	Datum		args[] = {Int64GetDatum(attendee_id), PointerGetDatum(recipient),
+		IntervalPGetDatum(due), money_datum(value)};
+
+	store_write(ledger, Q_INSERT_INVOICE, INVOICE, args, NULL);
+	return int8_column(1);
+}
+
+/* row_update_invoice: carry out a verdict on the locked invoice before. */
+void
+row_update_invoice(Ledger *ledger, const InvoiceRow *before,
+					 const InvoiceVerdict *after, int64 last_payment_id)
+{
+	bool		changed = after->status != before->state.status;
+	bool		paid = changed && after->status == INVOICE_PAID;
+	bool		closed = changed && (after->status == INVOICE_REFUNDED ||
+									 after->status == INVOICE_VOID);
+	Datum		args[] = {Int64GetDatum(before->invoice_id),
+		CStringGetTextDatum(invoice_status_names[after->status]),
+		money_datum(after->paid), Int64GetDatum(after->payment_count),
+	Int64GetDatum(last_payment_id), BoolGetDatum(paid), BoolGetDatum(closed)};
+	char		nulls[] = "       ";
+
+	if (last_payment_id == 0)
+		nulls[4] = 'n';
+	store_write_own(ledger, Q_UPDATE_INVOICE, INVOICE, before->invoice_id, args, nulls, true);
+}
+
+/*
+ * row_takes_credit
+ *		Whether a new invoice takes its attendee's credit notes: the conference
+ *		wants that, and it is the attendee's only unpaid invoice.
+ */
+bool
+row_takes_credit(Ledger *ledger, const InvoiceRow *invoice)
+{
+	Datum		args[] = {Int64GetDatum(invoice->attendee_id),
+	Int64GetDatum(invoice->invoice_id)};
+
+	return store_run(ledger, Q_TAKES_CREDIT, args, NULL) > 0;
+}
+
+void
+row_insert_line(Ledger *ledger, int64 invoice_id, const LineItemRow *line)
+{
+	char		nulls[] = "     ";
+	Datum		args[] = {Int64GetDatum(invoice_id), PointerGetDatum(line->description),
+		Int32GetDatum(line->quantity), money_datum(line->price),
+	nullable_int8(line->product_id, &nulls[4])};
+
+	store_write(ledger, Q_INSERT_LINE, LINE_ITEM, args, nulls);
+}
+
+/* ---- payments ---- */
+
+int64
+row_next_payment_id(Ledger *ledger)
+{
+	return nextval_internal(ledger->payment_sequence, false);
+}
+
+/*
+ * row_insert_payment
+ *		Insert a payment that the engine settles by itself; false where its
+ *		provider's reference is recorded already.
+ *
+ * Waits for a session that is just recording the same reference.
+ */
+bool
+row_insert_payment(Ledger *ledger, const PaymentRow *payment)
+{
+	char		nulls[] = "        ";
+	Datum		args[] = {Int64GetDatum(payment->payment_id),
+		Int64GetDatum(payment->invoice_id),
+		CStringGetTextDatum(payment_kind_names[payment->kind]),
+		money_datum(payment->amount), PointerGetDatum(payment->reference),
+		nullable_text(payment->provider, &nulls[5]),
+		nullable_text(payment->provider_ref, &nulls[6]),
+	nullable_int8(payment->entered_by, &nulls[7])};
+	bool		must_write = payment->provider_ref == NULL;
+
+	if (!store_write_own(ledger, Q_INSERT_PAYMENT, PAYMENT, payment->payment_id,
+					   args, nulls, must_write))
+		return false;
+	if (int8_column(1) != payment->payment_id || int8_column(2) != payment->invoice_id ||
+		money_column(3) != payment->amount)
+		ereport(ERROR,
+				(errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
+				 errmsg("payment " INT64_FORMAT " was changed while it was recorded",
+						payment->payment_id),
+				 errdetail("A trigger on the table changed its key, invoice or amount."),
+				 errhint("Triggers on a ledger's tables must let the engine's rows pass.")));
+	return true;
+}
+
+/* row_payment_by_ref: fills in the payment's id, invoice and amount. */
+bool
+row_payment_by_ref(Ledger *ledger, text *provider, text *provider_ref, PaymentRow *payment)
+{
+	Datum		args[] = {PointerGetDatum(provider), PointerGetDatum(provider_ref)};
+
+	if (store_run(ledger, Q_PAYMENT_BY_REF, args, NULL) == 0)
+		return false;
+	payment->payment_id = int8_column(1);
+	payment->invoice_id = int8_column(2);
+	payment->amount = money_column(3);
+	return true;
+}
+
+int64
+row_count_payments(Ledger *ledger, int64 invoice_id)
+{
+	Datum		args[] = {Int64GetDatum(invoice_id)};
+
+	store_run(ledger, Q_COUNT_PAYMENTS, args, NULL);
+	return int8_column(1);
+}
+
+PaymentTotals
+row_payment_totals(Ledger *ledger, int64 invoice_id)
+{
+	Datum		args[] = {Int64GetDatum(invoice_id)};
+	PaymentTotals totals;
+
+	store_run(ledger, Q_PAYMENT_TOTALS, args, NULL);
+	totals.amount = money_column(1);
+	totals.payment_count = int8_column(2);
+	totals.last_payment_id = int8_column(3);
+	return totals;
+}
+
+/* ---- credit notes ---- */
+
+static bool
+read_credit_note(Ledger *ledger, StoreQuery query, int64 id, CreditNoteRow *row)
+{
+	Datum		args[] = {Int64GetDatum(id)};
+
+	if (store_run(ledger, query, args, NULL) == 0)
+		return false;
+	row->credit_note_id = int8_column(1);
+	row->attendee_id = int8_column(2);
+	row->value = money_column(3);
+	row->state = enum_column(4, credit_note_state_names, lengthof(credit_note_state_names));
+	return true;
+}
+
+bool
+row_credit_note(Ledger *ledger, int64 credit_note_id, CreditNoteRow *row)
+{
+	return read_credit_note(ledger, Q_CREDIT_NOTE, credit_note_id, row);
+}
+
+bool
+row_lock_credit_note(Ledger *ledger, int64 credit_note_id, CreditNoteRow *row)
+{
+	return read_credit_note(ledger, Q_LOCK_CREDIT_NOTE, credit_note_id, row);
+}
+
+/* row_lock_oldest_credit_note: the attendee's oldest unclaimed note, locked. */
+bool
+row_lock_oldest_credit_note(Ledger *ledger, int64 attendee_id, CreditNoteRow *row)
+{
+	return read_credit_note(ledger, Q_LOCK_OLDEST_CREDIT_NOTE, attendee_id, row);
+}
+
+void
+row_insert_credit_note(Ledger *ledger, const CreditNoteRow *note)
+{
+	Datum		args[] = {Int64GetDatum(note->credit_note_id),
+	Int64GetDatum(note->attendee_id), money_datum(note->value)};
+
+	store_write(ledger, Q_INSERT_CREDIT_NOTE, CREDIT_NOTE, args, NULL);
+}
+
+/* row_claim_credit_note: the one claim of a locked, unclaimed note. */
+void
+row_claim_credit_note(Ledger *ledger, const CreditNoteRow *note, CreditNoteState claim)
+{
+	Datum		args[] = {Int64GetDatum(note->credit_note_id),
+	CStringGetTextDatum(credit_note_state_names[claim])};
+
+	store_write_own(ledger, Q_CLAIM_CREDIT_NOTE, CREDIT_NOTE, note->credit_note_id,
+				  args, NULL, true);
+}
+
+void
+row_insert_application(Ledger *ledger, int64 payment_id, int64 credit_note_id)
+{
+	Datum		args[] = {Int64GetDatum(payment_id), Int64GetDatum(credit_note_id)};
+
+	store_write(ledger, Q_INSERT_APPLICATION, CREDIT_NOTE_APPLICATION, args, NULL);
+}
+
+int64
+row_insert_refund(Ledger *ledger, int64 credit_note_id, text *reference, int64 *entered_by)
+{
+	char		nulls[] = "   ";
+	Datum		args[] = {Int64GetDatum(credit_note_id), PointerGetDatum(reference),
+	nullable_int8(entered_by, &nulls[2])};
+
+	store_write(ledger, Q_INSERT_REFUND, CREDIT_NOTE_REFUND, args, nulls);
+	return int8_column(1);
+}
+
+/* ---- outbox ---- */
+
+/* row_log_invoice: before is NULL for an invoice that was just made. */
+void
+row_log_invoice(Ledger *ledger, OutboxKind kind, int64 invoice_id,
+				  const InvoiceStatus *before, InvoiceStatus after)
+{
+	Datum		args[] = {CStringGetTextDatum(outbox_kind_names[kind]),
+		Int64GetDatum(invoice_id),
+		before == NULL ? (Datum) 0 : CStringGetTextDatum(invoice_status_names[*before]),
+	CStringGetTextDatum(invoice_status_names[after]), (Datum) 0};
+
+	store_write(ledger, Q_LOG, OUTBOX, args, before == NULL ? "  n n" : "    n");
+}
+
+/* row_log_credit_note: invoice_id is 0 where no invoice has to do with it. */
+void
+row_log_credit_note(Ledger *ledger, OutboxKind kind, int64 credit_note_id, int64 invoice_id)
+{
+	Datum		args[] = {CStringGetTextDatum(outbox_kind_names[kind]),
+		Int64GetDatum(invoice_id), (Datum) 0, (Datum) 0,
+	Int64GetDatum(credit_note_id)};
+
+	store_write(ledger, Q_LOG, OUTBOX, args, invoice_id == 0 ? " nnn " : "  nn ");
+}
