@@ -1,0 +1,248 @@
+-- The story of a conference's money, from the first invoice to the last cent.
+-- ./dev demo plays it; by hand, in a new database and from this folder:
+--     psql -X -q -v ON_ERROR_STOP=1 -f demo.sql
+-- What is worth copying stands between \set ECHO queries, which shows it, and
+-- \set ECHO none.  \o /dev/null hides results that tell nothing.
+
+\pset footer off
+\pset null '-'
+
+\echo 'regpaydb keeps the money of a conference in PostgreSQL: invoices, payments, credit'
+\echo 'notes, refunds. You insert what the bank or the card processor tells you; the'
+\echo 'database works out what that means for every invoice.'
+\echo
+\echo '== 1. A conference opens its ledger'
+\o /dev/null
+\set ECHO queries
+CREATE EXTENSION regpaydb;
+SELECT regpaydb.create_ledger(conference_name => 'Gannet Conf 2026', currency => 'AUD');
+\set ECHO none
+
+SET search_path = public, regpaydb;
+INSERT INTO staff (user_id) VALUES (900);       -- the treasurer
+
+CREATE TEMP TABLE registration (user_id bigint, name text, ticket text, dinner boolean);
+\copy registration FROM 'registrations.csv' (FORMAT csv, HEADER)
+
+-- Everybody gets a random access code; Ada's is fixed so that it can be shown.
+INSERT INTO attendee (user_id, recipient)
+SELECT user_id, name
+FROM registration
+ORDER BY user_id;
+UPDATE attendee SET access_code = 'ADAS-CODE' WHERE recipient = 'Ada Brandt';
+
+CREATE TEMP TABLE price_list (item text, price numeric);
+INSERT INTO price_list VALUES
+	('Student ticket', 95.00), ('Enthusiast ticket', 320.00), ('Professional ticket', 640.00),
+	('Conference dinner', 75.00);
+
+SELECT manual_invoice(attendee_id, due => '30 days',
+	lines => jsonb_agg(jsonb_build_object('description', item, 'price', price) ORDER BY price DESC))
+FROM attendee
+JOIN registration USING (user_id)
+JOIN price_list ON item = ticket || ' ticket' OR (dinner AND item = 'Conference dinner')
+GROUP BY attendee_id
+ORDER BY attendee_id;
+\o
+
+\echo
+\echo '36 people register, and each gets an invoice. This is Ada''s:'
+SELECT invoice_id AS invoice, recipient, description, price, status
+FROM invoice
+JOIN line_item USING (invoice_id)
+WHERE invoice_id = 1
+ORDER BY line_item_id;
+
+\echo '== 2. Ada''s employer looks at her invoice'
+\echo 'Her employer is going to pay. Ada sends them a link that holds her access code;'
+\echo 'it opens all of her invoices and nobody else''s:'
+\set ECHO queries
+SELECT invoice_for_access_code('ADAS-CODE') AS invoice_to_show,
+       can_view(1, access_code => 'ADAS-CODE') AS right_code,
+       can_view(1, access_code => 'WRONG-CODE') AS wrong_code,
+       can_view(2, access_code => 'ADAS-CODE') AS bens_invoice;
+\set ECHO none
+
+\echo '== 3. Card payments'
+\echo 'Ben''s browser sends his payment twice. Both times it carries the card processor''s'
+\echo 'reference ch_1001, so one payment is made, and both calls return it:'
+\set ECHO queries
+SELECT pay(2, 320.00, 'Card 4242', 'cardpay', 'ch_1001') AS first_call,
+       pay(2, 320.00, 'Card 4242', 'cardpay', 'ch_1001') AS second_call;
+\set ECHO none
+
+\echo 'Really paying again is refused, with an SQLSTATE (RP001) for the application:'
+\set ON_ERROR_STOP off
+\set ECHO queries
+SELECT pay(2, 320.00, 'Card 1881', 'cardpay', 'ch_1002');
+\set ECHO none
+\set ON_ERROR_STOP on
+
+\echo
+\echo 'Farid can''t come and has not paid: his invoice is voided. Grace paid by card, but'
+\echo 'her employer wants to pay instead: she gets her money back on her card.'
+\o /dev/null
+\set ECHO queries
+SELECT void_invoice(6);
+SELECT pay(7, 640.00, 'Card 0005', 'cardpay', 'ch_1003');
+SELECT refund_credit_note(refund_invoice(7), 'Back to card 0005');
+\set ECHO none
+\o
+
+\echo
+\echo '== 4. The bank''s statement'
+\echo 'bank-statement.csv holds 40 transfers, as people make them. It is copied into a'
+\echo 'table that finds "INV 12" or "invoice 12" in their purpose; one INSERT does the rest:'
+CREATE TABLE bank_statement (
+	booking_date date,
+	amount numeric(14,2),
+	payer text,
+	purpose text,
+	transaction_id text,
+	invoice_id bigint GENERATED ALWAYS AS
+		(substring(purpose FROM '(?i)\minv(?:oice)?[ -]?(\d{1,9})\M')::bigint) STORED
+);
+\copy bank_statement FROM 'bank-statement.csv' (FORMAT csv, HEADER)
+\set ECHO queries
+INSERT INTO payment (invoice_id, amount, reference, provider, provider_ref)
+SELECT invoice_id, amount, payer, 'bank', transaction_id
+FROM bank_statement
+JOIN invoice USING (invoice_id)
+ORDER BY booking_date, transaction_id
+ON CONFLICT (provider, provider_ref) DO NOTHING;
+\set ECHO none
+\set recorded :ROW_COUNT
+-- \g by itself sends the last statement again.
+\g
+\echo -> :recorded payments. Run again, as if the file came twice: :ROW_COUNT more.
+\echo
+\echo 'What the 40 transfers were, and the status of their invoices now:'
+-- Each line of the statement, judged by what was paid on its invoice before.
+WITH line AS (
+	SELECT *, row_number() OVER (PARTITION BY transaction_id ORDER BY booking_date) AS copy
+	FROM bank_statement
+), recorded AS (
+	SELECT provider_ref AS transaction_id, value - coalesce(sum(amount) OVER before, 0) AS due, value
+	FROM payment
+	JOIN invoice USING (invoice_id)
+	WHERE kind = 'payment'
+	WINDOW before AS (PARTITION BY invoice_id ORDER BY payment_id
+		ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+)
+SELECT CASE
+		WHEN status IS NULL THEN 'for no known invoice'
+		WHEN copy > 1 THEN 'listed a second time'
+		WHEN status IN ('void', 'refunded') THEN format('for a %s invoice', status)
+		WHEN due <= 0 THEN 'for an invoice already paid'
+		WHEN amount > due THEN 'more than was due'
+		WHEN amount < due THEN 'a part of what was due'
+		WHEN due < recorded.value THEN 'the rest of what was due'
+		ELSE 'exactly what was due'
+	END AS transfer,
+	count(*), sum(amount) AS amount, string_agg(DISTINCT status::text, ' or ') AS invoices
+FROM line
+LEFT JOIN invoice USING (invoice_id)
+LEFT JOIN recorded USING (transaction_id)
+GROUP BY transfer
+ORDER BY count(*) DESC, amount DESC;
+
+\echo 'Three of them are for no known invoice. They wait for the treasurer:'
+SELECT transaction_id, amount, payer, purpose
+FROM bank_statement AS bank
+WHERE NOT EXISTS (SELECT FROM payment WHERE provider = 'bank' AND provider_ref = bank.transaction_id)
+ORDER BY transaction_id;
+
+\echo 'She knows Julia, and enters her payment by hand; as user 900 she is on the staff:'
+\o /dev/null
+\set ECHO queries
+SELECT record_manual_payment(36, 640.00, 'Transfer NB260311-0026', entered_by => 900);
+\set ECHO none
+\o
+\echo
+\echo 'All invoices, after that:'
+SELECT status, count(*) AS invoices, sum(value) AS billed, sum(paid) AS paid,
+	sum(balance_due(invoice_id)) AS still_due
+FROM invoice
+GROUP BY status
+ORDER BY status;
+
+\echo '== 5. Credit notes'
+\echo 'What an invoice could not take became a credit note by itself, which belongs to the'
+\echo 'attendee. Ada''s employer, for one, had paid 751 for 715:'
+SELECT credit_note_id AS note, invoice_id AS from_invoice, i.recipient AS owner, n.value, state
+FROM credit_note AS n
+JOIN payment ON payment_id = credit_note_id
+JOIN invoice AS i USING (invoice_id)
+ORDER BY note;
+
+\echo 'Ada buys a T-shirt, too. Her new invoice takes her credit by itself. Lucia''s employer'
+\echo 'had paid twice: she gives that credit to Rania, who still owes 340. What the invoices'
+\echo 'do not need becomes new credit of Ada''s and of Lucia''s:'
+SELECT credit_note_id AS note FROM credit_note WHERE attendee_id = 12 AND state = 'unclaimed' \gset
+\o /dev/null
+\set ECHO queries
+SELECT manual_invoice(1, '30 days', '[{"description": "T-shirt", "price": 25.00}]');
+SELECT apply_credit_note(:note, 18);
+\set ECHO none
+\o
+SELECT credit_note_id AS note, owner.recipient AS owner, n.value,
+	invoice_id AS to_invoice, i.recipient, i.status, available_credit(n.attendee_id) AS owners_credit
+FROM credit_note_application
+JOIN credit_note AS n USING (credit_note_id)
+JOIN attendee AS owner USING (attendee_id)
+JOIN payment USING (payment_id)
+JOIN invoice AS i USING (invoice_id)
+ORDER BY note;
+
+\echo '== 6. A cancellation'
+\echo 'Tove can''t come after all. Her invoice of 715 is refunded into a credit note, from'
+\echo 'which a fee of 10 % is taken:'
+\o /dev/null
+\set ECHO queries
+SELECT cancellation_fee(refund_invoice(20), percentage => 10);
+\set ECHO none
+\o
+SELECT credit_note_id AS note, invoice_id AS fee_invoice
+FROM credit_note AS n
+JOIN payment ON payment_id = credit_note_id
+WHERE attendee_id = 20 AND state = 'unclaimed' \gset
+\echo
+\echo Invoice :fee_invoice is the fee. The rest, note :note, is paid back. What else the application
+\echo 'knows of that goes into a table of its own, in the same transaction:'
+\set ECHO queries
+CREATE TABLE bank_refund (credit_note_refund_id bigint PRIMARY KEY REFERENCES credit_note_refund,
+                          payment_order text NOT NULL);
+INSERT INTO bank_refund VALUES (refund_credit_note(:note, 'Gannet Conf refund'), 'PO-31');
+\set ECHO none
+SELECT invoice_id AS from_invoice, i.status, i.value AS billed, i.paid,
+	credit_note_id AS note, n.value, state, payment_order
+FROM credit_note AS n
+JOIN payment ON payment_id = credit_note_id
+JOIN invoice AS i USING (invoice_id)
+LEFT JOIN credit_note_refund USING (credit_note_id)
+LEFT JOIN bank_refund USING (credit_note_refund_id)
+WHERE n.attendee_id = 20
+ORDER BY note;
+
+\echo '== 7. Telling others'
+\echo 'All that happened is in the outbox, too. A mailer takes it from there:'
+\set ECHO queries
+WITH taken AS (
+    DELETE FROM outbox WHERE outbox_id IN (
+        SELECT outbox_id FROM outbox ORDER BY outbox_id LIMIT 1000 FOR UPDATE SKIP LOCKED)
+    RETURNING kind)
+SELECT kind, count(*) FROM taken GROUP BY kind ORDER BY kind;
+\set ECHO none
+
+\echo '== 8. Does it add up?'
+\echo 'All money that came in is on an invoice, in a credit note, or paid back:'
+SELECT came_in, on_invoices, in_credit_notes, paid_back,
+	came_in - on_invoices - in_credit_notes - paid_back AS difference
+FROM (SELECT
+	(SELECT sum(amount) FROM payment WHERE kind IN ('payment', 'manual')) AS came_in,
+	(SELECT sum(paid) FROM invoice) AS on_invoices,
+	(SELECT sum(value) FROM credit_note WHERE state = 'unclaimed') AS in_credit_notes,
+	(SELECT sum(value) FROM credit_note WHERE state = 'refunded') AS paid_back) AS money;
+
+SELECT coalesce(string_agg(object || ': ' || problem, E'\n'), 'No problems found') AS check_integrity
+FROM check_integrity();
