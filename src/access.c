@@ -133,7 +133,7 @@ regpaydb_make_access_code(PG_FUNCTION_ARGS)
 	TriggerData *trigger = check_trigger(fcinfo, "make_access_code",
 										 TRIGGER_EVENT_BEFORE | TRIGGER_EVENT_ROW,
 										 TRIGGER_EVENT_INSERT);
-	Ledger	   *ledger = ledger_of_relation(trigger->tg_relation, ATTENDEE);
+	Ledger	   *ledger = ledger_of_relation(trigger->tg_relation, ATTENDEE, ATTENDEE);
 	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
 	int			column = find_trigger_column(trigger, "access_code", TEXTOID);
 	EngineScope scope;

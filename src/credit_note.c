@@ -35,7 +35,7 @@ regpaydb_apply_credit_note(PG_FUNCTION_ARGS)
 	int64		payment_id;
 
 	lock_invoice(ledger, int8_arg(fcinfo, 1, "invoice_id"), &invoice);
-	check_payable(&invoice);
+	check_payable(ledger, &invoice);
 	lock_unclaimed_note(ledger, credit_note_id, &note);
 	payment_id = settle_application(ledger, &invoice, &note);
 	engine_end(&scope);
@@ -140,8 +140,8 @@ regpaydb_cancellation_fee(PG_FUNCTION_ARGS)
 												credit_note_id));
 	if (!row_attendee(ledger, note.attendee_id, &attendee))
 		not_found("attendee", note.attendee_id);
-	invoice_id = settle_new_invoice(ledger, note.attendee_id, attendee.recipient, &one_day,
-									&line, 1, line.price);
+	invoice_id = settle_new_invoice(ledger, note.attendee_id, NULL, attendee.recipient,
+									&one_day, &line, 1);
 	lock_invoice(ledger, invoice_id, &invoice);
 	settle_application(ledger, &invoice, &note);
 	engine_end(&scope);

@@ -53,9 +53,10 @@ column_changed(TriggerData *trigger, int number)
  * guard_rows(key column, guarded columns...)
  *		Trigger of the ledger's tables: refuse changes that are not the engine's.
  *
- * Without arguments every change is refused.  With them, an update is the
- * engine's where it is just writing the row of that key; otherwise none of the
- * guarded columns may change, or none at all where none is named.
+ * Without arguments every change is refused.  With them, a change is the
+ * engine's where it is just writing the row of that key; otherwise no row may
+ * be deleted and none of the guarded columns may change, or none at all where
+ * none is named.
  * Raises RP011.  Spec section 2.
  */
 PG_FUNCTION_INFO_V1(regpaydb_guard_rows);
@@ -73,18 +74,20 @@ regpaydb_guard_rows(PG_FUNCTION_ARGS)
 		check_trigger(fcinfo, "guard_rows", 0, 0);
 	nargs = trigger->tg_trigger->tgnargs;
 	args = trigger->tg_trigger->tgargs;
-	if (!TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) || nargs == 0)
+	if (nargs == 0)
 		refuse_change(trigger, NULL);
 
 	check_trigger(fcinfo, "guard_rows", TRIGGER_EVENT_BEFORE | TRIGGER_EVENT_ROW,
-				  TRIGGER_EVENT_UPDATE);
+				  TRIGGER_FIRED_BY_DELETE(trigger->tg_event) ?
+				  TRIGGER_EVENT_DELETE : TRIGGER_EVENT_UPDATE);
 	key = find_trigger_column(trigger, args[0], INT8OID);
 	id = SPI_getbinval(trigger->tg_trigtuple, RelationGetDescr(trigger->tg_relation),
 					   key, &isnull);
 	if (!isnull && store_is_writing(RelationGetRelid(trigger->tg_relation), DatumGetInt64(id)))
-		return PointerGetDatum(trigger->tg_newtuple);
+		return PointerGetDatum(TRIGGER_FIRED_BY_DELETE(trigger->tg_event) ?
+							   trigger->tg_trigtuple : trigger->tg_newtuple);
 
-	if (nargs == 1)
+	if (nargs == 1 || TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
 		refuse_change(trigger, NULL);
 	for (int i = 0; i < nargs; i++)
 	{
@@ -116,7 +119,7 @@ regpaydb_guard_conference(PG_FUNCTION_ARGS)
 		refuse_change(trigger, NULL);
 	check_trigger(fcinfo, "guard_conference", TRIGGER_EVENT_BEFORE | TRIGGER_EVENT_ROW,
 				  TRIGGER_EVENT_UPDATE);
-	ledger = ledger_of_relation(trigger->tg_relation, CONFERENCE);
+	ledger = ledger_of_relation(trigger->tg_relation, CONFERENCE, CONFERENCE);
 	if (column_changed(trigger, find_trigger_column(trigger, "currency", TEXTOID)))
 	{
 		engine_begin_as_owner(&scope, ledger);

@@ -33,6 +33,12 @@ static const char *const table_names[LEDGER_TABLES] = {
 	[CONFERENCE] = "conference",
 	[ATTENDEE] = "attendee",
 	[STAFF] = "staff",
+	[CATEGORY] = "category",
+	[PRODUCT] = "product",
+	[CART] = "cart",
+	[CART_ITEM] = "cart_item",
+	[CART_DISCOUNT] = "cart_discount",
+	[RESERVATION] = "reservation",
 	[INVOICE] = "invoice",
 	[LINE_ITEM] = "line_item",
 	[PAYMENT] = "payment",
@@ -192,18 +198,20 @@ ledger_of_setting(void)
 
 /*
  * ledger_of_relation
- *		The ledger of which rel is the given table, for a trigger.
+ *		The ledger of which rel is the given table, or the other one, for a
+ *		trigger.
  *
- * Raises RP012 where rel is not that table of a ledger.
+ * Raises RP012 where rel is not such a table of a ledger.
  */
 Ledger *
-ledger_of_relation(Relation rel, LedgerTable table)
+ledger_of_relation(Relation rel, LedgerTable table, LedgerTable other_table)
 {
 	Oid			schema = RelationGetNamespace(rel);
 	char	   *schema_name = get_namespace_name(schema);
 	Ledger	   *ledger = find_ledger(schema, schema_name);
 
-	if (ledger->tables[table] != RelationGetRelid(rel))
+	if (ledger->tables[table] != RelationGetRelid(rel) &&
+		ledger->tables[other_table] != RelationGetRelid(rel))
 		ereport(ERROR,
 				(errcode(RP_LEDGER_VERSION),
 				 errmsg("table \"%s.%s\" is not the table \"%s\" of a ledger", schema_name,

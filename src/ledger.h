@@ -19,6 +19,12 @@ typedef enum LedgerTable
 	CONFERENCE,
 	ATTENDEE,
 	STAFF,
+	CATEGORY,
+	PRODUCT,
+	CART,
+	CART_ITEM,
+	CART_DISCOUNT,
+	RESERVATION,
 	INVOICE,
 	LINE_ITEM,
 	PAYMENT,
@@ -49,7 +55,8 @@ extern char *ledger_setting;
 
 extern void ledger_init(void);
 extern Ledger *ledger_of_setting(void);
-extern Ledger *ledger_of_relation(Relation rel, LedgerTable table);
+extern Ledger *ledger_of_relation(Relation rel, LedgerTable table,
+								  LedgerTable other_table);
 pg_noreturn extern void no_ledger(const char *schema_name);
 
 #endif							/* REGPAYDB_LEDGER_H */

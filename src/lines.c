@@ -173,22 +173,23 @@ read_line(JsonbIterator **iterator, int number, LineItemRow *line)
 		malformed(number, "price is missing");
 }
 
-static int64
-add_line(int64 total, const LineItemRow *line)
+/*
+ * value_of_lines
+ *		What lines add up to, in minor units.  Raises RP003 where that is less
+ *		than zero or too much.
+ */
+int64
+value_of_lines(const LineItemRow *lines, int nlines)
 {
+	int64		value = 0;
 	int64		amount;
 
-	if (pg_mul_s64_overflow(line->price, line->quantity, &amount) ||
-		pg_add_s64_overflow(total, amount, &total))
-		ereport(ERROR,
-				(errcode(RP_INVALID_AMOUNT),
-				 errmsg("the lines of the invoice add up to too much")));
-	return total;
-}
-
-static void
-check_value(int64 value)
-{
+	for (int i = 0; i < nlines; i++)
+		if (pg_mul_s64_overflow(lines[i].price, lines[i].quantity, &amount) ||
+			pg_add_s64_overflow(value, amount, &value))
+			ereport(ERROR,
+					(errcode(RP_INVALID_AMOUNT),
+					 errmsg("the lines of the invoice add up to too much")));
 	if (value < 0)
 		ereport(ERROR,
 				(errcode(RP_INVALID_AMOUNT),
@@ -201,17 +202,18 @@ check_value(int64 value)
 				 errmsg("the lines of the invoice add up to too much"),
 				 errdetail("The ledger holds amounts up to %s.", money_to_cstring(MONEY_MAX)),
 				 errhint("Check prices and quantities.")));
+	return value;
 }
 
 /*
  * parse_lines
- *		The lines of an invoice, and what they add up to in minor units.
+ *		The lines of an invoice.
  *
  * Raises RP003 on amounts, 22023 on anything else that is not as documented,
  * 22001 on a description that is too long.
  */
 LineItemRow *
-parse_lines(Jsonb *lines, int *nlines, int64 *value)
+parse_lines(Jsonb *lines, int *nlines)
 {
 	JsonbIterator *iterator;
 	JsonbValue	item;
@@ -224,7 +226,6 @@ parse_lines(Jsonb *lines, int *nlines, int64 *value)
 
 	result = palloc(JB_ROOT_COUNT(lines) * sizeof(LineItemRow));
 	*nlines = 0;
-	*value = 0;
 	iterator = JsonbIteratorInit(&lines->root);
 	JsonbIteratorNext(&iterator, &item, false);
 	for (;;)
@@ -236,9 +237,7 @@ parse_lines(Jsonb *lines, int *nlines, int64 *value)
 		if (token != WJB_BEGIN_OBJECT)
 			malformed(*nlines + 1, "not an object");
 		read_line(&iterator, *nlines + 1, &result[*nlines]);
-		*value = add_line(*value, &result[*nlines]);
 		(*nlines)++;
 	}
-	check_value(*value);
 	return result;
 }

@@ -109,12 +109,12 @@ regpaydb_pay(PG_FUNCTION_ARGS)
 	find_invoice(ledger, payment.invoice_id, &invoice);
 	if (!recorded_before(ledger, &payment))
 	{
-		check_payable(&invoice);
+		check_payable(ledger, &invoice);
 		payment.payment_id = row_next_payment_id(ledger);
 		if (row_insert_payment(ledger, &payment))
 		{
 			lock_invoice(ledger, payment.invoice_id, &invoice);
-			check_payable(&invoice);
+			check_payable(ledger, &invoice);
 			settle_payment(ledger, &invoice, payment.payment_id, payment.amount,
 						   invoice.attendee_id);
 		}
@@ -284,7 +284,7 @@ regpaydb_settle_payments(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function \"settle_payments\" needs a transition table"),
 				 errhint("Create the trigger with REFERENCING NEW TABLE.")));
-	ledger = ledger_of_relation(trigger->tg_relation, PAYMENT);
+	ledger = ledger_of_relation(trigger->tg_relation, PAYMENT, PAYMENT);
 	payments = read_new_payments(trigger, &npayments);
 	if (npayments > 0)
 	{

@@ -16,8 +16,10 @@
 #include "compat.h"
 #include "engine.h"
 #include "errors.h"
+#include "lines.h"
 #include "money.h"
 #include "settle.h"
+#include "stock.h"
 
 pg_noreturn static void
 refuse(InvoiceRefusal refusal, const InvoiceRow *invoice)
@@ -112,6 +114,10 @@ carry_out(Ledger *ledger, const InvoiceRow *invoice, const InvoiceVerdict *verdi
 						  &invoice->state.status, verdict->status);
 	if (verdict->credit > 0)
 		make_credit_note(ledger, invoice, credit_note_id, verdict->credit, credit_owner);
+	if (invoice->cart_id != 0 && verdict->cart == CART_PAY)
+		sell_cart(ledger, invoice->cart_id);
+	if (invoice->cart_id != 0 && verdict->cart == CART_RELEASE)
+		release_cart(ledger, invoice->cart_id);
 	return credit_note_id;
 }
 
@@ -119,9 +125,12 @@ static InvoiceStatus
 settle(Ledger *ledger, const InvoiceRow *invoice, int64 amount, int64 npayments,
 	   int64 last_payment_id, int64 credit_owner)
 {
+	InvoiceState state = invoice->state;
 	InvoiceVerdict verdict;
-	InvoiceRefusal refusal = invoice_state_settle(&invoice->state, amount, npayments, &verdict);
+	InvoiceRefusal refusal;
 
+	state.unsellable = state.status == INVOICE_UNPAID && cart_is_unsellable(ledger, invoice);
+	refusal = invoice_state_settle(&state, amount, npayments, &verdict);
 	if (refusal != INVOICE_OK)
 		refuse(refusal, invoice);
 	carry_out(ledger, invoice, &verdict, last_payment_id, credit_owner);
@@ -156,6 +165,8 @@ settle_afresh(Ledger *ledger, const InvoiceRow *invoice)
 
 	fresh.state.paid = 0;
 	fresh.state.payment_count = 0;
+	fresh.state.unsellable = totals.payment_count > 0 &&
+		fresh.state.status == INVOICE_UNPAID && cart_is_unsellable(ledger, invoice);
 	refusal = invoice_state_settle(&fresh.state, totals.amount, totals.payment_count, &verdict);
 	if (refusal != INVOICE_OK)
 		refuse(refusal, invoice);
@@ -224,23 +235,25 @@ settle_application(Ledger *ledger, const InvoiceRow *invoice, const CreditNoteRo
 
 /*
  * settle_new_invoice
- *		Make an invoice with its lines, which add up to value; one of value
- *		zero is paid at once.  Returns its id.
+ *		Make an invoice with its lines; one of value zero is paid at once.
+ *		Returns its id.  cart is NULL for a manual one, or locked.
  */
 int64
-settle_new_invoice(Ledger *ledger, int64 attendee_id, text *recipient, Interval *due,
-				   const LineItemRow *lines, int nlines, int64 value)
+settle_new_invoice(Ledger *ledger, int64 attendee_id, const CartRow *cart, text *recipient,
+				   Interval *due, const LineItemRow *lines, int nlines)
 {
 	InvoiceRow	invoice = {
 		.attendee_id = attendee_id,
-		.state = {.status = INVOICE_UNPAID, .value = value},
+		.cart_id = cart == NULL ? 0 : cart->cart_id,
+		.cart_revision = cart == NULL ? 0 : cart->revision,
+		.state = {.status = INVOICE_UNPAID, .value = value_of_lines(lines, nlines)},
 	};
 
-	invoice.invoice_id = row_insert_invoice(ledger, attendee_id, recipient, due, value);
+	invoice.invoice_id = row_insert_invoice(ledger, &invoice, recipient, due);
 	for (int i = 0; i < nlines; i++)
 		row_insert_line(ledger, invoice.invoice_id, &lines[i]);
 	row_log_invoice(ledger, OUTBOX_INVOICE_CREATED, invoice.invoice_id, NULL, INVOICE_UNPAID);
-	if (value == 0)
+	if (invoice.state.value == 0)
 		settle(ledger, &invoice, 0, 0, 0, attendee_id);
 	return invoice.invoice_id;
 }
@@ -326,6 +339,20 @@ compare_payments(const void *a, const void *b)
 	return 0;
 }
 
+/* Lock what has to be locked before any of the invoices is. */
+static void
+lock_their_carts(Ledger *ledger, const NewPayment *payments, int64 npayments)
+{
+	int64	   *invoice_ids = palloc_extended(npayments * sizeof(int64), MCXT_ALLOC_HUGE);
+	int			ninvoices = 0;
+
+	for (int64 i = 0; i < npayments; i++)
+		if (i == 0 || payments[i].invoice_id != payments[i - 1].invoice_id)
+			invoice_ids[ninvoices++] = payments[i].invoice_id;
+	lock_carts_of_invoices(ledger, invoice_ids, ninvoices);
+	pfree(invoice_ids);
+}
+
 /*
  * settle_new_payments
  *		Settle payments that a statement inserted, each of their invoices once.
@@ -340,10 +367,12 @@ settle_new_payments(Ledger *ledger, NewPayment *payments, int64 npayments)
 	MemoryContext group_context = AllocSetContextCreate(CurrentMemoryContext,
 														"regpaydb invoice",
 														ALLOCSET_SMALL_SIZES);
-	MemoryContext save_context = MemoryContextSwitchTo(group_context);
+	MemoryContext save_context;
 	int64		first = 0;
 
 	qsort(payments, npayments, sizeof(NewPayment), compare_payments);
+	lock_their_carts(ledger, payments, npayments);
+	save_context = MemoryContextSwitchTo(group_context);
 	for (int64 i = 1; i <= npayments; i++)
 	{
 		if (i < npayments && payments[i].invoice_id == payments[first].invoice_id)

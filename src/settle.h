@@ -24,9 +24,9 @@ extern int64 settle_refund(Ledger *ledger, const InvoiceRow *invoice);
 extern void settle_void(Ledger *ledger, const InvoiceRow *invoice);
 extern int64 settle_application(Ledger *ledger, const InvoiceRow *invoice,
 								const CreditNoteRow *note);
-extern int64 settle_new_invoice(Ledger *ledger, int64 attendee_id, text *recipient,
-								Interval *due, const LineItemRow *lines, int nlines,
-								int64 value);
+extern int64 settle_new_invoice(Ledger *ledger, int64 attendee_id, const CartRow *cart,
+								text *recipient, Interval *due,
+								const LineItemRow *lines, int nlines);
 extern void settle_with_credit(Ledger *ledger, int64 invoice_id);
 
 #endif							/* REGPAYDB_SETTLE_H */

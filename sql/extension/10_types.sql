@@ -32,6 +32,9 @@ COMMENT ON TYPE regpaydb.payment_kind IS 'Where a payment comes from.';
 CREATE TYPE regpaydb.credit_note_state AS ENUM ('unclaimed', 'applied', 'refunded');
 COMMENT ON TYPE regpaydb.credit_note_state IS 'What became of a credit note.';
 
+CREATE TYPE regpaydb.cart_status AS ENUM ('active', 'paid', 'released');
+COMMENT ON TYPE regpaydb.cart_status IS 'Status of a cart.';
+
 CREATE TYPE regpaydb.outbox_kind AS ENUM (
 	'invoice_created', 'invoice_updated',
 	'credit_note_created', 'credit_note_applied', 'credit_note_refunded',

@@ -22,6 +22,69 @@ CREATE TRIGGER conference_guard_truncate
 	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.guard_rows();
 COMMENT ON TRIGGER conference_guard_truncate ON conference IS 'Keeps the row.';
 
+CREATE TRIGGER product_guard
+	BEFORE UPDATE ON product
+	FOR EACH ROW EXECUTE FUNCTION regpaydb.guard_rows('product_id', 'sold');
+COMMENT ON TRIGGER product_guard ON product IS 'Keeps the count that only the engine changes.';
+
+CREATE TRIGGER cart_guard
+	BEFORE UPDATE ON cart
+	FOR EACH ROW EXECUTE FUNCTION regpaydb.guard_rows('cart_id', 'attendee_id',
+		'status', 'revision', 'entry_count');
+COMMENT ON TRIGGER cart_guard ON cart IS 'Keeps the columns that only the engine changes.';
+
+CREATE TRIGGER reservation_guard
+	BEFORE UPDATE OR DELETE ON reservation
+	FOR EACH ROW EXECUTE FUNCTION regpaydb.guard_rows('cart_id');
+COMMENT ON TRIGGER reservation_guard ON reservation IS 'Only the engine reserves.';
+
+CREATE TRIGGER reservation_guard_truncate
+	BEFORE TRUNCATE ON reservation
+	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.guard_rows();
+COMMENT ON TRIGGER reservation_guard_truncate ON reservation IS 'Only the engine reserves.';
+
+CREATE TRIGGER cart_item_amend_insert
+	AFTER INSERT ON cart_item
+	REFERENCING NEW TABLE AS new_row
+	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.amend_carts();
+COMMENT ON TRIGGER cart_item_amend_insert ON cart_item IS 'Amends the carts that the statement changes.';
+CREATE TRIGGER cart_item_amend_update
+	AFTER UPDATE ON cart_item
+	REFERENCING OLD TABLE AS old_row NEW TABLE AS new_row
+	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.amend_carts();
+COMMENT ON TRIGGER cart_item_amend_update ON cart_item IS 'Amends the carts that the statement changes.';
+CREATE TRIGGER cart_item_amend_delete
+	AFTER DELETE ON cart_item
+	REFERENCING OLD TABLE AS old_row
+	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.amend_carts();
+COMMENT ON TRIGGER cart_item_amend_delete ON cart_item IS 'Amends the carts that the statement changes.';
+
+CREATE TRIGGER cart_item_guard_truncate
+	BEFORE TRUNCATE ON cart_item
+	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.guard_rows();
+COMMENT ON TRIGGER cart_item_guard_truncate ON cart_item IS 'Items are removed one by one.';
+
+CREATE TRIGGER cart_discount_amend_insert
+	AFTER INSERT ON cart_discount
+	REFERENCING NEW TABLE AS new_row
+	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.amend_carts();
+COMMENT ON TRIGGER cart_discount_amend_insert ON cart_discount IS 'Amends the carts that the statement changes.';
+CREATE TRIGGER cart_discount_amend_update
+	AFTER UPDATE ON cart_discount
+	REFERENCING OLD TABLE AS old_row NEW TABLE AS new_row
+	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.amend_carts();
+COMMENT ON TRIGGER cart_discount_amend_update ON cart_discount IS 'Amends the carts that the statement changes.';
+CREATE TRIGGER cart_discount_amend_delete
+	AFTER DELETE ON cart_discount
+	REFERENCING OLD TABLE AS old_row
+	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.amend_carts();
+COMMENT ON TRIGGER cart_discount_amend_delete ON cart_discount IS 'Amends the carts that the statement changes.';
+
+CREATE TRIGGER cart_discount_guard_truncate
+	BEFORE TRUNCATE ON cart_discount
+	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.guard_rows();
+COMMENT ON TRIGGER cart_discount_guard_truncate ON cart_discount IS 'Discounts are removed one by one.';
+
 CREATE TRIGGER invoice_guard_update
 	BEFORE UPDATE ON invoice
 	FOR EACH ROW EXECUTE FUNCTION regpaydb.guard_rows('invoice_id', 'attendee_id',
