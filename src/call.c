@@ -15,6 +15,7 @@
 #include "call.h"
 #include "errors.h"
 #include "money.h"
+#include "settle.h"
 #include "stock.h"
 
 /* require_arg: raise 22004 where an argument that is needed is NULL. */
@@ -113,7 +114,7 @@ lock_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice)
 	find_invoice(ledger, invoice_id, invoice);
 	if (invoice->cart_id != 0)
 		lock_carts_of_invoices(ledger, &invoice_id, 1);
-	if (!row_lock_invoice(ledger, invoice_id, invoice))
+	if (!settle_lock_invoice(ledger, invoice_id, invoice))
 		not_found("invoice", invoice_id);
 }
 

@@ -41,7 +41,7 @@ amend_cart(Ledger *ledger, const CartRow *cart)
 	{
 		InvoiceRow	invoice;
 
-		if (row_lock_invoice(ledger, invoice_ids[i], &invoice) &&
+		if (settle_lock_invoice(ledger, invoice_ids[i], &invoice) &&
 			invoice.state.status == INVOICE_UNPAID)
 			settle_refund(ledger, &invoice);
 	}
@@ -58,7 +58,7 @@ Datum
 regpaydb_current_cart(PG_FUNCTION_ARGS)
 {
 	EngineScope scope;
-	Ledger	   *ledger = engine_begin(&scope, PAYMENT, ACL_INSERT);
+	Ledger	   *ledger = engine_begin(&scope, PAYMENT, "amount", ACL_INSERT);
 	int64		attendee_id = int8_arg(fcinfo, 0, "attendee_id");
 	AttendeeRow attendee;
 	int64		cart_id;
@@ -87,7 +87,7 @@ Datum
 regpaydb_set_quantity(PG_FUNCTION_ARGS)
 {
 	EngineScope scope;
-	Ledger	   *ledger = engine_begin(&scope, PAYMENT, ACL_INSERT);
+	Ledger	   *ledger = engine_begin(&scope, PAYMENT, "amount", ACL_INSERT);
 	int64		cart_id = int8_arg(fcinfo, 0, "cart_id");
 	int64		product_id = int8_arg(fcinfo, 1, "product_id");
 	int32		quantity;
@@ -135,7 +135,7 @@ Datum
 regpaydb_validate_cart(PG_FUNCTION_ARGS)
 {
 	EngineScope scope;
-	Ledger	   *ledger = engine_begin(&scope, INVOICE, ACL_SELECT);
+	Ledger	   *ledger = engine_begin(&scope, INVOICE, "status", ACL_SELECT);
 	int64		cart_id = int8_arg(fcinfo, 0, "cart_id");
 	CartRow		cart;
 
@@ -157,7 +157,7 @@ Datum
 regpaydb_extend_reservation(PG_FUNCTION_ARGS)
 {
 	EngineScope scope;
-	Ledger	   *ledger = engine_begin(&scope, PAYMENT, ACL_INSERT);
+	Ledger	   *ledger = engine_begin(&scope, PAYMENT, "amount", ACL_INSERT);
 	int64		cart_id = int8_arg(fcinfo, 0, "cart_id");
 	CartRow		cart;
 
@@ -186,7 +186,7 @@ Datum
 regpaydb_available_stock(PG_FUNCTION_ARGS)
 {
 	EngineScope scope;
-	Ledger	   *ledger = engine_begin_read(&scope, INVOICE, ACL_SELECT);
+	Ledger	   *ledger = engine_begin_read(&scope, INVOICE, "invoice_id", ACL_SELECT);
 	int64		product_id = int8_arg(fcinfo, 0, "product_id");
 	int32		available;
 	bool		unlimited;
@@ -211,7 +211,7 @@ Datum
 regpaydb_invoice_cart(PG_FUNCTION_ARGS)
 {
 	EngineScope scope;
-	Ledger	   *ledger = engine_begin(&scope, PAYMENT, ACL_INSERT);
+	Ledger	   *ledger = engine_begin(&scope, PAYMENT, "amount", ACL_INSERT);
 	int64		cart_id = int8_arg(fcinfo, 0, "cart_id");
 	CartRow		cart;
 	text	   *recipient;
@@ -246,7 +246,7 @@ expire_invoice(Ledger *ledger, int64 invoice_id)
 	InvoiceRow	invoice;
 
 	lock_carts_of_invoices(ledger, &invoice_id, 1);
-	if (!row_lock_invoice(ledger, invoice_id, &invoice) ||
+	if (!settle_lock_invoice(ledger, invoice_id, &invoice) ||
 		invoice.state.status != INVOICE_UNPAID || !cart_is_invalid(ledger, &invoice))
 		return false;
 	settle_refund(ledger, &invoice);
@@ -266,7 +266,7 @@ Datum
 regpaydb_expire_invoices(PG_FUNCTION_ARGS)
 {
 	EngineScope scope;
-	Ledger	   *ledger = engine_begin(&scope, INVOICE, ACL_UPDATE);
+	Ledger	   *ledger = engine_begin(&scope, INVOICE, "status", ACL_UPDATE);
 	int64	   *invoice_ids;
 	int			ninvoices;
 	int32		expired = 0;

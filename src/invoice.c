@@ -83,7 +83,7 @@ Datum
 regpaydb_manual_invoice(PG_FUNCTION_ARGS)
 {
 	EngineScope scope;
-	Ledger	   *ledger = engine_begin(&scope, INVOICE, ACL_INSERT);
+	Ledger	   *ledger = engine_begin(&scope, INVOICE, "value", ACL_INSERT);
 	int64		attendee_id = int8_arg(fcinfo, 0, "attendee_id");
 	LineItemRow *lines;
 	int			nlines;
@@ -115,7 +115,7 @@ Datum
 regpaydb_validate_allowed_to_pay(PG_FUNCTION_ARGS)
 {
 	EngineScope scope;
-	Ledger	   *ledger = engine_begin(&scope, INVOICE, ACL_SELECT);
+	Ledger	   *ledger = engine_begin(&scope, INVOICE, "status", ACL_SELECT);
 	InvoiceRow	invoice;
 
 	find_invoice(ledger, int8_arg(fcinfo, 0, "invoice_id"), &invoice);
@@ -136,7 +136,7 @@ Datum
 regpaydb_update_status(PG_FUNCTION_ARGS)
 {
 	EngineScope scope;
-	Ledger	   *ledger = engine_begin(&scope, PAYMENT, ACL_INSERT);
+	Ledger	   *ledger = engine_begin(&scope, PAYMENT, "amount", ACL_INSERT);
 	InvoiceRow	invoice;
 	InvoiceStatus status;
 
@@ -152,7 +152,7 @@ static void
 read_invoice_arg(FunctionCallInfo fcinfo, InvoiceRow *invoice)
 {
 	EngineScope scope;
-	Ledger	   *ledger = engine_begin_read(&scope, INVOICE, ACL_SELECT);
+	Ledger	   *ledger = engine_begin_read(&scope, INVOICE, "paid", ACL_SELECT);
 
 	find_invoice(ledger, int8_arg(fcinfo, 0, "invoice_id"), invoice);
 	engine_end(&scope);
@@ -205,7 +205,7 @@ Datum
 regpaydb_void_invoice(PG_FUNCTION_ARGS)
 {
 	EngineScope scope;
-	Ledger	   *ledger = engine_begin(&scope, INVOICE, ACL_UPDATE);
+	Ledger	   *ledger = engine_begin(&scope, INVOICE, "status", ACL_UPDATE);
 	InvoiceRow	invoice;
 
 	lock_invoice(ledger, int8_arg(fcinfo, 0, "invoice_id"), &invoice);
@@ -226,7 +226,7 @@ Datum
 regpaydb_refund_invoice(PG_FUNCTION_ARGS)
 {
 	EngineScope scope;
-	Ledger	   *ledger = engine_begin(&scope, INVOICE, ACL_UPDATE);
+	Ledger	   *ledger = engine_begin(&scope, INVOICE, "status", ACL_UPDATE);
 	InvoiceRow	invoice;
 	int64		credit_note_id;
 

@@ -29,6 +29,7 @@ typedef enum LedgerTable
 	LINE_ITEM,
 	PAYMENT,
 	CREDIT_NOTE,
+	CREDIT_NOTE_CLAIM,
 	CREDIT_NOTE_APPLICATION,
 	CREDIT_NOTE_REFUND,
 	OUTBOX,
@@ -47,8 +48,8 @@ typedef struct Ledger
 	Oid			owner;			/* of every table */
 	Oid			tables[LEDGER_TABLES];
 	Oid			payment_sequence;
+	uint64		loaded_at;		/* changes seen before this was loaded */
 	SPIPlanPtr *plans;			/* store.c's */
-	bool		plans_stale;	/* their texts name a schema that was renamed */
 } Ledger;
 
 extern char *ledger_setting;
@@ -57,6 +58,7 @@ extern void ledger_init(void);
 extern Ledger *ledger_of_setting(void);
 extern Ledger *ledger_of_relation(Relation rel, LedgerTable table,
 								  LedgerTable other_table);
+extern void ledger_check_name(const Ledger *ledger);
 pg_noreturn extern void no_ledger(const char *schema_name);
 
 #endif							/* REGPAYDB_LEDGER_H */

@@ -6,6 +6,7 @@
 #include "postgres.h"
 
 #include "common/int.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/numeric.h"
@@ -31,6 +32,7 @@ bad_amount(int line, const char *problem, const char *hint)
 	ereport(ERROR,
 			(errcode(RP_INVALID_AMOUNT),
 			 errmsg("line %d of the invoice: %s", line, problem),
+			 errdetail("A line has a price of at most two decimals, and a whole quantity above zero."),
 			 errhint("%s", hint)));
 }
 
@@ -50,6 +52,9 @@ read_description(const JsonbValue *value, int line)
 	check_text_length(description, "description", MAX_TEXT_LENGTH);
 	return description;
 }
+
+/* Far longer than any amount of money, far shorter than numeric's limits. */
+#define MAX_PRICE_LENGTH	100
 
 /* Whether a string is a decimal number, without exponent or spaces. */
 static bool
@@ -79,7 +84,7 @@ read_price(const JsonbValue *value, int line)
 
 	if (value->type == jbvNumeric)
 		return money_from_numeric(value->val.numeric, name);
-	if (value->type == jbvString)
+	if (value->type == jbvString && value->val.string.len <= MAX_PRICE_LENGTH)
 	{
 		char	   *string = pnstrdup(value->val.string.val, value->val.string.len);
 
@@ -93,21 +98,28 @@ read_price(const JsonbValue *value, int line)
 	bad_amount(line, "price is not a number", "Give the price of one, such as 149.00.");
 }
 
-/* An integer that fits the given range, which is within int64's. */
+/*
+ * A whole number.  What is beyond int64 becomes the nearest that is not, which
+ * no quantity or id can be either.
+ */
 static bool
 read_integer(const JsonbValue *value, int64 *result)
 {
 	Datum		number;
+	Datum		limit = NumericGetDatum(int64_to_numeric(PG_INT64_MAX));
 
 	if (value->type != jbvNumeric)
 		return false;
 	number = NumericGetDatum(value->val.numeric);
 	if (DatumGetInt32(DirectFunctionCall1(numeric_min_scale, number)) > 0)
 		return false;
-	if (DatumGetBool(DirectFunctionCall2(numeric_gt, DirectFunctionCall1(numeric_abs, number),
-										 NumericGetDatum(int64_to_numeric(PG_INT64_MAX)))))
-		return false;
-	*result = DatumGetInt64(DirectFunctionCall1(numeric_int8, number));
+	if (DatumGetBool(DirectFunctionCall2(numeric_gt, number, limit)))
+		*result = PG_INT64_MAX;
+	else if (DatumGetBool(DirectFunctionCall2(numeric_lt, number,
+											  DirectFunctionCall1(numeric_uminus, limit))))
+		*result = -PG_INT64_MAX;
+	else
+		*result = DatumGetInt64(DirectFunctionCall1(numeric_int8, number));
 	return true;
 }
 
@@ -189,7 +201,9 @@ value_of_lines(const LineItemRow *lines, int nlines)
 			pg_add_s64_overflow(value, amount, &value))
 			ereport(ERROR,
 					(errcode(RP_INVALID_AMOUNT),
-					 errmsg("the lines of the invoice add up to too much")));
+					 errmsg("the lines of the invoice add up to too much"),
+					 errdetail("The ledger holds amounts up to %s.", money_to_cstring(MONEY_MAX)),
+					 errhint("Check prices and quantities.")));
 	if (value < 0)
 		ereport(ERROR,
 				(errcode(RP_INVALID_AMOUNT),
@@ -232,6 +246,7 @@ parse_lines(Jsonb *lines, int *nlines)
 	{
 		JsonbIteratorToken token = JsonbIteratorNext(&iterator, &item, false);
 
+		CHECK_FOR_INTERRUPTS();
 		if (token == WJB_END_ARRAY)
 			break;
 		if (token != WJB_BEGIN_OBJECT)

@@ -7,6 +7,7 @@
 #include "commands/sequence.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
+#include "utils/numeric.h"
 
 #include "columns.h"
 #include "rows.h"
@@ -152,13 +153,18 @@ row_invoice_for_access_code(Ledger *ledger, text *code)
 	return int8_column(0, 1);
 }
 
-int64
+/*
+ * row_available_credit
+ *		In the current context of the caller's; all notes together may be more
+ *		than one amount can be.
+ */
+Numeric
 row_available_credit(Ledger *ledger, int64 attendee_id)
 {
 	Datum		args[] = {Int64GetDatum(attendee_id)};
 
 	store_run(ledger, Q_AVAILABLE_CREDIT, args, NULL);
-	return money_column(0, 1);
+	return DatumGetNumeric(SPI_datumTransfer(needed_column(0, 1), false, -1));
 }
 
 /* ---- invoices ---- */
@@ -314,15 +320,6 @@ row_payment_by_ref(Ledger *ledger, text *provider, text *provider_ref, PaymentRo
 	return true;
 }
 
-int64
-row_count_payments(Ledger *ledger, int64 invoice_id)
-{
-	Datum		args[] = {Int64GetDatum(invoice_id)};
-
-	store_run(ledger, Q_COUNT_PAYMENTS, args, NULL);
-	return int8_column(0, 1);
-}
-
 PaymentTotals
 row_payment_totals(Ledger *ledger, int64 invoice_id)
 {
@@ -389,6 +386,7 @@ row_claim_credit_note(Ledger *ledger, const CreditNoteRow *note, CreditNoteState
 
 	store_write_own(ledger, Q_CLAIM_CREDIT_NOTE, CREDIT_NOTE, note->credit_note_id,
 				  args, NULL, true);
+	store_write(ledger, Q_INSERT_CLAIM, CREDIT_NOTE_CLAIM, args, NULL);
 }
 
 void

@@ -7,6 +7,7 @@
 
 #include "postgres.h"
 
+#include "utils/numeric.h"
 #include "utils/timestamp.h"
 
 #include "invoice_state.h"
@@ -128,7 +129,7 @@ extern bool row_lock_attendee(Ledger *ledger, int64 attendee_id, text **recipien
 extern void row_set_access_code(Ledger *ledger, int64 attendee_id, const char *code);
 extern bool row_access_code_exists(Ledger *ledger, const char *code);
 extern int64 row_invoice_for_access_code(Ledger *ledger, text *code);
-extern int64 row_available_credit(Ledger *ledger, int64 attendee_id);
+extern Numeric row_available_credit(Ledger *ledger, int64 attendee_id);
 
 extern bool row_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *row);
 extern bool row_lock_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *row);
@@ -143,7 +144,6 @@ extern int64 row_next_payment_id(Ledger *ledger);
 extern bool row_insert_payment(Ledger *ledger, const PaymentRow *payment);
 extern bool row_payment_by_ref(Ledger *ledger, text *provider, text *provider_ref,
 								 PaymentRow *payment);
-extern int64 row_count_payments(Ledger *ledger, int64 invoice_id);
 extern PaymentTotals row_payment_totals(Ledger *ledger, int64 invoice_id);
 
 extern bool row_credit_note(Ledger *ledger, int64 credit_note_id, CreditNoteRow *row);

@@ -154,12 +154,8 @@ static const struct
 		"WHERE provider" EQ "$1 AND provider_ref" EQ "$2",
 		2, {TEXTOID, TEXTOID}
 	},
-	[Q_COUNT_PAYMENTS] = {
-		"SELECT pg_catalog.count(*)::bigint FROM @.payment WHERE invoice_id" EQ "$1",
-		1, {INT8OID}
-	},
 	[Q_PAYMENT_TOTALS] = {
-		"SELECT COALESCE(pg_catalog.sum(amount), 0)::numeric, pg_catalog.count(*)::bigint, "
+		"SELECT COALESCE(pg_catalog.sum(amount), 0)::numeric AS \"sum of the payments\", pg_catalog.count(*)::bigint, "
 		"COALESCE(pg_catalog.max(payment_id), 0)::bigint FROM @.payment "
 		"WHERE invoice_id" EQ "$1",
 		1, {INT8OID}
@@ -186,6 +182,11 @@ static const struct
 	[Q_CLAIM_CREDIT_NOTE] = {
 		"UPDATE @.credit_note n SET state = $2::regpaydb.credit_note_state "
 		"WHERE n.credit_note_id" EQ "$1 AND " CREDIT_NOTE_IS_UNCLAIMED,
+		2, {INT8OID, TEXTOID}
+	},
+	[Q_INSERT_CLAIM] = {
+		"INSERT INTO @.credit_note_claim (credit_note_id, claim) "
+		"VALUES ($1, $2::regpaydb.credit_note_state)",
 		2, {INT8OID, TEXTOID}
 	},
 	[Q_INSERT_APPLICATION] = {
@@ -368,35 +369,31 @@ store_is_writing(Oid relid, int64 id)
 	return writing.relid == relid && writing.id == id;
 }
 
-/* Plans whose texts name the schema of somebody else's ledger, by now. */
-static void
-forget_plans(Ledger *ledger)
+/*
+ * store_has_written
+ *		The guard has let the engine's row pass: the next change of it is
+ *		somebody else's.
+ */
+void
+store_has_written(void)
 {
-	for (int i = 0; i < STORE_QUERIES; i++)
-	{
-		if (ledger->plans[i] != NULL)
-			SPI_freeplan(ledger->plans[i]);
-		ledger->plans[i] = NULL;
-	}
-	ledger->plans_stale = false;
+	writing.relid = InvalidOid;
 }
 
+/*
+ * The plan of a query, made when it is first needed.
+ *
+ * It is never freed, as a trigger may bring us here while the plan runs; when
+ * the tables change, PostgreSQL makes it anew from the text.
+ */
 static SPIPlanPtr
 get_plan(Ledger *ledger, StoreQuery query)
 {
-	SPIPlanPtr	plan;
+	SPIPlanPtr	plan = ledger->plans[query];
 	StringInfoData text;
 
-	if (ledger->plans_stale)
-		forget_plans(ledger);
-	plan = ledger->plans[query];
 	if (plan != NULL)
-	{
-		if (SPI_plan_is_valid(plan))
-			return plan;
-		ledger->plans[query] = NULL;
-		SPI_freeplan(plan);
-	}
+		return plan;
 
 	initStringInfo(&text);
 	for (const char *c = queries[query].text; *c != '\0'; c++)
@@ -424,8 +421,11 @@ get_plan(Ledger *ledger, StoreQuery query)
 uint64
 store_run(Ledger *ledger, StoreQuery query, Datum *args, const char *nulls)
 {
-	SPIPlanPtr	plan = get_plan(ledger, query);
+	SPIPlanPtr	plan;
 	int			result;
+
+	ledger_check_name(ledger);
+	plan = get_plan(ledger, query);
 
 	/* One result at a time, so that a long statement does not pile them up. */
 	SPI_freetuptable(SPI_tuptable);
@@ -436,17 +436,24 @@ store_run(Ledger *ledger, StoreQuery query, Datum *args, const char *nulls)
 	return SPI_processed;
 }
 
+/* store_not_written: raise 09000 for a row that is not there. */
+void
+store_not_written(Ledger *ledger, LedgerTable table)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
+			 errmsg("a row of table \"%s\" was not written",
+					get_rel_name(ledger->tables[table])),
+			 errdetail("A trigger or rule on the table suppressed it."),
+			 errhint("Triggers on a ledger's tables must let the engine's rows pass.")));
+}
+
 /* store_write: run a query that writes one row, and make sure that it did. */
 void
 store_write(Ledger *ledger, StoreQuery query, LedgerTable table, Datum *args, const char *nulls)
 {
 	if (store_run(ledger, query, args, nulls) != 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
-				 errmsg("a row of table \"%s\" was not written",
-						get_rel_name(ledger->tables[table])),
-				 errdetail("A trigger or rule on the table suppressed it."),
-				 errhint("Triggers on a ledger's tables must let the engine's rows pass.")));
+		store_not_written(ledger, table);
 }
 
 /*

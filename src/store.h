@@ -31,13 +31,13 @@ typedef enum StoreQuery
 	Q_INSERT_LINE,
 	Q_INSERT_PAYMENT,
 	Q_PAYMENT_BY_REF,
-	Q_COUNT_PAYMENTS,
 	Q_PAYMENT_TOTALS,
 	Q_CREDIT_NOTE,
 	Q_LOCK_CREDIT_NOTE,
 	Q_LOCK_OLDEST_CREDIT_NOTE,
 	Q_INSERT_CREDIT_NOTE,
 	Q_CLAIM_CREDIT_NOTE,
+	Q_INSERT_CLAIM,
 	Q_INSERT_APPLICATION,
 	Q_INSERT_REFUND,
 	Q_LOG,
@@ -71,6 +71,8 @@ typedef enum StoreQuery
 } StoreQuery;
 
 extern bool store_is_writing(Oid relid, int64 id);
+extern void store_has_written(void);
+pg_noreturn extern void store_not_written(Ledger *ledger, LedgerTable table);
 
 extern uint64 store_run(Ledger *ledger, StoreQuery query, Datum *args, const char *nulls);
 extern void store_write(Ledger *ledger, StoreQuery query, LedgerTable table, Datum *args,

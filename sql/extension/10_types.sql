@@ -11,6 +11,8 @@ BEGIN
 				WHERE relnamespace OPERATOR(pg_catalog.=) 'regpaydb'::pg_catalog.regnamespace)
 			OR EXISTS (SELECT FROM pg_catalog.pg_proc
 				WHERE pronamespace OPERATOR(pg_catalog.=) 'regpaydb'::pg_catalog.regnamespace)
+			OR EXISTS (SELECT FROM pg_catalog.pg_operator
+				WHERE oprnamespace OPERATOR(pg_catalog.=) 'regpaydb'::pg_catalog.regnamespace)
 			OR EXISTS (SELECT FROM pg_catalog.pg_type
 				WHERE typnamespace OPERATOR(pg_catalog.=) 'regpaydb'::pg_catalog.regnamespace) THEN
 			RAISE EXCEPTION 'schema "regpaydb" belongs to somebody else and is not empty'

@@ -25,7 +25,12 @@ SELECT format('invoice %s', invoice_id) AS object,
 	format('paid is %s for %s payments, but its %s payments add up to %s',
 		paid, payment_count, number, payments) AS problem
 FROM total
-WHERE paid <> payments OR payment_count <> number OR last_payment_id IS DISTINCT FROM last_id
+WHERE paid <> payments OR payment_count <> number
+UNION ALL
+SELECT format('invoice %s', invoice_id),
+	format('counts payments up to %s, but its last one is %s', last_payment_id, last_id)
+FROM total
+WHERE last_payment_id IS DISTINCT FROM last_id
 UNION ALL
 SELECT format('invoice %s', invoice_id),
 	format('is %s, which does not fit a value of %s and payments of %s', status, value, payments)
@@ -44,7 +49,7 @@ WHERE NOT CASE status
 	WHEN 'unpaid' THEN paid_time IS NULL AND closed_time IS NULL
 	WHEN 'paid' THEN paid_time IS NOT NULL AND closed_time IS NULL
 	WHEN 'refunded' THEN paid_time IS NOT NULL AND closed_time IS NOT NULL
-	ELSE closed_time IS NOT NULL
+	ELSE closed_time IS NOT NULL AND (paid_time IS NULL OR value = 0)
 END
 UNION ALL
 SELECT format('invoice %s', invoice_id),
@@ -74,6 +79,20 @@ SELECT format('credit note %s', credit_note_id),
 FROM note
 WHERE (state = 'applied') <> (application_id IS NOT NULL)
 	OR (state = 'refunded') <> (refund_id IS NOT NULL)
+UNION ALL
+SELECT format('credit note %s', credit_note_id),
+	format('is %s, but its claim says %s', state, claim)
+FROM credit_note n
+FULL JOIN credit_note_claim c USING (credit_note_id)
+WHERE state IS DISTINCT FROM coalesce(claim, 'unclaimed')
+UNION ALL
+SELECT format('credit note %s', credit_note_id), 'does not exist, but was applied'
+FROM credit_note_application a
+WHERE NOT EXISTS (SELECT FROM credit_note n WHERE n.credit_note_id = a.credit_note_id)
+UNION ALL
+SELECT format('credit note %s', credit_note_id), 'does not exist, but was refunded'
+FROM credit_note_refund r
+WHERE NOT EXISTS (SELECT FROM credit_note n WHERE n.credit_note_id = r.credit_note_id)
 UNION ALL
 SELECT format('credit note %s', n.credit_note_id),
 	format('has a value of %s, but was applied as a payment of kind %s and amount %s',
