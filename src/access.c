@@ -20,6 +20,7 @@
 /* 32 characters, so that each is worth 5 bits; none that looks like another. */
 static const char alphabet[] = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
 
+#define MIN_CODE_LENGTH 16
 #define MAX_CODE_LENGTH 64
 
 /*
@@ -34,7 +35,7 @@ Datum
 regpaydb_can_view(PG_FUNCTION_ARGS)
 {
 	EngineScope scope;
-	Ledger	   *ledger = engine_begin_read(&scope, INVOICE, ACL_SELECT);
+	Ledger	   *ledger = engine_begin_read(&scope, INVOICE, "invoice_id", ACL_SELECT);
 	text	   *code = PG_ARGISNULL(2) ? NULL : PG_GETARG_TEXT_PP(2);
 	int64		user_id = PG_ARGISNULL(1) ? 0 : PG_GETARG_INT64(1);
 	AttendeeRow attendee;
@@ -61,7 +62,7 @@ Datum
 regpaydb_invoice_for_access_code(PG_FUNCTION_ARGS)
 {
 	EngineScope scope;
-	Ledger	   *ledger = engine_begin_read(&scope, INVOICE, ACL_SELECT);
+	Ledger	   *ledger = engine_begin_read(&scope, INVOICE, "invoice_id", ACL_SELECT);
 	int64		invoice_id;
 
 	require_arg(fcinfo, 0, "access_code");
@@ -83,7 +84,12 @@ random_code(Ledger *ledger, char *code)
 	int			length = row_access_code_length(ledger);
 	unsigned char bytes[MAX_CODE_LENGTH];
 
-	Assert(length <= MAX_CODE_LENGTH);
+	/* The table's check says so too, but its owner may have dropped that. */
+	if (length < MIN_CODE_LENGTH || length > MAX_CODE_LENGTH)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("access_code_length is %d, not between %d and %d", length,
+						MIN_CODE_LENGTH, MAX_CODE_LENGTH)));
 	do
 	{
 		if (!pg_strong_random(bytes, length))
@@ -107,7 +113,7 @@ Datum
 regpaydb_rotate_access_code(PG_FUNCTION_ARGS)
 {
 	EngineScope scope;
-	Ledger	   *ledger = engine_begin(&scope, ATTENDEE, ACL_UPDATE);
+	Ledger	   *ledger = engine_begin(&scope, ATTENDEE, "access_code", ACL_UPDATE);
 	int64		attendee_id = int8_arg(fcinfo, 0, "attendee_id");
 	char		code[MAX_CODE_LENGTH + 1];
 	AttendeeRow attendee;
@@ -133,7 +139,7 @@ regpaydb_make_access_code(PG_FUNCTION_ARGS)
 	TriggerData *trigger = check_trigger(fcinfo, "make_access_code",
 										 TRIGGER_EVENT_BEFORE | TRIGGER_EVENT_ROW,
 										 TRIGGER_EVENT_INSERT);
-	Ledger	   *ledger = ledger_of_relation(trigger->tg_relation, ATTENDEE);
+	Ledger	   *ledger = ledger_of_relation(trigger->tg_relation, ATTENDEE, ATTENDEE);
 	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
 	int			column = find_trigger_column(trigger, "access_code", TEXTOID);
 	EngineScope scope;

@@ -44,36 +44,46 @@ viewer_may_view(Ledger *ledger, const AttendeeRow *attendee, const int64 *user_i
 }
 
 /*
+ * actor_user_id
+ *		The setting regpaydb.user_id; false where it is empty.  Raises 22023
+ *		where it is no number.
+ */
+bool
+actor_user_id(int64 *user_id)
+{
+	char	   *end;
+
+	if (user_id_setting[0] == '\0')
+		return false;
+	errno = 0;
+	*user_id = strtoi64(user_id_setting, &end, 10);
+	if (errno != 0 || *end != '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the setting regpaydb.user_id is not a user id"),
+				 errdetail("Its value is \"%s\".", user_id_setting)));
+	return true;
+}
+
+/*
  * actor_may_view
  *		Whether the actor of the settings regpaydb.user_id and
  *		regpaydb.access_code may view what belongs to an attendee.
  *
  * Without an actor everything may be viewed: then the database role's
- * privileges are what counts.  Raises 22023 where user_id is no number.
+ * privileges are what counts.  Raises 22023.
  */
 bool
 actor_may_view(Ledger *ledger, int64 attendee_id)
 {
 	AttendeeRow attendee;
-	int64		user_id = 0;
-	bool		has_user = user_id_setting[0] != '\0';
+	int64		user_id;
+	bool		has_user = actor_user_id(&user_id);
 	bool		has_code = access_code_setting[0] != '\0';
 
 	if (!has_user && !has_code)
 		return true;
-	if (has_user)
-	{
-		char	   *end;
-
-		errno = 0;
-		user_id = strtoi64(user_id_setting, &end, 10);
-		if (errno != 0 || *end != '\0')
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("the setting regpaydb.user_id is not a user id"),
-					 errdetail("Its value is \"%s\".", user_id_setting)));
-	}
 	return row_attendee(ledger, attendee_id, &attendee) &&
 		viewer_may_view(ledger, &attendee, has_user ? &user_id : NULL,
-				 has_code ? access_code_setting : NULL, strlen(access_code_setting));
+						has_code ? access_code_setting : NULL, strlen(access_code_setting));
 }

@@ -12,6 +12,7 @@ extern char *access_code_setting;
 
 extern bool viewer_may_view(Ledger *ledger, const AttendeeRow *attendee,
 							const int64 *user_id, const char *code, size_t code_length);
+extern bool actor_user_id(int64 *user_id);
 extern bool actor_may_view(Ledger *ledger, int64 attendee_id);
 
 #endif							/* REGPAYDB_ACTOR_H */

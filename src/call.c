@@ -15,6 +15,8 @@
 #include "call.h"
 #include "errors.h"
 #include "money.h"
+#include "settle.h"
+#include "stock.h"
 
 /* require_arg: raise 22004 where an argument that is needed is NULL. */
 void
@@ -101,13 +103,53 @@ find_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice)
 		not_found("invoice", invoice_id);
 }
 
-/* lock_invoice: lock and read an invoice that the actor may view, or RP002. */
+/*
+ * lock_invoice
+ *		Lock and read an invoice that the actor may view, and before it its cart
+ *		and what is in it; raises RP002.
+ */
 void
 lock_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice)
 {
 	find_invoice(ledger, invoice_id, invoice);
-	if (!row_lock_invoice(ledger, invoice_id, invoice))
+	if (invoice->cart_id != 0)
+		lock_carts_of_invoices(ledger, &invoice_id, 1);
+	if (!settle_lock_invoice(ledger, invoice_id, invoice))
 		not_found("invoice", invoice_id);
+}
+
+static void
+check_visible_cart(Ledger *ledger, bool found, int64 cart_id, const CartRow *cart)
+{
+	if (!found || !actor_may_view(ledger, cart->attendee_id))
+		not_found("cart", cart_id);
+}
+
+/* find_cart: read a cart that the actor may view, or raise RP002. */
+void
+find_cart(Ledger *ledger, int64 cart_id, CartRow *cart)
+{
+	check_visible_cart(ledger, row_cart(ledger, cart_id, cart), cart_id, cart);
+}
+
+/* lock_active_cart: lock a cart that can change; raises RP002, RP008. */
+void
+lock_active_cart(Ledger *ledger, int64 cart_id, CartRow *cart)
+{
+	check_visible_cart(ledger, row_lock_cart(ledger, cart_id, cart), cart_id, cart);
+	if (cart->status != CART_STATUS_ACTIVE)
+		cart_is_closed(cart);
+}
+
+/* cart_is_closed: raise RP008. */
+void
+cart_is_closed(const CartRow *cart)
+{
+	ereport(ERROR,
+			(errcode(RP_INVALID_STATE),
+			 errmsg("cart " INT64_FORMAT " is %s and can't be changed", cart->cart_id,
+					cart_status_names[cart->status]),
+			 errhint("regpaydb.current_cart() gives the attendee's active cart.")));
 }
 
 /* find_credit_note: read a note that the actor may view, or raise RP002. */

@@ -7,6 +7,7 @@
 
 #include "access/table.h"
 #include "catalog/dependency.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
 #include "commands/sequence.h"
 #include "utils/acl.h"
@@ -23,9 +24,13 @@
 #if PG_VERSION_NUM >= 160000
 #define schema_aclcheck(nspid, roleid, mode) \
 	object_aclcheck(NamespaceRelationId, nspid, roleid, mode)
+#define relation_ownercheck(relid, roleid) \
+	object_ownercheck(RelationRelationId, relid, roleid)
 #else
 #define schema_aclcheck(nspid, roleid, mode) \
 	pg_namespace_aclcheck(nspid, roleid, mode)
+#define relation_ownercheck(relid, roleid) \
+	pg_class_ownercheck(relid, roleid)
 #endif
 
 static inline Oid

@@ -28,14 +28,14 @@ Datum
 regpaydb_apply_credit_note(PG_FUNCTION_ARGS)
 {
 	EngineScope scope;
-	Ledger	   *ledger = engine_begin(&scope, CREDIT_NOTE_APPLICATION, ACL_INSERT);
+	Ledger	   *ledger = engine_begin(&scope, CREDIT_NOTE_APPLICATION, "credit_note_id", ACL_INSERT);
 	int64		credit_note_id = int8_arg(fcinfo, 0, "credit_note_id");
 	InvoiceRow	invoice;
 	CreditNoteRow note;
 	int64		payment_id;
 
 	lock_invoice(ledger, int8_arg(fcinfo, 1, "invoice_id"), &invoice);
-	check_payable(&invoice);
+	check_payable(ledger, &invoice);
 	lock_unclaimed_note(ledger, credit_note_id, &note);
 	payment_id = settle_application(ledger, &invoice, &note);
 	engine_end(&scope);
@@ -54,7 +54,7 @@ Datum
 regpaydb_refund_credit_note(PG_FUNCTION_ARGS)
 {
 	EngineScope scope;
-	Ledger	   *ledger = engine_begin(&scope, CREDIT_NOTE_REFUND, ACL_INSERT);
+	Ledger	   *ledger = engine_begin(&scope, CREDIT_NOTE_REFUND, "credit_note_id", ACL_INSERT);
 	int64		credit_note_id = int8_arg(fcinfo, 0, "credit_note_id");
 	text	   *reference = text_arg(fcinfo, 1, "reference", MAX_TEXT_LENGTH);
 	int64		entered_by = PG_ARGISNULL(2) ? 0 : PG_GETARG_INT64(2);
@@ -98,6 +98,7 @@ check_percentage(Numeric percentage)
 		ereport(ERROR,
 				(errcode(RP_INVALID_AMOUNT),
 				 errmsg("percentage is out of range"),
+				 errdetail("A fee is a part of its credit note."),
 				 errhint("Give a percentage of the credit note from 0 to 100.")));
 }
 
@@ -114,8 +115,8 @@ Datum
 regpaydb_cancellation_fee(PG_FUNCTION_ARGS)
 {
 	EngineScope scope;
-	Ledger	   *ledger = engine_begin(&scope, CREDIT_NOTE_APPLICATION, ACL_INSERT);
-	int64		credit_note_id = int8_arg(fcinfo, 0, "credit_note_id");
+	Ledger	   *ledger;
+	int64		credit_note_id;
 	Interval	one_day = {.day = 1};
 	LineItemRow line = {.quantity = 1};
 	AttendeeRow attendee;
@@ -123,6 +124,9 @@ regpaydb_cancellation_fee(PG_FUNCTION_ARGS)
 	CreditNoteRow note;
 	int64		invoice_id;
 
+	engine_check_privilege(INVOICE, "value", ACL_INSERT);
+	ledger = engine_begin(&scope, CREDIT_NOTE_APPLICATION, "credit_note_id", ACL_INSERT);
+	credit_note_id = int8_arg(fcinfo, 0, "credit_note_id");
 	require_arg(fcinfo, 1, "percentage");
 	check_percentage(PG_GETARG_NUMERIC(1));
 	/*
@@ -140,8 +144,8 @@ regpaydb_cancellation_fee(PG_FUNCTION_ARGS)
 												credit_note_id));
 	if (!row_attendee(ledger, note.attendee_id, &attendee))
 		not_found("attendee", note.attendee_id);
-	invoice_id = settle_new_invoice(ledger, note.attendee_id, attendee.recipient, &one_day,
-									&line, 1, line.price);
+	invoice_id = settle_new_invoice(ledger, note.attendee_id, NULL, attendee.recipient,
+									&one_day, &line, 1);
 	lock_invoice(ledger, invoice_id, &invoice);
 	settle_application(ledger, &invoice, &note);
 	engine_end(&scope);
@@ -159,15 +163,15 @@ Datum
 regpaydb_available_credit(PG_FUNCTION_ARGS)
 {
 	EngineScope scope;
-	Ledger	   *ledger = engine_begin_read(&scope, CREDIT_NOTE, ACL_SELECT);
+	Ledger	   *ledger = engine_begin_read(&scope, CREDIT_NOTE, "value", ACL_SELECT);
 	int64		attendee_id = int8_arg(fcinfo, 0, "attendee_id");
 	AttendeeRow attendee;
-	int64		credit;
+	Numeric		credit;
 
 	if (!row_attendee(ledger, attendee_id, &attendee) ||
 		!actor_may_view(ledger, attendee_id))
 		not_found("attendee", attendee_id);
 	credit = row_available_credit(ledger, attendee_id);
 	engine_end(&scope);
-	PG_RETURN_NUMERIC(money_to_numeric(credit));
+	PG_RETURN_NUMERIC(credit);
 }

@@ -16,23 +16,35 @@
 #include "rows.h"
 
 /*
- * Check that the caller has privilege on a table of the ledger, or on a column
- * of it.  Spec section 1, "Access is per ledger".
+ * Check that the caller has privilege on this column of a table of the ledger,
+ * or on the whole table.  Spec section 1, "Access is per ledger".
  *
  * The engine acts as the ledger's owner, so this is all that stands between
  * a caller and somebody else's ledger.  Raises 42501.
  */
 static void
-check_privilege(Ledger *ledger, LedgerTable table, AclMode privilege)
+check_privilege(Ledger *ledger, LedgerTable table, const char *column, AclMode privilege)
 {
 	Oid			caller = GetUserId();
 	Oid			relid = ledger->tables[table];
+	AttrNumber	number = get_attnum(relid, column);
 
 	if (schema_aclcheck(ledger->schema, caller, ACL_USAGE) != ACLCHECK_OK)
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_SCHEMA, ledger->schema_name);
 	if (pg_class_aclcheck(relid, caller, privilege) != ACLCHECK_OK &&
-		pg_attribute_aclcheck_all(relid, caller, privilege, ACLMASK_ANY) != ACLCHECK_OK)
+		(number == InvalidAttrNumber ||
+		 pg_attribute_aclcheck(relid, number, caller, privilege) != ACLCHECK_OK))
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(relid));
+}
+
+/*
+ * engine_check_privilege
+ *		Check one more privilege of the caller's, before engine_begin.
+ */
+void
+engine_check_privilege(LedgerTable table, const char *column, AclMode privilege)
+{
+	check_privilege(ledger_of_setting(), table, column, privilege);
 }
 
 /*
@@ -89,16 +101,17 @@ engine_begin_as_owner(EngineScope *scope, Ledger *ledger)
 /*
  * engine_begin
  *		Enter the ledger of the setting: check that the caller has privilege on
- *		table, act as the owner, check the version.
+ *		the column of table, act as the owner, check the version.
  *
  * Raises 42501 and RP012.
  */
 Ledger *
-engine_begin(EngineScope *scope, LedgerTable table, AclMode privilege)
+engine_begin(EngineScope *scope, LedgerTable table, const char *column,
+			 AclMode privilege)
 {
 	Ledger	   *ledger = ledger_of_setting();
 
-	check_privilege(ledger, table, privilege);
+	check_privilege(ledger, table, column, privilege);
 	engine_begin_as_owner(scope, ledger);
 	engine_check_version(ledger, false);
 	return ledger;
@@ -110,11 +123,12 @@ engine_begin(EngineScope *scope, LedgerTable table, AclMode privilege)
  *		what the query that calls it sees, and it runs on a standby.
  */
 Ledger *
-engine_begin_read(EngineScope *scope, LedgerTable table, AclMode privilege)
+engine_begin_read(EngineScope *scope, LedgerTable table, const char *column,
+				  AclMode privilege)
 {
 	Ledger	   *ledger = ledger_of_setting();
 
-	check_privilege(ledger, table, privilege);
+	check_privilege(ledger, table, column, privilege);
 	engine_begin_as_owner(scope, ledger);
 	scope->reader = *ledger;
 	scope->reader.read_only = true;

@@ -19,9 +19,12 @@ typedef struct EngineScope
 	Ledger		reader;			/* see engine_begin_read */
 } EngineScope;
 
-extern Ledger *engine_begin(EngineScope *scope, LedgerTable table, AclMode privilege);
+extern Ledger *engine_begin(EngineScope *scope, LedgerTable table, const char *column,
+							AclMode privilege);
 extern Ledger *engine_begin_read(EngineScope *scope, LedgerTable table,
-								 AclMode privilege);
+								 const char *column, AclMode privilege);
+extern void engine_check_privilege(LedgerTable table, const char *column,
+								   AclMode privilege);
 extern void engine_begin_as_owner(EngineScope *scope, Ledger *ledger);
 extern void engine_check_version(Ledger *ledger, bool missing_ok);
 extern void engine_end(EngineScope *scope);

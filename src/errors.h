@@ -1,7 +1,6 @@
 /*
  * errors.h
- *	  The SQLSTATEs of class RP, and the helpers that raise the common ones.
- *	  Spec section 5.
+ *	  The SQLSTATEs of class RP.  Spec section 5.
  */
 #ifndef REGPAYDB_ERRORS_H
 #define REGPAYDB_ERRORS_H

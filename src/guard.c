@@ -8,6 +8,8 @@
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/datum.h"
 #include "utils/rel.h"
 
@@ -18,6 +20,18 @@
 #include "store.h"
 #include "trigger.h"
 
+static const char *
+event_name(TriggerData *trigger)
+{
+	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
+		return "INSERT";
+	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
+		return "UPDATE";
+	if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
+		return "DELETE";
+	return "TRUNCATE";
+}
+
 pg_noreturn static void
 refuse_change(TriggerData *trigger, const char *column)
 {
@@ -26,10 +40,9 @@ refuse_change(TriggerData *trigger, const char *column)
 	ereport(ERROR,
 			(errcode(RP_APPEND_ONLY),
 			 column != NULL ?
-			 errmsg("column \"%s\" of table \"%s\" changes only through regpaydb's functions",
-					column, table) :
-			 errmsg("rows of table \"%s\" can't be changed, deleted or truncated", table),
-			 errdetail("What was recorded stays as it was recorded."),
+			 errmsg("column \"%s\" of table \"%s\" can't be changed", column, table) :
+			 errmsg("%s on table \"%s\" is not allowed", event_name(trigger), table),
+			 errdetail("What was recorded stays as it was recorded; the rest changes through regpaydb's functions."),
 			 errhint("Correct a mistake with regpaydb.refund_invoice(), regpaydb.void_invoice() or regpaydb.record_manual_payment()."),
 			 errtable(trigger->tg_relation)));
 }
@@ -53,9 +66,11 @@ column_changed(TriggerData *trigger, int number)
  * guard_rows(key column, guarded columns...)
  *		Trigger of the ledger's tables: refuse changes that are not the engine's.
  *
- * Without arguments every change is refused.  With them, an update is the
- * engine's where it is just writing the row of that key; otherwise none of the
- * guarded columns may change, or none at all where none is named.
+ * Rows are inserted by the table's owner only, as which the engine acts.
+ * Without arguments every other change is refused.  With them, a change is the
+ * engine's where it is just writing the row of that key; otherwise no row may
+ * be deleted and none of the guarded columns may change, or none at all where
+ * none is named.
  * Raises RP011.  Spec section 2.
  */
 PG_FUNCTION_INFO_V1(regpaydb_guard_rows);
@@ -73,18 +88,33 @@ regpaydb_guard_rows(PG_FUNCTION_ARGS)
 		check_trigger(fcinfo, "guard_rows", 0, 0);
 	nargs = trigger->tg_trigger->tgnargs;
 	args = trigger->tg_trigger->tgargs;
-	if (!TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) || nargs == 0)
+	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
+	{
+		/* The engine acts as the owner, and so does who restores a dump. */
+		check_trigger(fcinfo, "guard_rows", TRIGGER_EVENT_BEFORE | TRIGGER_EVENT_ROW,
+					  TRIGGER_EVENT_INSERT);
+		if (!relation_ownercheck(RelationGetRelid(trigger->tg_relation), GetUserId()))
+			refuse_change(trigger, NULL);
+		return PointerGetDatum(trigger->tg_trigtuple);
+	}
+	if (nargs == 0)
 		refuse_change(trigger, NULL);
 
 	check_trigger(fcinfo, "guard_rows", TRIGGER_EVENT_BEFORE | TRIGGER_EVENT_ROW,
-				  TRIGGER_EVENT_UPDATE);
+				  TRIGGER_FIRED_BY_DELETE(trigger->tg_event) ?
+				  TRIGGER_EVENT_DELETE : TRIGGER_EVENT_UPDATE);
 	key = find_trigger_column(trigger, args[0], INT8OID);
 	id = SPI_getbinval(trigger->tg_trigtuple, RelationGetDescr(trigger->tg_relation),
 					   key, &isnull);
 	if (!isnull && store_is_writing(RelationGetRelid(trigger->tg_relation), DatumGetInt64(id)))
+	{
+		if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
+			return PointerGetDatum(trigger->tg_trigtuple);
+		store_has_written();
 		return PointerGetDatum(trigger->tg_newtuple);
+	}
 
-	if (nargs == 1)
+	if (nargs == 1 || TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
 		refuse_change(trigger, NULL);
 	for (int i = 0; i < nargs; i++)
 	{
@@ -116,9 +146,11 @@ regpaydb_guard_conference(PG_FUNCTION_ARGS)
 		refuse_change(trigger, NULL);
 	check_trigger(fcinfo, "guard_conference", TRIGGER_EVENT_BEFORE | TRIGGER_EVENT_ROW,
 				  TRIGGER_EVENT_UPDATE);
-	ledger = ledger_of_relation(trigger->tg_relation, CONFERENCE);
+	ledger = ledger_of_relation(trigger->tg_relation, CONFERENCE, CONFERENCE);
 	if (column_changed(trigger, find_trigger_column(trigger, "currency", TEXTOID)))
 	{
+		/* Wait for whoever is just recording the first one, and keep others out. */
+		LockRelationOid(ledger->tables[PAYMENT], ShareRowExclusiveLock);
 		engine_begin_as_owner(&scope, ledger);
 		has_payments = row_has_payments(ledger);
 		engine_end(&scope);

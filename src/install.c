@@ -5,9 +5,10 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/catalog.h"
 #include "catalog/namespace.h"
-#include "catalog/objectaddress.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -74,6 +75,40 @@ schema_owner(Oid schema)
 }
 
 /*
+ * Refuse a schema in which somebody else may create objects, or has: a function
+ * or an operator of the right types there is found before PostgreSQL's own when
+ * our views are made, and then runs as whoever reads them.
+ */
+static void
+check_nothing_planted(Oid schema, const char *schema_name)
+{
+	static const char query[] =
+		"SELECT 1 FROM pg_catalog.pg_namespace n, pg_catalog.aclexplode(n.nspacl) a "
+		"WHERE n.oid = $1 AND a.privilege_type = 'CREATE' AND a.grantee <> n.nspowner "
+		"UNION ALL SELECT 1 FROM ("
+		"SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass AS class, oid, proowner AS owner "
+		"FROM pg_catalog.pg_proc WHERE pronamespace = $1 UNION ALL "
+		"SELECT 'pg_catalog.pg_operator'::pg_catalog.regclass, oid, oprowner "
+		"FROM pg_catalog.pg_operator WHERE oprnamespace = $1 UNION ALL "
+		"SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, oid, typowner "
+		"FROM pg_catalog.pg_type WHERE typnamespace = $1) o "
+		"WHERE o.owner <> (SELECT nspowner FROM pg_catalog.pg_namespace WHERE oid = $1) "
+		"AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.classid = o.class "
+		"AND d.objid = o.oid AND d.deptype = 'e') LIMIT 1";
+	Oid			argtype = OIDOID;
+	Datum		arg = ObjectIdGetDatum(schema);
+
+	if (SPI_execute_with_args(query, 1, &argtype, &arg, NULL, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not look at schema \"%s\"", schema_name);
+	if (SPI_processed > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("schema \"%s\" is open to others", schema_name),
+				 errdetail("Somebody else may create objects in it, or has."),
+				 errhint("Make the ledger in a schema of its own, and grant nobody CREATE on it.")));
+}
+
+/*
  * Make the schema, or check that it is the caller's: its owner can drop the
  * tables in it, so that has to be who owns them.  Superusers too.
  */
@@ -82,6 +117,10 @@ prepare_schema(const char *schema_name)
 {
 	Oid			schema = get_namespace_oid(schema_name, true);
 
+	if (IsReservedName(schema_name) || strcmp(schema_name, "$user") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_RESERVED_NAME),
+				 errmsg("\"%s\" can't be the name of a ledger's schema", schema_name)));
 	if (!OidIsValid(schema))
 	{
 		execute(psprintf("CREATE SCHEMA %s", quote_identifier(schema_name)));
@@ -100,6 +139,7 @@ prepare_schema(const char *schema_name)
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("schema \"%s\" has a ledger already", schema_name),
 				 errhint("Give the new ledger a schema of its own.")));
+	check_nothing_planted(schema, schema_name);
 }
 
 /*
@@ -135,8 +175,9 @@ regpaydb_create_ledger(PG_FUNCTION_ARGS)
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	prepare_schema(schema_name);
 	save_nestlevel = NewGUCNestLevel();
+	set_search_path("pg_catalog");
+	prepare_schema(schema_name);
 	set_search_path(schema_name);
 	execute(ledger_sql);
 	if (SPI_execute_with_args("INSERT INTO conference (name, currency, ledger_version) "
@@ -203,11 +244,14 @@ regpaydb_upgrade_ledger(PG_FUNCTION_ARGS)
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	save_nestlevel = NewGUCNestLevel();
+	set_search_path("pg_catalog");
+	check_nothing_planted(get_namespace_oid(schema_name, false), schema_name);
 	set_search_path(schema_name);
 	execute("SELECT ledger_version FROM conference FOR UPDATE");
-	if (SPI_processed != 1)
+	version = SPI_processed != 1 ? NULL :
+		SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	if (version == NULL)
 		no_ledger(schema_name);
-	version = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 	while (strcmp(version, REGPAYDB_VERSION) != 0)
 	{
 		const char *next = run_upgrade_step(version);
@@ -219,6 +263,7 @@ regpaydb_upgrade_ledger(PG_FUNCTION_ARGS)
 					(errcode(RP_LEDGER_VERSION),
 					 errmsg("ledger \"%s\" is of version %s, which regpaydb %s can't upgrade",
 							schema_name, version, REGPAYDB_VERSION),
+					 errdetail("This session runs the library of version %s.", REGPAYDB_VERSION),
 					 errhint("Run ALTER EXTENSION regpaydb UPDATE first, and reconnect.")));
 		arg = CStringGetTextDatum(next);
 		if (SPI_execute_with_args("UPDATE conference SET ledger_version = $1", 1, &argtype,
@@ -251,7 +296,7 @@ regpaydb_check_integrity(PG_FUNCTION_ARGS)
 	Ledger	   *ledger;
 
 	InitMaterializedSRF(fcinfo, 0);
-	ledger = engine_begin_read(&scope, PAYMENT, ACL_SELECT);
+	ledger = engine_begin_read(&scope, PAYMENT, "amount", ACL_SELECT);
 	row_integrity_problems(ledger);
 	for (uint64 i = 0; i < SPI_processed; i++)
 		tuplestore_puttuple(result->setResult, SPI_tuptable->vals[i]);

@@ -17,10 +17,32 @@
 #include "lines.h"
 #include "money.h"
 #include "settle.h"
+#include "stock.h"
 
-/* check_payable: raise RP001 where the invoice can't take payments. */
+/* The cart of an invoice that is to be paid has to be what was invoiced. */
+static void
+check_cart_payable(Ledger *ledger, const InvoiceRow *invoice)
+{
+	CartRow		cart;
+
+	if (!row_cart(ledger, invoice->cart_id, &cart) ||
+		cart.status != CART_STATUS_ACTIVE || cart.revision != invoice->cart_revision)
+		ereport(ERROR,
+				(errcode(RP_REGISTRATION_AMENDED),
+				 errmsg("the registration was amended since invoice " INT64_FORMAT " was made",
+						invoice->invoice_id),
+				 errdetail("The invoice bills revision %d of its cart.", invoice->cart_revision),
+				 errhint("Make a new one with regpaydb.invoice_cart().")));
+	check_cart(ledger, invoice->cart_id);
+}
+
+/*
+ * check_payable
+ *		Raise RP001 where the invoice can't take payments, RP004 where its
+ *		registration was amended, RP005 where its cart can't be sold any more.
+ */
 void
-check_payable(const InvoiceRow *invoice)
+check_payable(Ledger *ledger, const InvoiceRow *invoice)
 {
 	static const char *const hints[] = {
 		[INVOICE_PAID] = "Nothing more is due.",
@@ -34,6 +56,16 @@ check_payable(const InvoiceRow *invoice)
 				 errmsg("invoice " INT64_FORMAT " can't be paid", invoice->invoice_id),
 				 errdetail("It is %s.", invoice_status_names[invoice->state.status]),
 				 errhint("%s", hints[invoice->state.status])));
+	if (invoice->cart_id != 0)
+		check_cart_payable(ledger, invoice);
+}
+
+static void
+check_products(Ledger *ledger, const LineItemRow *lines, int nlines)
+{
+	for (int i = 0; i < nlines; i++)
+		if (lines[i].product_id != NULL && !row_product_exists(ledger, *lines[i].product_id))
+			not_found("product", *lines[i].product_id);
 }
 
 /*
@@ -51,22 +83,22 @@ Datum
 regpaydb_manual_invoice(PG_FUNCTION_ARGS)
 {
 	EngineScope scope;
-	Ledger	   *ledger = engine_begin(&scope, INVOICE, ACL_INSERT);
+	Ledger	   *ledger = engine_begin(&scope, INVOICE, "value", ACL_INSERT);
 	int64		attendee_id = int8_arg(fcinfo, 0, "attendee_id");
 	LineItemRow *lines;
 	int			nlines;
-	int64		value;
 	int64		invoice_id;
 	text	   *recipient;
 
 	require_arg(fcinfo, 1, "due");
 	require_arg(fcinfo, 2, "lines");
-	lines = parse_lines(PG_GETARG_JSONB_P(2), &nlines, &value);
+	lines = parse_lines(PG_GETARG_JSONB_P(2), &nlines);
+	check_products(ledger, lines, nlines);
 	if (!actor_may_view(ledger, attendee_id) ||
 		!row_lock_attendee(ledger, attendee_id, &recipient))
 		not_found("attendee", attendee_id);
-	invoice_id = settle_new_invoice(ledger, attendee_id, recipient, PG_GETARG_INTERVAL_P(1),
-									lines, nlines, value);
+	invoice_id = settle_new_invoice(ledger, attendee_id, NULL, recipient,
+									PG_GETARG_INTERVAL_P(1), lines, nlines);
 	settle_with_credit(ledger, invoice_id);
 	engine_end(&scope);
 	PG_RETURN_INT64(invoice_id);
@@ -83,11 +115,11 @@ Datum
 regpaydb_validate_allowed_to_pay(PG_FUNCTION_ARGS)
 {
 	EngineScope scope;
-	Ledger	   *ledger = engine_begin(&scope, INVOICE, ACL_SELECT);
+	Ledger	   *ledger = engine_begin(&scope, INVOICE, "status", ACL_SELECT);
 	InvoiceRow	invoice;
 
 	find_invoice(ledger, int8_arg(fcinfo, 0, "invoice_id"), &invoice);
-	check_payable(&invoice);
+	check_payable(ledger, &invoice);
 	engine_end(&scope);
 	PG_RETURN_VOID();
 }
@@ -104,7 +136,7 @@ Datum
 regpaydb_update_status(PG_FUNCTION_ARGS)
 {
 	EngineScope scope;
-	Ledger	   *ledger = engine_begin(&scope, PAYMENT, ACL_INSERT);
+	Ledger	   *ledger = engine_begin(&scope, PAYMENT, "amount", ACL_INSERT);
 	InvoiceRow	invoice;
 	InvoiceStatus status;
 
@@ -120,7 +152,7 @@ static void
 read_invoice_arg(FunctionCallInfo fcinfo, InvoiceRow *invoice)
 {
 	EngineScope scope;
-	Ledger	   *ledger = engine_begin_read(&scope, INVOICE, ACL_SELECT);
+	Ledger	   *ledger = engine_begin_read(&scope, INVOICE, "paid", ACL_SELECT);
 
 	find_invoice(ledger, int8_arg(fcinfo, 0, "invoice_id"), invoice);
 	engine_end(&scope);
@@ -173,7 +205,7 @@ Datum
 regpaydb_void_invoice(PG_FUNCTION_ARGS)
 {
 	EngineScope scope;
-	Ledger	   *ledger = engine_begin(&scope, INVOICE, ACL_UPDATE);
+	Ledger	   *ledger = engine_begin(&scope, INVOICE, "status", ACL_UPDATE);
 	InvoiceRow	invoice;
 
 	lock_invoice(ledger, int8_arg(fcinfo, 0, "invoice_id"), &invoice);
@@ -194,7 +226,7 @@ Datum
 regpaydb_refund_invoice(PG_FUNCTION_ARGS)
 {
 	EngineScope scope;
-	Ledger	   *ledger = engine_begin(&scope, INVOICE, ACL_UPDATE);
+	Ledger	   *ledger = engine_begin(&scope, INVOICE, "status", ACL_UPDATE);
 	InvoiceRow	invoice;
 	int64		credit_note_id;
 

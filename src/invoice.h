@@ -7,6 +7,6 @@
 
 #include "rows.h"
 
-extern void check_payable(const InvoiceRow *invoice);
+extern void check_payable(Ledger *ledger, const InvoiceRow *invoice);
 
 #endif							/* REGPAYDB_INVOICE_H */

@@ -13,6 +13,8 @@ next_status(const InvoiceState *invoice, int64 paid, int64 payment_count)
 	switch (invoice->status)
 	{
 		case INVOICE_UNPAID:
+			if (invoice->unsellable)
+				return INVOICE_VOID;
 			if (paid >= invoice->value)
 				return INVOICE_PAID;
 			if (paid == 0 && payment_count > 0)

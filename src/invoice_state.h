@@ -31,6 +31,7 @@ typedef struct InvoiceState
 	int64		value;
 	int64		paid;
 	int64		payment_count;
+	bool		unsellable;		/* its cart was amended, or its items are gone */
 } InvoiceState;
 
 typedef enum CartAction

@@ -33,10 +33,17 @@ static const char *const table_names[LEDGER_TABLES] = {
 	[CONFERENCE] = "conference",
 	[ATTENDEE] = "attendee",
 	[STAFF] = "staff",
+	[CATEGORY] = "category",
+	[PRODUCT] = "product",
+	[CART] = "cart",
+	[CART_ITEM] = "cart_item",
+	[CART_DISCOUNT] = "cart_discount",
+	[RESERVATION] = "reservation",
 	[INVOICE] = "invoice",
 	[LINE_ITEM] = "line_item",
 	[PAYMENT] = "payment",
 	[CREDIT_NOTE] = "credit_note",
+	[CREDIT_NOTE_CLAIM] = "credit_note_claim",
 	[CREDIT_NOTE_APPLICATION] = "credit_note_application",
 	[CREDIT_NOTE_REFUND] = "credit_note_refund",
 	[OUTBOX] = "outbox",
@@ -83,6 +90,7 @@ no_ledger(const char *schema_name)
 	ereport(ERROR,
 			(errcode(RP_LEDGER_VERSION),
 			 errmsg("there is no ledger in schema \"%s\"", schema_name),
+			 errdetail("A function works on the ledger in the schema that the setting regpaydb.ledger names."),
 			 errhint("Make one with SELECT regpaydb.create_ledger(%s), or set regpaydb.ledger.",
 					 quote_literal_cstr(schema_name))));
 }
@@ -119,8 +127,10 @@ load_ledger(Ledger *ledger, const char *schema_name)
 	uint64		changes_before = changes_seen;
 	Relation	payment;
 
-	if (strcmp(ledger->schema_name, schema_name) != 0)
-		ledger->plans_stale = true;
+	/* Texts name the schema.  The old plans are left alone: they may be running. */
+	if (ledger->plans == NULL || strcmp(ledger->schema_name, schema_name) != 0)
+		ledger->plans = MemoryContextAllocZero(CacheMemoryContext,
+											   STORE_QUERIES * sizeof(SPIPlanPtr));
 	strlcpy(ledger->schema_name, schema_name, sizeof(ledger->schema_name));
 	strlcpy(ledger->quoted_schema, quoted, sizeof(ledger->quoted_schema));
 	ledger->version_checked = false;
@@ -150,6 +160,7 @@ load_ledger(Ledger *ledger, const char *schema_name)
 		identity_sequence_of(payment, get_attnum(RelationGetRelid(payment), "payment_id"));
 	table_close(payment, AccessShareLock);
 
+	ledger->loaded_at = changes_before;
 	ledger->valid = (changes_seen == changes_before);
 }
 
@@ -164,12 +175,31 @@ find_ledger(Oid schema, const char *schema_name)
 		memset(ledger, 0, sizeof(Ledger));
 		ledger->schema = schema;
 	}
-	if (ledger->plans == NULL)
-		ledger->plans = MemoryContextAllocZero(CacheMemoryContext,
-											   STORE_QUERIES * sizeof(SPIPlanPtr));
 	if (!ledger->valid)
 		load_ledger(ledger, schema_name);
 	return ledger;
+}
+
+/*
+ * ledger_check_name
+ *		Check that the ledger's schema has the name still that it had when the
+ *		call began, since its queries go by that.  Raises 40001.
+ */
+void
+ledger_check_name(const Ledger *ledger)
+{
+	char	   *name;
+
+	AcceptInvalidationMessages();
+	if (changes_seen == ledger->loaded_at)
+		return;
+	name = get_namespace_name(ledger->schema);
+	if (name == NULL || strcmp(name, ledger->schema_name) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("ledger \"%s\" was renamed while it was worked on", ledger->schema_name),
+				 errhint("Retry the transaction.")));
+	pfree(name);
 }
 
 /*
@@ -192,18 +222,20 @@ ledger_of_setting(void)
 
 /*
  * ledger_of_relation
- *		The ledger of which rel is the given table, for a trigger.
+ *		The ledger of which rel is the given table, or the other one, for a
+ *		trigger.
  *
- * Raises RP012 where rel is not that table of a ledger.
+ * Raises RP012 where rel is not such a table of a ledger.
  */
 Ledger *
-ledger_of_relation(Relation rel, LedgerTable table)
+ledger_of_relation(Relation rel, LedgerTable table, LedgerTable other_table)
 {
 	Oid			schema = RelationGetNamespace(rel);
 	char	   *schema_name = get_namespace_name(schema);
 	Ledger	   *ledger = find_ledger(schema, schema_name);
 
-	if (ledger->tables[table] != RelationGetRelid(rel))
+	if (ledger->tables[table] != RelationGetRelid(rel) &&
+		ledger->tables[other_table] != RelationGetRelid(rel))
 		ereport(ERROR,
 				(errcode(RP_LEDGER_VERSION),
 				 errmsg("table \"%s.%s\" is not the table \"%s\" of a ledger", schema_name,

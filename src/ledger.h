@@ -19,10 +19,17 @@ typedef enum LedgerTable
 	CONFERENCE,
 	ATTENDEE,
 	STAFF,
+	CATEGORY,
+	PRODUCT,
+	CART,
+	CART_ITEM,
+	CART_DISCOUNT,
+	RESERVATION,
 	INVOICE,
 	LINE_ITEM,
 	PAYMENT,
 	CREDIT_NOTE,
+	CREDIT_NOTE_CLAIM,
 	CREDIT_NOTE_APPLICATION,
 	CREDIT_NOTE_REFUND,
 	OUTBOX,
@@ -41,15 +48,17 @@ typedef struct Ledger
 	Oid			owner;			/* of every table */
 	Oid			tables[LEDGER_TABLES];
 	Oid			payment_sequence;
+	uint64		loaded_at;		/* changes seen before this was loaded */
 	SPIPlanPtr *plans;			/* store.c's */
-	bool		plans_stale;	/* their texts name a schema that was renamed */
 } Ledger;
 
 extern char *ledger_setting;
 
 extern void ledger_init(void);
 extern Ledger *ledger_of_setting(void);
-extern Ledger *ledger_of_relation(Relation rel, LedgerTable table);
+extern Ledger *ledger_of_relation(Relation rel, LedgerTable table,
+								  LedgerTable other_table);
+extern void ledger_check_name(const Ledger *ledger);
 pg_noreturn extern void no_ledger(const char *schema_name);
 
 #endif							/* REGPAYDB_LEDGER_H */

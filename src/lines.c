@@ -6,6 +6,7 @@
 #include "postgres.h"
 
 #include "common/int.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/numeric.h"
@@ -31,6 +32,7 @@ bad_amount(int line, const char *problem, const char *hint)
 	ereport(ERROR,
 			(errcode(RP_INVALID_AMOUNT),
 			 errmsg("line %d of the invoice: %s", line, problem),
+			 errdetail("A line has a price of at most two decimals, and a whole quantity above zero."),
 			 errhint("%s", hint)));
 }
 
@@ -50,6 +52,9 @@ read_description(const JsonbValue *value, int line)
 	check_text_length(description, "description", MAX_TEXT_LENGTH);
 	return description;
 }
+
+/* Far longer than any amount of money, far shorter than numeric's limits. */
+#define MAX_PRICE_LENGTH	100
 
 /* Whether a string is a decimal number, without exponent or spaces. */
 static bool
@@ -79,7 +84,7 @@ read_price(const JsonbValue *value, int line)
 
 	if (value->type == jbvNumeric)
 		return money_from_numeric(value->val.numeric, name);
-	if (value->type == jbvString)
+	if (value->type == jbvString && value->val.string.len <= MAX_PRICE_LENGTH)
 	{
 		char	   *string = pnstrdup(value->val.string.val, value->val.string.len);
 
@@ -93,21 +98,28 @@ read_price(const JsonbValue *value, int line)
 	bad_amount(line, "price is not a number", "Give the price of one, such as 149.00.");
 }
 
-/* An integer that fits the given range, which is within int64's. */
+/*
+ * A whole number.  What is beyond int64 becomes the nearest that is not, which
+ * no quantity or id can be either.
+ */
 static bool
 read_integer(const JsonbValue *value, int64 *result)
 {
 	Datum		number;
+	Datum		limit = NumericGetDatum(int64_to_numeric(PG_INT64_MAX));
 
 	if (value->type != jbvNumeric)
 		return false;
 	number = NumericGetDatum(value->val.numeric);
 	if (DatumGetInt32(DirectFunctionCall1(numeric_min_scale, number)) > 0)
 		return false;
-	if (DatumGetBool(DirectFunctionCall2(numeric_gt, DirectFunctionCall1(numeric_abs, number),
-										 NumericGetDatum(int64_to_numeric(PG_INT64_MAX)))))
-		return false;
-	*result = DatumGetInt64(DirectFunctionCall1(numeric_int8, number));
+	if (DatumGetBool(DirectFunctionCall2(numeric_gt, number, limit)))
+		*result = PG_INT64_MAX;
+	else if (DatumGetBool(DirectFunctionCall2(numeric_lt, number,
+											  DirectFunctionCall1(numeric_uminus, limit))))
+		*result = -PG_INT64_MAX;
+	else
+		*result = DatumGetInt64(DirectFunctionCall1(numeric_int8, number));
 	return true;
 }
 
@@ -173,22 +185,25 @@ read_line(JsonbIterator **iterator, int number, LineItemRow *line)
 		malformed(number, "price is missing");
 }
 
-static int64
-add_line(int64 total, const LineItemRow *line)
+/*
+ * value_of_lines
+ *		What lines add up to, in minor units.  Raises RP003 where that is less
+ *		than zero or too much.
+ */
+int64
+value_of_lines(const LineItemRow *lines, int nlines)
 {
+	int64		value = 0;
 	int64		amount;
 
-	if (pg_mul_s64_overflow(line->price, line->quantity, &amount) ||
-		pg_add_s64_overflow(total, amount, &total))
-		ereport(ERROR,
-				(errcode(RP_INVALID_AMOUNT),
-				 errmsg("the lines of the invoice add up to too much")));
-	return total;
-}
-
-static void
-check_value(int64 value)
-{
+	for (int i = 0; i < nlines; i++)
+		if (pg_mul_s64_overflow(lines[i].price, lines[i].quantity, &amount) ||
+			pg_add_s64_overflow(value, amount, &value))
+			ereport(ERROR,
+					(errcode(RP_INVALID_AMOUNT),
+					 errmsg("the lines of the invoice add up to too much"),
+					 errdetail("The ledger holds amounts up to %s.", money_to_cstring(MONEY_MAX)),
+					 errhint("Check prices and quantities.")));
 	if (value < 0)
 		ereport(ERROR,
 				(errcode(RP_INVALID_AMOUNT),
@@ -201,17 +216,18 @@ check_value(int64 value)
 				 errmsg("the lines of the invoice add up to too much"),
 				 errdetail("The ledger holds amounts up to %s.", money_to_cstring(MONEY_MAX)),
 				 errhint("Check prices and quantities.")));
+	return value;
 }
 
 /*
  * parse_lines
- *		The lines of an invoice, and what they add up to in minor units.
+ *		The lines of an invoice.
  *
  * Raises RP003 on amounts, 22023 on anything else that is not as documented,
  * 22001 on a description that is too long.
  */
 LineItemRow *
-parse_lines(Jsonb *lines, int *nlines, int64 *value)
+parse_lines(Jsonb *lines, int *nlines)
 {
 	JsonbIterator *iterator;
 	JsonbValue	item;
@@ -224,21 +240,19 @@ parse_lines(Jsonb *lines, int *nlines, int64 *value)
 
 	result = palloc(JB_ROOT_COUNT(lines) * sizeof(LineItemRow));
 	*nlines = 0;
-	*value = 0;
 	iterator = JsonbIteratorInit(&lines->root);
 	JsonbIteratorNext(&iterator, &item, false);
 	for (;;)
 	{
 		JsonbIteratorToken token = JsonbIteratorNext(&iterator, &item, false);
 
+		CHECK_FOR_INTERRUPTS();
 		if (token == WJB_END_ARRAY)
 			break;
 		if (token != WJB_BEGIN_OBJECT)
 			malformed(*nlines + 1, "not an object");
 		read_line(&iterator, *nlines + 1, &result[*nlines]);
-		*value = add_line(*value, &result[*nlines]);
 		(*nlines)++;
 	}
-	check_value(*value);
 	return result;
 }

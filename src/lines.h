@@ -11,6 +11,7 @@
 
 #include "rows.h"
 
-extern LineItemRow *parse_lines(Jsonb *lines, int *nlines, int64 *value);
+extern LineItemRow *parse_lines(Jsonb *lines, int *nlines);
+extern int64 value_of_lines(const LineItemRow *lines, int nlines);
 
 #endif							/* REGPAYDB_LINES_H */

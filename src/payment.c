@@ -14,6 +14,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 #include "utils/tuplestore.h"
@@ -35,6 +36,7 @@ check_not_zero(int64 amount)
 		ereport(ERROR,
 				(errcode(RP_INVALID_AMOUNT),
 				 errmsg("amount must not be zero"),
+				 errdetail("A payment of nothing is no payment."),
 				 errhint("Give the amount that was paid; a negative one is a refund.")));
 }
 
@@ -96,7 +98,7 @@ Datum
 regpaydb_pay(PG_FUNCTION_ARGS)
 {
 	EngineScope scope;
-	Ledger	   *ledger = engine_begin(&scope, PAYMENT, ACL_INSERT);
+	Ledger	   *ledger = engine_begin(&scope, PAYMENT, "amount", ACL_INSERT);
 	PaymentRow	payment = {.kind = PAYMENT_PLAIN};
 	InvoiceRow	invoice;
 
@@ -109,23 +111,29 @@ regpaydb_pay(PG_FUNCTION_ARGS)
 	find_invoice(ledger, payment.invoice_id, &invoice);
 	if (!recorded_before(ledger, &payment))
 	{
-		check_payable(&invoice);
+		check_payable(ledger, &invoice);
 		payment.payment_id = row_next_payment_id(ledger);
 		if (row_insert_payment(ledger, &payment))
 		{
 			lock_invoice(ledger, payment.invoice_id, &invoice);
-			check_payable(&invoice);
-			settle_payment(ledger, &invoice, payment.payment_id, payment.amount,
-						   invoice.attendee_id);
+			settle_payment(ledger, &invoice, &payment, check_payable, invoice.attendee_id);
 		}
 		else if (!recorded_before(ledger, &payment))
-			ereport(ERROR,
-					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-					 errmsg("could not record the payment because its reference is being recorded by another session"),
-					 errhint("Retry the transaction.")));
+			store_not_written(ledger, PAYMENT);
 	}
 	engine_end(&scope);
 	PG_RETURN_INT64(payment.payment_id);
+}
+
+static void
+check_staff(Ledger *ledger, int64 user_id)
+{
+	if (!row_is_staff(ledger, user_id))
+		ereport(ERROR,
+				(errcode(RP_STAFF_ONLY),
+				 errmsg("user " INT64_FORMAT " is not staff", user_id),
+				 errdetail("Manual payments are entered by the users in the table staff."),
+				 errhint("Add the user to the table staff, or use regpaydb.pay().")));
 }
 
 /*
@@ -141,9 +149,10 @@ Datum
 regpaydb_record_manual_payment(PG_FUNCTION_ARGS)
 {
 	EngineScope scope;
-	Ledger	   *ledger = engine_begin(&scope, PAYMENT, ACL_INSERT);
+	Ledger	   *ledger = engine_begin(&scope, PAYMENT, "entered_by", ACL_INSERT);
 	PaymentRow	payment = {.kind = PAYMENT_MANUAL};
 	int64		entered_by;
+	int64		actor;
 	InvoiceRow	invoice;
 
 	payment.invoice_id = int8_arg(fcinfo, 0, "invoice_id");
@@ -152,18 +161,15 @@ regpaydb_record_manual_payment(PG_FUNCTION_ARGS)
 	entered_by = int8_arg(fcinfo, 3, "entered_by");
 	payment.entered_by = &entered_by;
 	check_not_zero(payment.amount);
-	if (!row_is_staff(ledger, entered_by))
-		ereport(ERROR,
-				(errcode(RP_STAFF_ONLY),
-				 errmsg("user " INT64_FORMAT " is not staff", entered_by),
-				 errdetail("Manual payments are entered by the users in the table staff."),
-				 errhint("Add the user to the table staff, or use regpaydb.pay().")));
+	check_staff(ledger, entered_by);
+	if (actor_user_id(&actor))
+		check_staff(ledger, actor);
 
 	find_invoice(ledger, payment.invoice_id, &invoice);
 	payment.payment_id = row_next_payment_id(ledger);
 	row_insert_payment(ledger, &payment);
 	lock_invoice(ledger, payment.invoice_id, &invoice);
-	settle_payment(ledger, &invoice, payment.payment_id, payment.amount, invoice.attendee_id);
+	settle_payment(ledger, &invoice, &payment, NULL, invoice.attendee_id);
 	engine_end(&scope);
 	PG_RETURN_INT64(payment.payment_id);
 }
@@ -230,6 +236,9 @@ read_new_payments(TriggerData *trigger, int64 *npayments)
 	int			pointer = tuplestore_alloc_read_pointer(rows, EXEC_FLAG_REWIND);
 	int64		capacity = 16;
 	NewPayment *payments = palloc(capacity * sizeof(NewPayment));
+	MemoryContext row_context = AllocSetContextCreate(CurrentMemoryContext, "regpaydb payment",
+													  ALLOCSET_SMALL_SIZES);
+	MemoryContext save_context = CurrentMemoryContext;
 	PaymentColumns columns;
 
 	find_payment_columns(trigger, &columns);
@@ -246,8 +255,11 @@ read_new_payments(TriggerData *trigger, int64 *npayments)
 		if (store_is_writing(RelationGetRelid(trigger->tg_relation), payment.payment_id))
 			continue;
 		payment.invoice_id = DatumGetInt64(payment_column(slot, columns.invoice_id));
+		MemoryContextReset(row_context);
+		MemoryContextSwitchTo(row_context);
 		payment.amount = money_from_numeric(DatumGetNumeric(payment_column(slot, columns.amount)),
 											"amount");
+		MemoryContextSwitchTo(save_context);
 		payment.engine_kind = kind == columns.credit_note || kind == columns.credit_application;
 		if (*npayments == capacity)
 		{
@@ -256,6 +268,7 @@ read_new_payments(TriggerData *trigger, int64 *npayments)
 		}
 		payments[(*npayments)++] = payment;
 	}
+	MemoryContextDelete(row_context);
 	ExecDropSingleTupleTableSlot(slot);
 	tuplestore_select_read_pointer(rows, 0);
 	return payments;
@@ -284,7 +297,7 @@ regpaydb_settle_payments(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function \"settle_payments\" needs a transition table"),
 				 errhint("Create the trigger with REFERENCING NEW TABLE.")));
-	ledger = ledger_of_relation(trigger->tg_relation, PAYMENT);
+	ledger = ledger_of_relation(trigger->tg_relation, PAYMENT, PAYMENT);
 	payments = read_new_payments(trigger, &npayments);
 	if (npayments > 0)
 	{

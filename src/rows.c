@@ -7,8 +7,9 @@
 #include "commands/sequence.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
+#include "utils/numeric.h"
 
-#include "money.h"
+#include "columns.h"
 #include "rows.h"
 #include "store.h"
 
@@ -38,72 +39,9 @@ static const char *const outbox_kind_names[] = {
 	[OUTBOX_CREDIT_NOTE_CREATED] = "credit_note_created",
 	[OUTBOX_CREDIT_NOTE_APPLIED] = "credit_note_applied",
 	[OUTBOX_CREDIT_NOTE_REFUNDED] = "credit_note_refunded",
+	[OUTBOX_CART_PAID] = "cart_paid",
+	[OUTBOX_CART_RELEASED] = "cart_released",
 };
-
-/* A column of the first row of the last result; our texts decide on its type. */
-static Datum
-column(int number, bool *isnull)
-{
-	return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, number, isnull);
-}
-
-static Datum
-needed_column(int number)
-{
-	bool		isnull;
-	Datum		value = column(number, &isnull);
-
-	if (isnull)
-		elog(ERROR, "unexpected null in column \"%s\" of a ledger",
-			 SPI_fname(SPI_tuptable->tupdesc, number));
-	return value;
-}
-
-static int64
-int8_column(int number)
-{
-	return DatumGetInt64(needed_column(number));
-}
-
-static int64
-money_column(int number)
-{
-	return money_from_numeric(DatumGetNumeric(needed_column(number)),
-							  SPI_fname(SPI_tuptable->tupdesc, number));
-}
-
-static int
-enum_column(int number, const char *const *names, int nnames)
-{
-	char	   *label = TextDatumGetCString(needed_column(number));
-
-	for (int i = 0; i < nnames; i++)
-		if (strcmp(label, names[i]) == 0)
-			return i;
-	elog(ERROR, "unexpected value \"%s\" in column \"%s\" of a ledger",
-		 label, SPI_fname(SPI_tuptable->tupdesc, number));
-}
-
-static Datum
-money_datum(int64 minor_units)
-{
-	return NumericGetDatum(money_to_numeric(minor_units));
-}
-
-/* An argument that may be NULL. */
-static Datum
-nullable_int8(const int64 *value, char *null)
-{
-	*null = value == NULL ? 'n' : ' ';
-	return value == NULL ? (Datum) 0 : Int64GetDatum(*value);
-}
-
-static Datum
-nullable_text(text *value, char *null)
-{
-	*null = value == NULL ? 'n' : ' ';
-	return PointerGetDatum(value);
-}
 
 /* ---- the ledger ---- */
 
@@ -113,7 +51,7 @@ row_ledger_version(Ledger *ledger)
 {
 	if (store_run(ledger, Q_LEDGER_VERSION, NULL, NULL) == 0)
 		return NULL;
-	return TextDatumGetCString(needed_column(1));
+	return TextDatumGetCString(needed_column(0, 1));
 }
 
 int
@@ -121,7 +59,7 @@ row_access_code_length(Ledger *ledger)
 {
 	if (store_run(ledger, Q_ACCESS_CODE_LENGTH, NULL, NULL) == 0)
 		no_ledger(ledger->schema_name);
-	return DatumGetInt32(needed_column(1));
+	return DatumGetInt32(needed_column(0, 1));
 }
 
 bool
@@ -154,9 +92,9 @@ read_attendee(Ledger *ledger, StoreQuery query, int64 id, AttendeeRow *row)
 
 	if (store_run(ledger, query, args, NULL) == 0)
 		return false;
-	row->user_id = int8_column(1);
-	row->access_code = TextDatumGetCString(needed_column(2));
-	row->recipient = DatumGetTextPCopy(needed_column(3));
+	row->user_id = int8_column(0, 1);
+	row->access_code = TextDatumGetCString(needed_column(0, 2));
+	row->recipient = DatumGetTextPCopy(needed_column(0, 3));
 	return true;
 }
 
@@ -184,7 +122,7 @@ row_lock_attendee(Ledger *ledger, int64 attendee_id, text **recipient)
 
 	if (store_run(ledger, Q_LOCK_ATTENDEE, args, NULL) == 0)
 		return false;
-	*recipient = DatumGetTextPCopy(needed_column(1));
+	*recipient = DatumGetTextPCopy(needed_column(0, 1));
 	return true;
 }
 
@@ -212,16 +150,21 @@ row_invoice_for_access_code(Ledger *ledger, text *code)
 
 	if (store_run(ledger, Q_INVOICE_FOR_ACCESS_CODE, args, NULL) == 0)
 		return 0;
-	return int8_column(1);
+	return int8_column(0, 1);
 }
 
-int64
+/*
+ * row_available_credit
+ *		In the current context of the caller's; all notes together may be more
+ *		than one amount can be.
+ */
+Numeric
 row_available_credit(Ledger *ledger, int64 attendee_id)
 {
 	Datum		args[] = {Int64GetDatum(attendee_id)};
 
 	store_run(ledger, Q_AVAILABLE_CREDIT, args, NULL);
-	return money_column(1);
+	return DatumGetNumeric(SPI_datumTransfer(needed_column(0, 1), false, -1));
 }
 
 /* ---- invoices ---- */
@@ -233,13 +176,16 @@ read_invoice(Ledger *ledger, StoreQuery query, int64 invoice_id, InvoiceRow *row
 
 	if (store_run(ledger, query, args, NULL) == 0)
 		return false;
-	row->invoice_id = int8_column(1);
-	row->attendee_id = int8_column(2);
-	row->state.status = enum_column(3, invoice_status_names, lengthof(invoice_status_names));
-	row->state.value = money_column(4);
-	row->state.paid = money_column(5);
-	row->state.payment_count = int8_column(6);
-	row->last_payment_id = int8_column(7);
+	row->invoice_id = int8_column(0, 1);
+	row->attendee_id = int8_column(0, 2);
+	row->state.status = enum_column(0, 3, invoice_status_names, lengthof(invoice_status_names));
+	row->state.value = money_column(0, 4);
+	row->state.paid = money_column(0, 5);
+	row->state.payment_count = int8_column(0, 6);
+	row->last_payment_id = int8_column(0, 7);
+	row->cart_id = int8_column(0, 8);
+	row->cart_revision = DatumGetInt32(needed_column(0, 9));
+	row->state.unsellable = false;
 	return true;
 }
 
@@ -255,16 +201,22 @@ row_lock_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *row)
 	return read_invoice(ledger, Q_LOCK_INVOICE, invoice_id, row);
 }
 
-/* row_insert_invoice: an unpaid invoice, issued now, due later; returns its id. */
+/*
+ * row_insert_invoice
+ *		An unpaid invoice of this attendee, value and cart, issued now; due after
+ *		the given time or, for a cart's, when its reservation ends.  Returns its
+ *		id.
+ */
 int64
-row_insert_invoice(Ledger *ledger, int64 attendee_id, text *recipient,
-					 Interval *due, int64 value)
+row_insert_invoice(Ledger *ledger, const InvoiceRow *invoice, text *recipient, Interval *due)
 {
-	Datum		args[] = {Int64GetDatum(attendee_id), PointerGetDatum(recipient),
-		IntervalPGetDatum(due), money_datum(value)};
+	bool		has_cart = invoice->cart_id != 0;
+	Datum		args[] = {Int64GetDatum(invoice->attendee_id), PointerGetDatum(recipient),
+		IntervalPGetDatum(due), money_datum(invoice->state.value),
+	Int64GetDatum(invoice->cart_id), Int32GetDatum(invoice->cart_revision)};
 
-	store_write(ledger, Q_INSERT_INVOICE, INVOICE, args, NULL);
-	return int8_column(1);
+	store_write(ledger, Q_INSERT_INVOICE, INVOICE, args, has_cart ? "  n   " : "    nn");
+	return int8_column(0, 1);
 }
 
 /* row_update_invoice: carry out a verdict on the locked invoice before. */
@@ -343,8 +295,8 @@ row_insert_payment(Ledger *ledger, const PaymentRow *payment)
 	if (!store_write_own(ledger, Q_INSERT_PAYMENT, PAYMENT, payment->payment_id,
 					   args, nulls, must_write))
 		return false;
-	if (int8_column(1) != payment->payment_id || int8_column(2) != payment->invoice_id ||
-		money_column(3) != payment->amount)
+	if (int8_column(0, 1) != payment->payment_id || int8_column(0, 2) != payment->invoice_id ||
+		money_column(0, 3) != payment->amount)
 		ereport(ERROR,
 				(errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
 				 errmsg("payment " INT64_FORMAT " was changed while it was recorded",
@@ -362,19 +314,10 @@ row_payment_by_ref(Ledger *ledger, text *provider, text *provider_ref, PaymentRo
 
 	if (store_run(ledger, Q_PAYMENT_BY_REF, args, NULL) == 0)
 		return false;
-	payment->payment_id = int8_column(1);
-	payment->invoice_id = int8_column(2);
-	payment->amount = money_column(3);
+	payment->payment_id = int8_column(0, 1);
+	payment->invoice_id = int8_column(0, 2);
+	payment->amount = money_column(0, 3);
 	return true;
-}
-
-int64
-row_count_payments(Ledger *ledger, int64 invoice_id)
-{
-	Datum		args[] = {Int64GetDatum(invoice_id)};
-
-	store_run(ledger, Q_COUNT_PAYMENTS, args, NULL);
-	return int8_column(1);
 }
 
 PaymentTotals
@@ -384,9 +327,9 @@ row_payment_totals(Ledger *ledger, int64 invoice_id)
 	PaymentTotals totals;
 
 	store_run(ledger, Q_PAYMENT_TOTALS, args, NULL);
-	totals.amount = money_column(1);
-	totals.payment_count = int8_column(2);
-	totals.last_payment_id = int8_column(3);
+	totals.amount = money_column(0, 1);
+	totals.payment_count = int8_column(0, 2);
+	totals.last_payment_id = int8_column(0, 3);
 	return totals;
 }
 
@@ -399,10 +342,10 @@ read_credit_note(Ledger *ledger, StoreQuery query, int64 id, CreditNoteRow *row)
 
 	if (store_run(ledger, query, args, NULL) == 0)
 		return false;
-	row->credit_note_id = int8_column(1);
-	row->attendee_id = int8_column(2);
-	row->value = money_column(3);
-	row->state = enum_column(4, credit_note_state_names, lengthof(credit_note_state_names));
+	row->credit_note_id = int8_column(0, 1);
+	row->attendee_id = int8_column(0, 2);
+	row->value = money_column(0, 3);
+	row->state = enum_column(0, 4, credit_note_state_names, lengthof(credit_note_state_names));
 	return true;
 }
 
@@ -443,6 +386,7 @@ row_claim_credit_note(Ledger *ledger, const CreditNoteRow *note, CreditNoteState
 
 	store_write_own(ledger, Q_CLAIM_CREDIT_NOTE, CREDIT_NOTE, note->credit_note_id,
 				  args, NULL, true);
+	store_write(ledger, Q_INSERT_CLAIM, CREDIT_NOTE_CLAIM, args, NULL);
 }
 
 void
@@ -461,7 +405,7 @@ row_insert_refund(Ledger *ledger, int64 credit_note_id, text *reference, int64 *
 	nullable_int8(entered_by, &nulls[2])};
 
 	store_write(ledger, Q_INSERT_REFUND, CREDIT_NOTE_REFUND, args, nulls);
-	return int8_column(1);
+	return int8_column(0, 1);
 }
 
 /* ---- outbox ---- */
@@ -469,14 +413,14 @@ row_insert_refund(Ledger *ledger, int64 credit_note_id, text *reference, int64 *
 /* row_log_invoice: before is NULL for an invoice that was just made. */
 void
 row_log_invoice(Ledger *ledger, OutboxKind kind, int64 invoice_id,
-				  const InvoiceStatus *before, InvoiceStatus after)
+				const InvoiceStatus *before, InvoiceStatus after)
 {
 	Datum		args[] = {CStringGetTextDatum(outbox_kind_names[kind]),
 		Int64GetDatum(invoice_id),
 		before == NULL ? (Datum) 0 : CStringGetTextDatum(invoice_status_names[*before]),
-	CStringGetTextDatum(invoice_status_names[after]), (Datum) 0};
+	CStringGetTextDatum(invoice_status_names[after]), (Datum) 0, (Datum) 0};
 
-	store_write(ledger, Q_LOG, OUTBOX, args, before == NULL ? "  n n" : "    n");
+	store_write(ledger, Q_LOG, OUTBOX, args, before == NULL ? "  n nn" : "    nn");
 }
 
 /* row_log_credit_note: invoice_id is 0 where no invoice has to do with it. */
@@ -485,7 +429,16 @@ row_log_credit_note(Ledger *ledger, OutboxKind kind, int64 credit_note_id, int64
 {
 	Datum		args[] = {CStringGetTextDatum(outbox_kind_names[kind]),
 		Int64GetDatum(invoice_id), (Datum) 0, (Datum) 0,
-	Int64GetDatum(credit_note_id)};
+	Int64GetDatum(credit_note_id), (Datum) 0};
 
-	store_write(ledger, Q_LOG, OUTBOX, args, invoice_id == 0 ? " nnn " : "  nn ");
+	store_write(ledger, Q_LOG, OUTBOX, args, invoice_id == 0 ? " nnn n" : "  nn n");
+}
+
+void
+row_log_cart(Ledger *ledger, OutboxKind kind, int64 cart_id)
+{
+	Datum		args[] = {CStringGetTextDatum(outbox_kind_names[kind]),
+	(Datum) 0, (Datum) 0, (Datum) 0, (Datum) 0, Int64GetDatum(cart_id)};
+
+	store_write(ledger, Q_LOG, OUTBOX, args, " nnnn ");
 }

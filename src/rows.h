@@ -7,6 +7,7 @@
 
 #include "postgres.h"
 
+#include "utils/numeric.h"
 #include "utils/timestamp.h"
 
 #include "invoice_state.h"
@@ -17,6 +18,8 @@ typedef struct InvoiceRow
 	int64		invoice_id;
 	int64		attendee_id;
 	int64		last_payment_id;	/* 0 where there is none */
+	int64		cart_id;		/* 0 where there is none */
+	int32		cart_revision;
 	InvoiceState state;
 } InvoiceRow;
 
@@ -83,9 +86,35 @@ typedef enum OutboxKind
 	OUTBOX_INVOICE_UPDATED,
 	OUTBOX_CREDIT_NOTE_CREATED,
 	OUTBOX_CREDIT_NOTE_APPLIED,
-	OUTBOX_CREDIT_NOTE_REFUNDED
+	OUTBOX_CREDIT_NOTE_REFUNDED,
+	OUTBOX_CART_PAID,
+	OUTBOX_CART_RELEASED
 } OutboxKind;
 
+typedef enum CartStatus
+{
+	CART_STATUS_ACTIVE,
+	CART_STATUS_PAID,
+	CART_STATUS_RELEASED
+} CartStatus;
+
+typedef struct CartRow
+{
+	int64		cart_id;
+	int64		attendee_id;
+	CartStatus	status;
+	int32		revision;
+	int32		entry_count;
+	bool		lapsed;			/* its items are reserved no more */
+} CartRow;
+
+typedef struct CartItemRow
+{
+	int64		product_id;
+	int32		quantity;
+} CartItemRow;
+
+extern const char *const cart_status_names[];
 extern const char *const invoice_status_names[];
 extern const char *const payment_kind_names[];
 
@@ -100,12 +129,12 @@ extern bool row_lock_attendee(Ledger *ledger, int64 attendee_id, text **recipien
 extern void row_set_access_code(Ledger *ledger, int64 attendee_id, const char *code);
 extern bool row_access_code_exists(Ledger *ledger, const char *code);
 extern int64 row_invoice_for_access_code(Ledger *ledger, text *code);
-extern int64 row_available_credit(Ledger *ledger, int64 attendee_id);
+extern Numeric row_available_credit(Ledger *ledger, int64 attendee_id);
 
 extern bool row_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *row);
 extern bool row_lock_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *row);
-extern int64 row_insert_invoice(Ledger *ledger, int64 attendee_id, text *recipient,
-								  Interval *due, int64 value);
+extern int64 row_insert_invoice(Ledger *ledger, const InvoiceRow *invoice,
+								text *recipient, Interval *due);
 extern void row_update_invoice(Ledger *ledger, const InvoiceRow *before,
 								 const InvoiceVerdict *after, int64 last_payment_id);
 extern bool row_takes_credit(Ledger *ledger, const InvoiceRow *invoice);
@@ -115,7 +144,6 @@ extern int64 row_next_payment_id(Ledger *ledger);
 extern bool row_insert_payment(Ledger *ledger, const PaymentRow *payment);
 extern bool row_payment_by_ref(Ledger *ledger, text *provider, text *provider_ref,
 								 PaymentRow *payment);
-extern int64 row_count_payments(Ledger *ledger, int64 invoice_id);
 extern PaymentTotals row_payment_totals(Ledger *ledger, int64 invoice_id);
 
 extern bool row_credit_note(Ledger *ledger, int64 credit_note_id, CreditNoteRow *row);
@@ -133,6 +161,39 @@ extern void row_log_invoice(Ledger *ledger, OutboxKind kind, int64 invoice_id,
 							  const InvoiceStatus *before, InvoiceStatus after);
 extern void row_log_credit_note(Ledger *ledger, OutboxKind kind, int64 credit_note_id,
 								  int64 invoice_id);
+
+extern void row_log_cart(Ledger *ledger, OutboxKind kind, int64 cart_id);
+
+extern bool row_product_exists(Ledger *ledger, int64 product_id);
+extern bool row_available_stock(Ledger *ledger, int64 product_id, int32 *available,
+								bool *unlimited);
+extern void row_touch_products(Ledger *ledger, int64 cart_id);
+extern void row_change_sold(Ledger *ledger, int64 product_id, int32 quantity);
+extern bool row_cart(Ledger *ledger, int64 cart_id, CartRow *cart);
+extern bool row_lock_cart(Ledger *ledger, int64 cart_id, CartRow *cart);
+extern int64 row_active_cart(Ledger *ledger, int64 attendee_id);
+extern int64 row_insert_cart(Ledger *ledger, int64 attendee_id);
+extern int64 *row_carts_of_invoices(Ledger *ledger, const int64 *invoice_ids,
+									int ninvoices, int *ncarts);
+extern CartRow *row_lock_carts(Ledger *ledger, const int64 *cart_ids, int ncarts, int *nlocked);
+extern void row_lock_products_of_carts(Ledger *ledger, const int64 *cart_ids, int ncarts);
+extern char *row_cart_problem(Ledger *ledger, int64 cart_id, const char *const *kinds,
+							  int nkinds, const int64 *category_id);
+extern CartItemRow *row_cart_items(Ledger *ledger, int64 cart_id, int *nitems);
+extern bool row_cart_item(Ledger *ledger, int64 cart_id, int64 product_id,
+						  int64 *category_id, int32 *quantity);
+extern LineItemRow *row_cart_lines(Ledger *ledger, int64 cart_id, int *nlines);
+extern int64 row_count_entries(Ledger *ledger, int64 cart_id);
+extern void row_set_item(Ledger *ledger, int64 cart_id, int64 product_id, int32 quantity);
+extern void row_delete_item(Ledger *ledger, int64 cart_id, int64 product_id);
+extern void row_amend_cart(Ledger *ledger, int64 cart_id, int64 entry_count);
+extern void row_extend_cart(Ledger *ledger, int64 cart_id, Interval *duration);
+extern void row_set_cart_status(Ledger *ledger, int64 cart_id, CartStatus status);
+extern void row_release_items(Ledger *ledger, int64 cart_id);
+extern void row_reserve_items(Ledger *ledger, int64 cart_id);
+extern int64 *row_unpaid_invoices_of_cart(Ledger *ledger, int64 cart_id, int *ninvoices);
+extern int64 row_invoice_of_revision(Ledger *ledger, const CartRow *cart);
+extern int64 *row_lock_expired(Ledger *ledger, int32 limit, int *nexpired);
 
 extern void row_integrity_problems(Ledger *ledger);
 

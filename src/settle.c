@@ -16,8 +16,10 @@
 #include "compat.h"
 #include "engine.h"
 #include "errors.h"
+#include "lines.h"
 #include "money.h"
 #include "settle.h"
+#include "stock.h"
 
 pg_noreturn static void
 refuse(InvoiceRefusal refusal, const InvoiceRow *invoice)
@@ -88,12 +90,77 @@ make_credit_note(Ledger *ledger, const InvoiceRow *invoice, int64 credit_note_id
 }
 
 /*
- * Carry out a verdict on a locked invoice: its row, the log, its credit note.
- * last_payment_id is the highest one that the verdict takes into account.
- * Returns the id of the credit note, or 0.
+ * The invoices whose verdicts are being carried out.  A trigger of a user's may
+ * bring us back here from any row that we write; what it does to other
+ * invoices is none of ours, but this one is halfway between two states.
+ */
+typedef struct BusyInvoice
+{
+	Oid			schema;
+	int64		invoice_id;
+	struct BusyInvoice *outer;
+} BusyInvoice;
+
+static BusyInvoice *busy_invoices;
+
+/*
+ * settle_lock_invoice
+ *		Lock an invoice to change it; false where there is none.
  *
- * The invoice is written first, so that it is right for whatever a trigger on
- * one of the other tables may do to it.
+ * Its cart, and what is in that, are locked already.  Raises 55006 where a
+ * trigger wants to change the invoice that it was fired by a change of.
+ */
+bool
+settle_lock_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice)
+{
+	for (BusyInvoice *busy = busy_invoices; busy != NULL; busy = busy->outer)
+		if (busy->schema == ledger->schema && busy->invoice_id == invoice_id)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_IN_USE),
+					 errmsg("invoice " INT64_FORMAT " is being settled", invoice_id),
+					 errdetail("A trigger tries to change it while it changes."),
+					 errhint("Let the trigger write down what is to be done, and do it afterwards.")));
+	return row_lock_invoice(ledger, invoice_id, invoice);
+}
+
+static void
+write_verdict(Ledger *ledger, const InvoiceRow *invoice, const InvoiceVerdict *verdict,
+			  int64 last_payment_id, int64 credit_note_id, int64 credit_owner)
+{
+	row_update_invoice(ledger, invoice, verdict, last_payment_id);
+	if (verdict->status != invoice->state.status)
+		row_log_invoice(ledger, OUTBOX_INVOICE_UPDATED, invoice->invoice_id,
+						&invoice->state.status, verdict->status);
+	if (verdict->credit > 0)
+		make_credit_note(ledger, invoice, credit_note_id, verdict->credit, credit_owner);
+	if (invoice->cart_id != 0 && verdict->cart == CART_PAY)
+		sell_cart(ledger, invoice->cart_id);
+	if (invoice->cart_id != 0 && verdict->cart == CART_RELEASE)
+		release_cart(ledger, invoice->cart_id);
+}
+
+static void
+write_verdict_as_busy(Ledger *ledger, const InvoiceRow *invoice, const InvoiceVerdict *verdict,
+					  int64 last_payment_id, int64 credit_note_id, int64 credit_owner)
+{
+	BusyInvoice busy = {ledger->schema, invoice->invoice_id, busy_invoices};
+
+	PG_TRY();
+	{
+		busy_invoices = &busy;
+		write_verdict(ledger, invoice, verdict, last_payment_id, credit_note_id, credit_owner);
+	}
+	PG_FINALLY();
+	{
+		busy_invoices = busy.outer;
+	}
+	PG_END_TRY();
+}
+
+/*
+ * Carry out a verdict on a locked invoice: its row, the log, its credit note,
+ * its cart.  last_payment_id is the highest one that the verdict takes into
+ * account.  Returns the id of the credit note, or 0.
  */
 static int64
 carry_out(Ledger *ledger, const InvoiceRow *invoice, const InvoiceVerdict *verdict,
@@ -106,39 +173,44 @@ carry_out(Ledger *ledger, const InvoiceRow *invoice, const InvoiceVerdict *verdi
 		credit_note_id = row_next_payment_id(ledger);
 		last_payment_id = Max(last_payment_id, credit_note_id);
 	}
-	row_update_invoice(ledger, invoice, verdict, Max(last_payment_id, invoice->last_payment_id));
-	if (verdict->status != invoice->state.status)
-		row_log_invoice(ledger, OUTBOX_INVOICE_UPDATED, invoice->invoice_id,
-						  &invoice->state.status, verdict->status);
-	if (verdict->credit > 0)
-		make_credit_note(ledger, invoice, credit_note_id, verdict->credit, credit_owner);
+	write_verdict_as_busy(ledger, invoice, verdict, last_payment_id, credit_note_id,
+						  credit_owner);
 	return credit_note_id;
 }
 
+/*
+ * Settle a locked invoice on which payments of amount were not counted yet;
+ * state is what was.
+ */
 static InvoiceStatus
-settle(Ledger *ledger, const InvoiceRow *invoice, int64 amount, int64 npayments,
-	   int64 last_payment_id, int64 credit_owner)
+settle(Ledger *ledger, const InvoiceRow *invoice, InvoiceState state, int64 amount,
+	   int64 npayments, int64 last_payment_id, int64 credit_owner)
 {
 	InvoiceVerdict verdict;
-	InvoiceRefusal refusal = invoice_state_settle(&invoice->state, amount, npayments, &verdict);
+	InvoiceRefusal refusal;
 
+	state.unsellable = npayments > 0 && state.status == INVOICE_UNPAID &&
+		cart_is_unsellable(ledger, invoice);
+	refusal = invoice_state_settle(&state, amount, npayments, &verdict);
 	if (refusal != INVOICE_OK)
 		refuse(refusal, invoice);
-	carry_out(ledger, invoice, &verdict, last_payment_id, credit_owner);
+	if (verdict.status != invoice->state.status || verdict.paid != invoice->state.paid ||
+		verdict.payment_count != invoice->state.payment_count ||
+		last_payment_id != invoice->last_payment_id)
+		carry_out(ledger, invoice, &verdict, last_payment_id, credit_owner);
 	return verdict.status;
 }
 
-/*
- * settle_payment
- *		Settle a locked invoice for which one payment was just inserted.
- *
- * credit_owner is the attendee who gets what is paid too much.
- */
-InvoiceStatus
-settle_payment(Ledger *ledger, const InvoiceRow *invoice, int64 payment_id, int64 amount,
-			   int64 credit_owner)
+static InvoiceStatus
+settle_totals(Ledger *ledger, const InvoiceRow *invoice, const PaymentTotals *totals,
+			  int64 credit_owner)
 {
-	return settle(ledger, invoice, amount, 1, payment_id, credit_owner);
+	InvoiceState nothing_paid = invoice->state;
+
+	nothing_paid.paid = 0;
+	nothing_paid.payment_count = 0;
+	return settle(ledger, invoice, nothing_paid, totals->amount, totals->payment_count,
+				  totals->last_payment_id, credit_owner);
 }
 
 /*
@@ -150,21 +222,71 @@ InvoiceStatus
 settle_afresh(Ledger *ledger, const InvoiceRow *invoice)
 {
 	PaymentTotals totals = row_payment_totals(ledger, invoice->invoice_id);
-	InvoiceRow	fresh = *invoice;
-	InvoiceVerdict verdict;
-	InvoiceRefusal refusal;
 
-	fresh.state.paid = 0;
-	fresh.state.payment_count = 0;
-	refusal = invoice_state_settle(&fresh.state, totals.amount, totals.payment_count, &verdict);
-	if (refusal != INVOICE_OK)
-		refuse(refusal, invoice);
+	return settle_totals(ledger, invoice, &totals, invoice->attendee_id);
+}
 
-	if (verdict.status != invoice->state.status || verdict.paid != invoice->state.paid ||
-		verdict.payment_count != invoice->state.payment_count ||
-		totals.last_payment_id != invoice->last_payment_id)
-		carry_out(ledger, invoice, &verdict, totals.last_payment_id, invoice->attendee_id);
-	return verdict.status;
+/*
+ * Payments of one invoice that were inserted, to be settled.
+ */
+typedef struct Added
+{
+	int64		amount;
+	int64		npayments;
+	int64		first_id;
+	int64		last_id;
+} Added;
+
+/*
+ * Whether the invoice's row counts these payments already, as it does when a
+ * dump is restored into tables that have their triggers, or when a trigger of
+ * a user's called update_status() meanwhile.
+ *
+ * Ids grow, so an id above the highest one counted is new.  Below it may also
+ * be one that a slower session got: then there are more payments than counted,
+ * and totals says what they add up to.
+ */
+static bool
+is_counted(Ledger *ledger, const InvoiceRow *invoice, int64 first_id, PaymentTotals *totals)
+{
+	totals->payment_count = 0;
+	if (first_id > invoice->last_payment_id)
+		return false;
+	*totals = row_payment_totals(ledger, invoice->invoice_id);
+	return totals->payment_count <= invoice->state.payment_count;
+}
+
+/* Settle a locked invoice with payments that is_counted said are not. */
+static void
+settle_added(Ledger *ledger, const InvoiceRow *invoice, const Added *added,
+			 const PaymentTotals *totals, int64 credit_owner)
+{
+	if (totals->payment_count > 0)
+		settle_totals(ledger, invoice, totals, credit_owner);
+	else
+		settle(ledger, invoice, invoice->state, added->amount, added->npayments,
+			   added->last_id, credit_owner);
+}
+
+/*
+ * settle_payment
+ *		Settle an invoice, locked after the payment was inserted.
+ *
+ * check, if any, is called before what was not counted yet is settled.
+ * credit_owner is the attendee who gets what is paid too much.
+ */
+void
+settle_payment(Ledger *ledger, const InvoiceRow *invoice, const PaymentRow *payment,
+			   SettleCheck check, int64 credit_owner)
+{
+	Added		added = {payment->amount, 1, payment->payment_id, payment->payment_id};
+	PaymentTotals totals;
+
+	if (is_counted(ledger, invoice, payment->payment_id, &totals))
+		return;
+	if (check != NULL)
+		check(ledger, invoice);
+	settle_added(ledger, invoice, &added, &totals, credit_owner);
 }
 
 /*
@@ -180,7 +302,8 @@ settle_refund(Ledger *ledger, const InvoiceRow *invoice)
 
 	if (refusal != INVOICE_OK)
 		refuse(refusal, invoice);
-	return carry_out(ledger, invoice, &verdict, 0, invoice->attendee_id);
+	return carry_out(ledger, invoice, &verdict, invoice->last_payment_id,
+					 invoice->attendee_id);
 }
 
 /* settle_void: void a locked invoice; nothing happens to a void one. */
@@ -193,7 +316,7 @@ settle_void(Ledger *ledger, const InvoiceRow *invoice)
 	if (refusal != INVOICE_OK)
 		refuse(refusal, invoice);
 	if (verdict.status != invoice->state.status)
-		carry_out(ledger, invoice, &verdict, 0, invoice->attendee_id);
+		carry_out(ledger, invoice, &verdict, invoice->last_payment_id, invoice->attendee_id);
 }
 
 /*
@@ -213,35 +336,41 @@ settle_application(Ledger *ledger, const InvoiceRow *invoice, const CreditNoteRo
 											  note->credit_note_id)),
 	};
 
+	InvoiceRow	locked;
+
 	row_claim_credit_note(ledger, note, CREDIT_NOTE_APPLIED);
 	row_insert_payment(ledger, &payment);
 	row_insert_application(ledger, payment.payment_id, note->credit_note_id);
 	row_log_credit_note(ledger, OUTBOX_CREDIT_NOTE_APPLIED, note->credit_note_id,
 						  invoice->invoice_id);
-	settle_payment(ledger, invoice, payment.payment_id, payment.amount, note->attendee_id);
+	if (!settle_lock_invoice(ledger, invoice->invoice_id, &locked))
+		elog(ERROR, "invoice " INT64_FORMAT " is gone", invoice->invoice_id);
+	settle_payment(ledger, &locked, &payment, NULL, note->attendee_id);
 	return payment.payment_id;
 }
 
 /*
  * settle_new_invoice
- *		Make an invoice with its lines, which add up to value; one of value
- *		zero is paid at once.  Returns its id.
+ *		Make an invoice with its lines; one of value zero is paid at once.
+ *		Returns its id.  cart is NULL for a manual one, or locked.
  */
 int64
-settle_new_invoice(Ledger *ledger, int64 attendee_id, text *recipient, Interval *due,
-				   const LineItemRow *lines, int nlines, int64 value)
+settle_new_invoice(Ledger *ledger, int64 attendee_id, const CartRow *cart, text *recipient,
+				   Interval *due, const LineItemRow *lines, int nlines)
 {
 	InvoiceRow	invoice = {
 		.attendee_id = attendee_id,
-		.state = {.status = INVOICE_UNPAID, .value = value},
+		.cart_id = cart == NULL ? 0 : cart->cart_id,
+		.cart_revision = cart == NULL ? 0 : cart->revision,
+		.state = {.status = INVOICE_UNPAID, .value = value_of_lines(lines, nlines)},
 	};
 
-	invoice.invoice_id = row_insert_invoice(ledger, attendee_id, recipient, due, value);
+	invoice.invoice_id = row_insert_invoice(ledger, &invoice, recipient, due);
 	for (int i = 0; i < nlines; i++)
 		row_insert_line(ledger, invoice.invoice_id, &lines[i]);
 	row_log_invoice(ledger, OUTBOX_INVOICE_CREATED, invoice.invoice_id, NULL, INVOICE_UNPAID);
-	if (value == 0)
-		settle(ledger, &invoice, 0, 0, 0, attendee_id);
+	if (invoice.state.value == 0)
+		settle(ledger, &invoice, invoice.state, 0, 0, 0, attendee_id);
 	return invoice.invoice_id;
 }
 
@@ -258,7 +387,7 @@ settle_with_credit(Ledger *ledger, int64 invoice_id)
 	InvoiceRow	invoice;
 	CreditNoteRow note;
 
-	while (row_lock_invoice(ledger, invoice_id, &invoice) &&
+	while (settle_lock_invoice(ledger, invoice_id, &invoice) &&
 		   invoice.state.status == INVOICE_UNPAID &&
 		   row_takes_credit(ledger, &invoice) &&
 		   row_lock_oldest_credit_note(ledger, invoice.attendee_id, &note))
@@ -268,34 +397,11 @@ settle_with_credit(Ledger *ledger, int64 invoice_id)
 	}
 }
 
-/*
- * Whether payments that were inserted are in the invoice's row already, as
- * they are when a dump is restored into tables that have their triggers.
- *
- * Ids grow, so an id above the highest one posted is new.  Below it may also
- * be one that a slower session got: then there are more payments than posted.
- */
-static bool
-is_replay(Ledger *ledger, const InvoiceRow *invoice, int64 lowest_id)
+/* What the payments of one invoice, sorted by id, add up to. */
+static Added
+add_up(const NewPayment *payments, int64 npayments, const InvoiceRow *invoice)
 {
-	return lowest_id <= invoice->last_payment_id &&
-		row_count_payments(ledger, invoice->invoice_id) <= invoice->state.payment_count;
-}
-
-/* Settle the payments of one invoice, which are sorted by id. */
-static void
-settle_group(Ledger *ledger, const NewPayment *payments, int64 npayments)
-{
-	InvoiceRow	invoice;
-	int64		amount = 0;
-
-	if (!row_lock_invoice(ledger, payments[0].invoice_id, &invoice))
-		ereport(ERROR,
-				(errcode(RP_NOT_FOUND),
-				 errmsg("there is no invoice " INT64_FORMAT, payments[0].invoice_id)));
-	if (is_replay(ledger, &invoice, payments[0].payment_id))
-		return;
-	engine_check_version(ledger, false);
+	Added		added = {0, npayments, payments[0].payment_id, payments[npayments - 1].payment_id};
 
 	for (int64 i = 0; i < npayments; i++)
 	{
@@ -306,11 +412,31 @@ settle_group(Ledger *ledger, const NewPayment *payments, int64 npayments)
 							payments[i].payment_id),
 					 errdetail("Payments of kind credit_note and credit_application belong to a credit note."),
 					 errhint("Use regpaydb.refund_invoice() or regpaydb.apply_credit_note().")));
-		if (pg_add_s64_overflow(amount, payments[i].amount, &amount))
-			refuse(INVOICE_TOO_LARGE, &invoice);
+		if (pg_add_s64_overflow(added.amount, payments[i].amount, &added.amount))
+			refuse(INVOICE_TOO_LARGE, invoice);
 	}
-	settle(ledger, &invoice, amount, npayments, payments[npayments - 1].payment_id,
-		   invoice.attendee_id);
+	return added;
+}
+
+/* Settle the payments of one invoice, which are sorted by id. */
+static void
+settle_group(Ledger *ledger, const NewPayment *payments, int64 npayments)
+{
+	InvoiceRow	invoice;
+	PaymentTotals totals;
+	Added		added;
+
+	if (!settle_lock_invoice(ledger, payments[0].invoice_id, &invoice))
+		ereport(ERROR,
+				(errcode(RP_NOT_FOUND),
+				 errmsg("there is no invoice " INT64_FORMAT, payments[0].invoice_id),
+				 errdetail("The foreign key of table \"payment\" did not refuse it."),
+				 errhint("Restore the constraints that regpaydb.create_ledger() made.")));
+	if (is_counted(ledger, &invoice, payments[0].payment_id, &totals))
+		return;
+	engine_check_version(ledger, false);
+	added = add_up(payments, npayments, &invoice);
+	settle_added(ledger, &invoice, &added, &totals, invoice.attendee_id);
 }
 
 static int
@@ -324,6 +450,20 @@ compare_payments(const void *a, const void *b)
 	if (left->payment_id != right->payment_id)
 		return left->payment_id < right->payment_id ? -1 : 1;
 	return 0;
+}
+
+/* Lock what has to be locked before any of the invoices is. */
+static void
+lock_their_carts(Ledger *ledger, const NewPayment *payments, int64 npayments)
+{
+	int64	   *invoice_ids = palloc_extended(npayments * sizeof(int64), MCXT_ALLOC_HUGE);
+	int			ninvoices = 0;
+
+	for (int64 i = 0; i < npayments; i++)
+		if (i == 0 || payments[i].invoice_id != payments[i - 1].invoice_id)
+			invoice_ids[ninvoices++] = payments[i].invoice_id;
+	lock_carts_of_invoices(ledger, invoice_ids, ninvoices);
+	pfree(invoice_ids);
 }
 
 /*
@@ -340,10 +480,12 @@ settle_new_payments(Ledger *ledger, NewPayment *payments, int64 npayments)
 	MemoryContext group_context = AllocSetContextCreate(CurrentMemoryContext,
 														"regpaydb invoice",
 														ALLOCSET_SMALL_SIZES);
-	MemoryContext save_context = MemoryContextSwitchTo(group_context);
+	MemoryContext save_context;
 	int64		first = 0;
 
 	qsort(payments, npayments, sizeof(NewPayment), compare_payments);
+	lock_their_carts(ledger, payments, npayments);
+	save_context = MemoryContextSwitchTo(group_context);
 	for (int64 i = 1; i <= npayments; i++)
 	{
 		if (i < npayments && payments[i].invoice_id == payments[first].invoice_id)

@@ -16,17 +16,22 @@ typedef struct NewPayment
 	bool		engine_kind;	/* of a kind that only the engine makes */
 } NewPayment;
 
+/* Raises an error where an invoice must not take a payment. */
+typedef void (*SettleCheck) (Ledger *ledger, const InvoiceRow *invoice);
+
 extern void settle_new_payments(Ledger *ledger, NewPayment *payments, int64 npayments);
-extern InvoiceStatus settle_payment(Ledger *ledger, const InvoiceRow *invoice,
-									int64 payment_id, int64 amount, int64 credit_owner);
+extern bool settle_lock_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice);
+extern void settle_payment(Ledger *ledger, const InvoiceRow *invoice,
+						   const PaymentRow *payment, SettleCheck check,
+						   int64 credit_owner);
 extern InvoiceStatus settle_afresh(Ledger *ledger, const InvoiceRow *invoice);
 extern int64 settle_refund(Ledger *ledger, const InvoiceRow *invoice);
 extern void settle_void(Ledger *ledger, const InvoiceRow *invoice);
 extern int64 settle_application(Ledger *ledger, const InvoiceRow *invoice,
 								const CreditNoteRow *note);
-extern int64 settle_new_invoice(Ledger *ledger, int64 attendee_id, text *recipient,
-								Interval *due, const LineItemRow *lines, int nlines,
-								int64 value);
+extern int64 settle_new_invoice(Ledger *ledger, int64 attendee_id, const CartRow *cart,
+								text *recipient, Interval *due,
+								const LineItemRow *lines, int nlines);
 extern void settle_with_credit(Ledger *ledger, int64 invoice_id);
 
 #endif							/* REGPAYDB_SETTLE_H */

@@ -8,7 +8,8 @@
  * chooses search_path; result columns are cast, so that their types are known
  * whatever was done to the table.
  *
- * Lock order, everywhere: attendee, invoice (by id), credit note (by id).
+ * Lock order, everywhere: attendee, cart, product, invoice, credit note, each
+ * by id.
  */
 #include "postgres.h"
 
@@ -24,11 +25,21 @@
 #define INVOICE_COLUMNS \
 	"invoice_id::bigint, attendee_id::bigint, status::pg_catalog.text, " \
 	"value::numeric, paid::numeric, payment_count::bigint, " \
-	"COALESCE(last_payment_id, 0)::bigint FROM @.invoice WHERE invoice_id" EQ "$1"
+	"COALESCE(last_payment_id, 0)::bigint, COALESCE(cart_id, 0)::bigint, " \
+	"COALESCE(cart_revision, 0)::integer FROM @.invoice WHERE invoice_id" EQ "$1"
 
 #define CREDIT_NOTE_COLUMNS \
 	"n.credit_note_id::bigint, n.attendee_id::bigint, n.value::numeric, " \
 	"n.state::pg_catalog.text FROM @.credit_note n "
+
+#define RESERVED_UNTIL "c.time_last_updated OPERATOR(pg_catalog.+) c.reservation_duration"
+
+#define CART_COLUMNS \
+	"c.cart_id::bigint, c.attendee_id::bigint, c.status::pg_catalog.text, " \
+	"c.revision::integer, c.entry_count::integer, " \
+	"(" RESERVED_UNTIL " OPERATOR(pg_catalog.<=) pg_catalog.now()) FROM @.cart c "
+
+#define UNPAID "'unpaid'::regpaydb.invoice_status"
 
 #define CREDIT_NOTE_IS_UNCLAIMED "n.state" EQ "'unclaimed'::regpaydb.credit_note_state"
 
@@ -105,10 +116,11 @@ static const struct
 		1, {INT8OID}
 	},
 	[Q_INSERT_INVOICE] = {
-		"INSERT INTO @.invoice (attendee_id, recipient, due_time, value) "
-		"VALUES ($1, $2, pg_catalog.now() OPERATOR(pg_catalog.+) $3, $4) "
-		"RETURNING invoice_id::bigint",
-		4, {INT8OID, TEXTOID, INTERVALOID, NUMERICOID}
+		"INSERT INTO @.invoice (attendee_id, recipient, due_time, value, cart_id, "
+		"cart_revision) VALUES ($1, $2, COALESCE(pg_catalog.now() OPERATOR(pg_catalog.+) $3, "
+		"(SELECT GREATEST(pg_catalog.now(), " RESERVED_UNTIL ") FROM @.cart c "
+		"WHERE c.cart_id" EQ "$5)), $4, $5, $6) RETURNING invoice_id::bigint",
+		6, {INT8OID, TEXTOID, INTERVALOID, NUMERICOID, INT8OID, INT4OID}
 	},
 	[Q_UPDATE_INVOICE] = {
 		"UPDATE @.invoice SET status = $2::regpaydb.invoice_status, paid = $3, "
@@ -142,12 +154,8 @@ static const struct
 		"WHERE provider" EQ "$1 AND provider_ref" EQ "$2",
 		2, {TEXTOID, TEXTOID}
 	},
-	[Q_COUNT_PAYMENTS] = {
-		"SELECT pg_catalog.count(*)::bigint FROM @.payment WHERE invoice_id" EQ "$1",
-		1, {INT8OID}
-	},
 	[Q_PAYMENT_TOTALS] = {
-		"SELECT COALESCE(pg_catalog.sum(amount), 0)::numeric, pg_catalog.count(*)::bigint, "
+		"SELECT COALESCE(pg_catalog.sum(amount), 0)::numeric AS \"sum of the payments\", pg_catalog.count(*)::bigint, "
 		"COALESCE(pg_catalog.max(payment_id), 0)::bigint FROM @.payment "
 		"WHERE invoice_id" EQ "$1",
 		1, {INT8OID}
@@ -176,6 +184,11 @@ static const struct
 		"WHERE n.credit_note_id" EQ "$1 AND " CREDIT_NOTE_IS_UNCLAIMED,
 		2, {INT8OID, TEXTOID}
 	},
+	[Q_INSERT_CLAIM] = {
+		"INSERT INTO @.credit_note_claim (credit_note_id, claim) "
+		"VALUES ($1, $2::regpaydb.credit_note_state)",
+		2, {INT8OID, TEXTOID}
+	},
 	[Q_INSERT_APPLICATION] = {
 		"INSERT INTO @.credit_note_application (payment_id, credit_note_id) VALUES ($1, $2)",
 		2, {INT8OID, INT8OID}
@@ -186,14 +199,155 @@ static const struct
 		3, {INT8OID, TEXTOID, INT8OID}
 	},
 	[Q_LOG] = {
-		"INSERT INTO @.outbox (kind, invoice_id, old_status, new_status, credit_note_id) "
-		"VALUES ($1::regpaydb.outbox_kind, $2, $3::regpaydb.invoice_status, "
-		"$4::regpaydb.invoice_status, $5)",
-		5, {TEXTOID, INT8OID, TEXTOID, TEXTOID, INT8OID}
+		"INSERT INTO @.outbox (kind, invoice_id, old_status, new_status, credit_note_id, "
+		"cart_id) VALUES ($1::regpaydb.outbox_kind, $2, $3::regpaydb.invoice_status, "
+		"$4::regpaydb.invoice_status, $5, $6)",
+		6, {TEXTOID, INT8OID, TEXTOID, TEXTOID, INT8OID, INT8OID}
 	},
 	[Q_INTEGRITY_PROBLEMS] = {
 		"SELECT object::pg_catalog.text, problem::pg_catalog.text FROM @.integrity_problem",
 		0, {0}
+	},
+	[Q_PRODUCT] = {
+		"SELECT p.stock::integer, (p.stock OPERATOR(pg_catalog.-) p.sold "
+		"OPERATOR(pg_catalog.-) (SELECT COALESCE(pg_catalog.sum(r.quantity), 0)::integer "
+		"FROM @.current_reservation r WHERE r.product_id" EQ "p.product_id))::integer "
+		"FROM @.product p WHERE p.product_id" EQ "$1",
+		1, {INT8OID}
+	},
+	/* So that REPEATABLE READ notices who reserved in between. */
+	[Q_TOUCH_PRODUCTS] = {
+		"UPDATE @.product SET sold = sold WHERE product_id" EQ "ANY "
+		"(SELECT i.product_id FROM @.cart_item i WHERE i.cart_id" EQ "$1)",
+		1, {INT8OID}
+	},
+	[Q_CHANGE_SOLD] = {
+		"UPDATE @.product SET sold = sold OPERATOR(pg_catalog.+) $2 "
+		"WHERE product_id" EQ "$1",
+		2, {INT8OID, INT4OID}
+	},
+	[Q_CART] = {
+		"SELECT " CART_COLUMNS "WHERE c.cart_id" EQ "$1",
+		1, {INT8OID}
+	},
+	[Q_LOCK_CART] = {
+		"SELECT " CART_COLUMNS "WHERE c.cart_id" EQ "$1 FOR NO KEY UPDATE",
+		1, {INT8OID}
+	},
+	[Q_FIND_ACTIVE_CART] = {
+		"SELECT cart_id::bigint FROM @.cart WHERE attendee_id" EQ "$1 "
+		"AND status" EQ "'active'::regpaydb.cart_status",
+		1, {INT8OID}
+	},
+	[Q_INSERT_CART] = {
+		"INSERT INTO @.cart (attendee_id) VALUES ($1) "
+		"ON CONFLICT (attendee_id) WHERE status" EQ "'active'::regpaydb.cart_status "
+		"DO NOTHING RETURNING cart_id::bigint",
+		1, {INT8OID}
+	},
+	[Q_CARTS_OF_INVOICES] = {
+		"SELECT DISTINCT i.cart_id::bigint FROM @.invoice i "
+		"WHERE i.invoice_id" EQ "ANY ($1) AND i.cart_id IS NOT NULL",
+		1, {INT8ARRAYOID}
+	},
+	[Q_LOCK_CARTS] = {
+		"SELECT " CART_COLUMNS "WHERE c.cart_id" EQ "ANY ($1) "
+		"ORDER BY c.cart_id FOR NO KEY UPDATE",
+		1, {INT8ARRAYOID}
+	},
+	[Q_LOCK_PRODUCTS_OF_CARTS] = {
+		"SELECT 1 FROM @.product p WHERE p.product_id" EQ "ANY "
+		"(SELECT i.product_id FROM @.cart_item i WHERE i.cart_id" EQ "ANY ($1)) "
+		"ORDER BY p.product_id FOR NO KEY UPDATE",
+		1, {INT8ARRAYOID}
+	},
+	[Q_CART_PROBLEM] = {
+		"SELECT problem::pg_catalog.text FROM @.cart_problem "
+		"WHERE cart_id" EQ "$1 AND kind" EQ "ANY ($2) "
+		"AND (category_id" EQ "$3 OR $3 IS NULL) LIMIT 1",
+		3, {INT8OID, TEXTARRAYOID, INT8OID}
+	},
+	[Q_CART_ITEMS] = {
+		"SELECT product_id::bigint, quantity::integer FROM @.cart_item "
+		"WHERE cart_id" EQ "$1 ORDER BY product_id",
+		1, {INT8OID}
+	},
+	[Q_CART_ITEM] = {
+		"SELECT p.category_id::bigint, COALESCE(i.quantity, 0)::integer "
+		"FROM @.product p LEFT JOIN @.cart_item i "
+		"ON i.product_id" EQ "p.product_id AND i.cart_id" EQ "$1 "
+		"WHERE p.product_id" EQ "$2",
+		2, {INT8OID, INT8OID}
+	},
+	[Q_CART_LINES] = {
+		"SELECT l.description::pg_catalog.text, l.quantity::integer, l.price::numeric, "
+		"l.product_id::bigint FROM @.cart_line l WHERE l.cart_id" EQ "$1 ORDER BY l.place",
+		1, {INT8OID}
+	},
+	[Q_COUNT_ENTRIES] = {
+		"SELECT ((SELECT pg_catalog.count(*) FROM @.cart_item i WHERE i.cart_id" EQ "$1) "
+		"OPERATOR(pg_catalog.+) "
+		"(SELECT pg_catalog.count(*) FROM @.cart_discount d WHERE d.cart_id" EQ "$1))::bigint",
+		1, {INT8OID}
+	},
+	[Q_SET_ITEM] = {
+		"INSERT INTO @.cart_item AS i (cart_id, product_id, quantity) VALUES ($1, $2, $3) "
+		"ON CONFLICT (cart_id, product_id) DO UPDATE SET quantity = EXCLUDED.quantity",
+		3, {INT8OID, INT8OID, INT4OID}
+	},
+	[Q_DELETE_ITEM] = {
+		"DELETE FROM @.cart_item WHERE cart_id" EQ "$1 AND product_id" EQ "$2",
+		2, {INT8OID, INT8OID}
+	},
+	/* Renewed to the longest of what is left and what the products ask for. */
+	[Q_AMEND_CART] = {
+		"UPDATE @.cart c SET revision = c.revision OPERATOR(pg_catalog.+) 1, "
+		"time_last_updated = pg_catalog.now(), "
+		"reservation_duration = GREATEST('0'::interval, "
+		RESERVED_UNTIL " OPERATOR(pg_catalog.-) pg_catalog.now(), "
+		"(SELECT pg_catalog.max(p.reservation_duration) FROM @.cart_item i "
+		"JOIN @.product p ON p.product_id" EQ "i.product_id WHERE i.cart_id" EQ "$1)), "
+		"entry_count = $2 WHERE c.cart_id" EQ "$1",
+		2, {INT8OID, INT4OID}
+	},
+	[Q_EXTEND_CART] = {
+		"UPDATE @.cart c SET time_last_updated = pg_catalog.now(), "
+		"reservation_duration = GREATEST($2, "
+		RESERVED_UNTIL " OPERATOR(pg_catalog.-) pg_catalog.now()) WHERE c.cart_id" EQ "$1",
+		2, {INT8OID, INTERVALOID}
+	},
+	[Q_SET_CART_STATUS] = {
+		"UPDATE @.cart SET status = $2::regpaydb.cart_status WHERE cart_id" EQ "$1",
+		2, {INT8OID, TEXTOID}
+	},
+	[Q_RELEASE_ITEMS] = {
+		"DELETE FROM @.reservation WHERE cart_id" EQ "$1",
+		1, {INT8OID}
+	},
+	[Q_RESERVE_ITEMS] = {
+		"INSERT INTO @.reservation (cart_id, product_id, quantity) "
+		"SELECT cart_id, product_id, quantity FROM @.cart_item WHERE cart_id" EQ "$1",
+		1, {INT8OID}
+	},
+	[Q_UNPAID_INVOICES_OF_CART] = {
+		"SELECT invoice_id::bigint FROM @.invoice WHERE cart_id" EQ "$1 "
+		"AND status" EQ UNPAID " ORDER BY invoice_id",
+		1, {INT8OID}
+	},
+	[Q_INVOICE_OF_REVISION] = {
+		"SELECT invoice_id::bigint FROM @.invoice WHERE cart_id" EQ "$1 "
+		"AND cart_revision" EQ "$2 "
+		"AND (status" EQ UNPAID " OR status" EQ "'paid'::regpaydb.invoice_status)",
+		2, {INT8OID, INT4OID}
+	},
+	/* Nobody is waited for, so that the order of the carts does not matter. */
+	[Q_LOCK_EXPIRED] = {
+		"SELECT i.invoice_id::bigint, c.cart_id::bigint "
+		"FROM @.invoice i JOIN @.cart c ON c.cart_id" EQ "i.cart_id "
+		"WHERE i.status" EQ UNPAID " AND (c.revision" NE "i.cart_revision OR EXISTS "
+		"(SELECT 1 FROM @.cart_problem p WHERE p.cart_id" EQ "c.cart_id)) "
+		"ORDER BY i.invoice_id LIMIT $1 FOR NO KEY UPDATE OF c SKIP LOCKED",
+		1, {INT4OID}
 	},
 };
 
@@ -215,35 +369,31 @@ store_is_writing(Oid relid, int64 id)
 	return writing.relid == relid && writing.id == id;
 }
 
-/* Plans whose texts name the schema of somebody else's ledger, by now. */
-static void
-forget_plans(Ledger *ledger)
+/*
+ * store_has_written
+ *		The guard has let the engine's row pass: the next change of it is
+ *		somebody else's.
+ */
+void
+store_has_written(void)
 {
-	for (int i = 0; i < STORE_QUERIES; i++)
-	{
-		if (ledger->plans[i] != NULL)
-			SPI_freeplan(ledger->plans[i]);
-		ledger->plans[i] = NULL;
-	}
-	ledger->plans_stale = false;
+	writing.relid = InvalidOid;
 }
 
+/*
+ * The plan of a query, made when it is first needed.
+ *
+ * It is never freed, as a trigger may bring us here while the plan runs; when
+ * the tables change, PostgreSQL makes it anew from the text.
+ */
 static SPIPlanPtr
 get_plan(Ledger *ledger, StoreQuery query)
 {
-	SPIPlanPtr	plan;
+	SPIPlanPtr	plan = ledger->plans[query];
 	StringInfoData text;
 
-	if (ledger->plans_stale)
-		forget_plans(ledger);
-	plan = ledger->plans[query];
 	if (plan != NULL)
-	{
-		if (SPI_plan_is_valid(plan))
-			return plan;
-		ledger->plans[query] = NULL;
-		SPI_freeplan(plan);
-	}
+		return plan;
 
 	initStringInfo(&text);
 	for (const char *c = queries[query].text; *c != '\0'; c++)
@@ -271,8 +421,11 @@ get_plan(Ledger *ledger, StoreQuery query)
 uint64
 store_run(Ledger *ledger, StoreQuery query, Datum *args, const char *nulls)
 {
-	SPIPlanPtr	plan = get_plan(ledger, query);
+	SPIPlanPtr	plan;
 	int			result;
+
+	ledger_check_name(ledger);
+	plan = get_plan(ledger, query);
 
 	/* One result at a time, so that a long statement does not pile them up. */
 	SPI_freetuptable(SPI_tuptable);
@@ -283,17 +436,24 @@ store_run(Ledger *ledger, StoreQuery query, Datum *args, const char *nulls)
 	return SPI_processed;
 }
 
+/* store_not_written: raise 09000 for a row that is not there. */
+void
+store_not_written(Ledger *ledger, LedgerTable table)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
+			 errmsg("a row of table \"%s\" was not written",
+					get_rel_name(ledger->tables[table])),
+			 errdetail("A trigger or rule on the table suppressed it."),
+			 errhint("Triggers on a ledger's tables must let the engine's rows pass.")));
+}
+
 /* store_write: run a query that writes one row, and make sure that it did. */
 void
 store_write(Ledger *ledger, StoreQuery query, LedgerTable table, Datum *args, const char *nulls)
 {
 	if (store_run(ledger, query, args, nulls) != 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
-				 errmsg("a row of table \"%s\" was not written",
-						get_rel_name(ledger->tables[table])),
-				 errdetail("A trigger or rule on the table suppressed it."),
-				 errhint("Triggers on a ledger's tables must let the engine's rows pass.")));
+		store_not_written(ledger, table);
 }
 
 /*

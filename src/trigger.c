@@ -32,7 +32,8 @@ check_trigger(FunctionCallInfo fcinfo, const char *function,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function \"%s\" was not called by the trigger manager", function)));
 	if ((trigger->tg_event & TIMING_AND_LEVEL) != timing_and_level ||
-		(trigger->tg_event & TRIGGER_EVENT_OPMASK) != event)
+		(event == TRIGGER_ANY_EVENT ? TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event) :
+		 (trigger->tg_event & TRIGGER_EVENT_OPMASK) != event))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function \"%s\" was called for the wrong event", function),

@@ -11,6 +11,8 @@ BEGIN
 				WHERE relnamespace OPERATOR(pg_catalog.=) 'regpaydb'::pg_catalog.regnamespace)
 			OR EXISTS (SELECT FROM pg_catalog.pg_proc
 				WHERE pronamespace OPERATOR(pg_catalog.=) 'regpaydb'::pg_catalog.regnamespace)
+			OR EXISTS (SELECT FROM pg_catalog.pg_operator
+				WHERE oprnamespace OPERATOR(pg_catalog.=) 'regpaydb'::pg_catalog.regnamespace)
 			OR EXISTS (SELECT FROM pg_catalog.pg_type
 				WHERE typnamespace OPERATOR(pg_catalog.=) 'regpaydb'::pg_catalog.regnamespace) THEN
 			RAISE EXCEPTION 'schema "regpaydb" belongs to somebody else and is not empty'
@@ -31,6 +33,9 @@ COMMENT ON TYPE regpaydb.payment_kind IS 'Where a payment comes from.';
 
 CREATE TYPE regpaydb.credit_note_state AS ENUM ('unclaimed', 'applied', 'refunded');
 COMMENT ON TYPE regpaydb.credit_note_state IS 'What became of a credit note.';
+
+CREATE TYPE regpaydb.cart_status AS ENUM ('active', 'paid', 'released');
+COMMENT ON TYPE regpaydb.cart_status IS 'Status of a cart.';
 
 CREATE TYPE regpaydb.outbox_kind AS ENUM (
 	'invoice_created', 'invoice_updated',

@@ -7,6 +7,13 @@ CREATE FUNCTION regpaydb.settle_payments()
 REVOKE ALL ON FUNCTION regpaydb.settle_payments() FROM PUBLIC;
 COMMENT ON FUNCTION regpaydb.settle_payments() IS 'Trigger function of payment: settles the invoices that a statement''s payments are for.';
 
+CREATE FUNCTION regpaydb.amend_carts()
+	RETURNS trigger
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'regpaydb_amend_carts';
+REVOKE ALL ON FUNCTION regpaydb.amend_carts() FROM PUBLIC;
+COMMENT ON FUNCTION regpaydb.amend_carts() IS 'Trigger function of cart_item and cart_discount: amends the carts that a statement changes.';
+
 CREATE FUNCTION regpaydb.guard_rows()
 	RETURNS trigger
 	LANGUAGE c VOLATILE PARALLEL UNSAFE

@@ -3,8 +3,12 @@ CREATE TABLE attendee (
 	user_id bigint NOT NULL UNIQUE,
 	recipient text NOT NULL DEFAULT '' CHECK (length(recipient) <= 10000),
 	email text NOT NULL DEFAULT '' CHECK (length(email) <= 1000),
-	access_code text NOT NULL UNIQUE CHECK (length(access_code) BETWEEN 1 AND 64)
+	access_code text NOT NULL CHECK (length(access_code) BETWEEN 1 AND 64)
 );
+-- Partial, which makes no difference but that a new code is no new key: rotating
+-- one does not wait for foreign keys.
+CREATE UNIQUE INDEX attendee_access_code_key ON attendee (access_code)
+	WHERE access_code IS NOT NULL;
 COMMENT ON TABLE attendee IS 'Whoever is invoiced.';
 COMMENT ON COLUMN attendee.attendee_id IS 'Key.';
 COMMENT ON COLUMN attendee.user_id IS 'The application''s own key of this user, such as Django''s auth_user.id.';

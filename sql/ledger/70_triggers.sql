@@ -10,9 +10,10 @@ CREATE TRIGGER payment_settle
 	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.settle_payments();
 COMMENT ON TRIGGER payment_settle ON payment IS 'Settles every invoice that the statement''s payments are for.';
 
--- Guards.  guard_rows() without arguments refuses every change; with them, the
--- first is the key and the rest are the columns that only the engine changes
--- (all of them, where none is named).
+-- Guards.  guard_rows() lets the owner insert, as the engine does and whoever
+-- restores a dump.  Without arguments it refuses every other change; with them,
+-- the first is the key and the rest are the columns that only the engine
+-- changes (all of them, where none is named).
 CREATE TRIGGER conference_guard
 	BEFORE UPDATE OR DELETE ON conference
 	FOR EACH ROW EXECUTE FUNCTION regpaydb.guard_conference();
@@ -22,6 +23,69 @@ CREATE TRIGGER conference_guard_truncate
 	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.guard_rows();
 COMMENT ON TRIGGER conference_guard_truncate ON conference IS 'Keeps the row.';
 
+CREATE TRIGGER product_guard
+	BEFORE UPDATE ON product
+	FOR EACH ROW EXECUTE FUNCTION regpaydb.guard_rows('product_id', 'sold');
+COMMENT ON TRIGGER product_guard ON product IS 'Keeps the count that only the engine changes.';
+
+CREATE TRIGGER cart_guard
+	BEFORE UPDATE ON cart
+	FOR EACH ROW EXECUTE FUNCTION regpaydb.guard_rows('cart_id', 'attendee_id',
+		'status', 'revision', 'entry_count');
+COMMENT ON TRIGGER cart_guard ON cart IS 'Keeps the columns that only the engine changes.';
+
+CREATE TRIGGER reservation_guard
+	BEFORE INSERT OR UPDATE OR DELETE ON reservation
+	FOR EACH ROW EXECUTE FUNCTION regpaydb.guard_rows('cart_id');
+COMMENT ON TRIGGER reservation_guard ON reservation IS 'Only the engine reserves.';
+
+CREATE TRIGGER reservation_guard_truncate
+	BEFORE TRUNCATE ON reservation
+	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.guard_rows();
+COMMENT ON TRIGGER reservation_guard_truncate ON reservation IS 'Only the engine reserves.';
+
+CREATE TRIGGER cart_item_amend_insert
+	AFTER INSERT ON cart_item
+	REFERENCING NEW TABLE AS new_row
+	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.amend_carts();
+COMMENT ON TRIGGER cart_item_amend_insert ON cart_item IS 'Amends the carts that the statement changes.';
+CREATE TRIGGER cart_item_amend_update
+	AFTER UPDATE ON cart_item
+	REFERENCING OLD TABLE AS old_row NEW TABLE AS new_row
+	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.amend_carts();
+COMMENT ON TRIGGER cart_item_amend_update ON cart_item IS 'Amends the carts that the statement changes.';
+CREATE TRIGGER cart_item_amend_delete
+	AFTER DELETE ON cart_item
+	REFERENCING OLD TABLE AS old_row
+	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.amend_carts();
+COMMENT ON TRIGGER cart_item_amend_delete ON cart_item IS 'Amends the carts that the statement changes.';
+
+CREATE TRIGGER cart_item_guard_truncate
+	BEFORE TRUNCATE ON cart_item
+	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.guard_rows();
+COMMENT ON TRIGGER cart_item_guard_truncate ON cart_item IS 'Items are removed one by one.';
+
+CREATE TRIGGER cart_discount_amend_insert
+	AFTER INSERT ON cart_discount
+	REFERENCING NEW TABLE AS new_row
+	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.amend_carts();
+COMMENT ON TRIGGER cart_discount_amend_insert ON cart_discount IS 'Amends the carts that the statement changes.';
+CREATE TRIGGER cart_discount_amend_update
+	AFTER UPDATE ON cart_discount
+	REFERENCING OLD TABLE AS old_row NEW TABLE AS new_row
+	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.amend_carts();
+COMMENT ON TRIGGER cart_discount_amend_update ON cart_discount IS 'Amends the carts that the statement changes.';
+CREATE TRIGGER cart_discount_amend_delete
+	AFTER DELETE ON cart_discount
+	REFERENCING OLD TABLE AS old_row
+	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.amend_carts();
+COMMENT ON TRIGGER cart_discount_amend_delete ON cart_discount IS 'Amends the carts that the statement changes.';
+
+CREATE TRIGGER cart_discount_guard_truncate
+	BEFORE TRUNCATE ON cart_discount
+	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.guard_rows();
+COMMENT ON TRIGGER cart_discount_guard_truncate ON cart_discount IS 'Discounts are removed one by one.';
+
 CREATE TRIGGER invoice_guard_update
 	BEFORE UPDATE ON invoice
 	FOR EACH ROW EXECUTE FUNCTION regpaydb.guard_rows('invoice_id', 'attendee_id',
@@ -29,18 +93,18 @@ CREATE TRIGGER invoice_guard_update
 		'last_payment_id', 'issue_time', 'paid_time', 'closed_time');
 COMMENT ON TRIGGER invoice_guard_update ON invoice IS 'Keeps the columns that only the engine changes.';
 CREATE TRIGGER invoice_guard
-	BEFORE DELETE ON invoice
+	BEFORE INSERT OR DELETE ON invoice
 	FOR EACH ROW EXECUTE FUNCTION regpaydb.guard_rows();
-COMMENT ON TRIGGER invoice_guard ON invoice IS 'Invoices are voided, never deleted.';
+COMMENT ON TRIGGER invoice_guard ON invoice IS 'Invoices are made by functions, and voided, never deleted.';
 CREATE TRIGGER invoice_guard_truncate
 	BEFORE TRUNCATE ON invoice
 	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.guard_rows();
 COMMENT ON TRIGGER invoice_guard_truncate ON invoice IS 'Invoices are voided, never deleted.';
 
 CREATE TRIGGER line_item_guard
-	BEFORE UPDATE OR DELETE ON line_item
+	BEFORE INSERT OR UPDATE OR DELETE ON line_item
 	FOR EACH ROW EXECUTE FUNCTION regpaydb.guard_rows();
-COMMENT ON TRIGGER line_item_guard ON line_item IS 'Append-only.';
+COMMENT ON TRIGGER line_item_guard ON line_item IS 'Append-only, and written by the engine.';
 CREATE TRIGGER line_item_guard_truncate
 	BEFORE TRUNCATE ON line_item
 	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.guard_rows();
@@ -60,7 +124,7 @@ CREATE TRIGGER credit_note_guard_update
 	FOR EACH ROW EXECUTE FUNCTION regpaydb.guard_rows('credit_note_id');
 COMMENT ON TRIGGER credit_note_guard_update ON credit_note IS 'Append-only but for the one claim.';
 CREATE TRIGGER credit_note_guard
-	BEFORE DELETE ON credit_note
+	BEFORE INSERT OR DELETE ON credit_note
 	FOR EACH ROW EXECUTE FUNCTION regpaydb.guard_rows();
 COMMENT ON TRIGGER credit_note_guard ON credit_note IS 'Append-only but for the one claim.';
 CREATE TRIGGER credit_note_guard_truncate
@@ -68,19 +132,28 @@ CREATE TRIGGER credit_note_guard_truncate
 	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.guard_rows();
 COMMENT ON TRIGGER credit_note_guard_truncate ON credit_note IS 'Append-only but for the one claim.';
 
-CREATE TRIGGER credit_note_application_guard
-	BEFORE UPDATE OR DELETE ON credit_note_application
+CREATE TRIGGER credit_note_claim_guard
+	BEFORE INSERT OR UPDATE OR DELETE ON credit_note_claim
 	FOR EACH ROW EXECUTE FUNCTION regpaydb.guard_rows();
-COMMENT ON TRIGGER credit_note_application_guard ON credit_note_application IS 'Append-only.';
+COMMENT ON TRIGGER credit_note_claim_guard ON credit_note_claim IS 'Append-only, and written by the engine.';
+CREATE TRIGGER credit_note_claim_guard_truncate
+	BEFORE TRUNCATE ON credit_note_claim
+	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.guard_rows();
+COMMENT ON TRIGGER credit_note_claim_guard_truncate ON credit_note_claim IS 'Append-only.';
+
+CREATE TRIGGER credit_note_application_guard
+	BEFORE INSERT OR UPDATE OR DELETE ON credit_note_application
+	FOR EACH ROW EXECUTE FUNCTION regpaydb.guard_rows();
+COMMENT ON TRIGGER credit_note_application_guard ON credit_note_application IS 'Append-only, and written by the engine.';
 CREATE TRIGGER credit_note_application_guard_truncate
 	BEFORE TRUNCATE ON credit_note_application
 	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.guard_rows();
 COMMENT ON TRIGGER credit_note_application_guard_truncate ON credit_note_application IS 'Append-only.';
 
 CREATE TRIGGER credit_note_refund_guard
-	BEFORE UPDATE OR DELETE ON credit_note_refund
+	BEFORE INSERT OR UPDATE OR DELETE ON credit_note_refund
 	FOR EACH ROW EXECUTE FUNCTION regpaydb.guard_rows();
-COMMENT ON TRIGGER credit_note_refund_guard ON credit_note_refund IS 'Append-only.';
+COMMENT ON TRIGGER credit_note_refund_guard ON credit_note_refund IS 'Append-only, and written by the engine.';
 CREATE TRIGGER credit_note_refund_guard_truncate
 	BEFORE TRUNCATE ON credit_note_refund
 	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.guard_rows();

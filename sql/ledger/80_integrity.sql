@@ -25,7 +25,12 @@ SELECT format('invoice %s', invoice_id) AS object,
 	format('paid is %s for %s payments, but its %s payments add up to %s',
 		paid, payment_count, number, payments) AS problem
 FROM total
-WHERE paid <> payments OR payment_count <> number OR last_payment_id IS DISTINCT FROM last_id
+WHERE paid <> payments OR payment_count <> number
+UNION ALL
+SELECT format('invoice %s', invoice_id),
+	format('counts payments up to %s, but its last one is %s', last_payment_id, last_id)
+FROM total
+WHERE last_payment_id IS DISTINCT FROM last_id
 UNION ALL
 SELECT format('invoice %s', invoice_id),
 	format('is %s, which does not fit a value of %s and payments of %s', status, value, payments)
@@ -44,7 +49,7 @@ WHERE NOT CASE status
 	WHEN 'unpaid' THEN paid_time IS NULL AND closed_time IS NULL
 	WHEN 'paid' THEN paid_time IS NOT NULL AND closed_time IS NULL
 	WHEN 'refunded' THEN paid_time IS NOT NULL AND closed_time IS NOT NULL
-	ELSE closed_time IS NOT NULL
+	ELSE closed_time IS NOT NULL AND (paid_time IS NULL OR value = 0)
 END
 UNION ALL
 SELECT format('invoice %s', invoice_id),
@@ -75,6 +80,20 @@ FROM note
 WHERE (state = 'applied') <> (application_id IS NOT NULL)
 	OR (state = 'refunded') <> (refund_id IS NOT NULL)
 UNION ALL
+SELECT format('credit note %s', credit_note_id),
+	format('is %s, but its claim says %s', state, claim)
+FROM credit_note n
+FULL JOIN credit_note_claim c USING (credit_note_id)
+WHERE state IS DISTINCT FROM coalesce(claim, 'unclaimed')
+UNION ALL
+SELECT format('credit note %s', credit_note_id), 'does not exist, but was applied'
+FROM credit_note_application a
+WHERE NOT EXISTS (SELECT FROM credit_note n WHERE n.credit_note_id = a.credit_note_id)
+UNION ALL
+SELECT format('credit note %s', credit_note_id), 'does not exist, but was refunded'
+FROM credit_note_refund r
+WHERE NOT EXISTS (SELECT FROM credit_note n WHERE n.credit_note_id = r.credit_note_id)
+UNION ALL
 SELECT format('credit note %s', n.credit_note_id),
 	format('has a value of %s, but was applied as a payment of kind %s and amount %s',
 		n.value, p.kind, p.amount)
@@ -82,6 +101,61 @@ FROM note n
 LEFT JOIN payment p ON p.payment_id = n.application_id
 WHERE n.application_id IS NOT NULL
 	AND (p.kind IS DISTINCT FROM 'credit_application' OR p.amount IS DISTINCT FROM n.value)
+UNION ALL
+SELECT format('product %s', p.product_id),
+	format('has %s sold, but paid carts hold %s', p.sold, held.quantity)
+FROM product p
+CROSS JOIN LATERAL (
+	SELECT coalesce(sum(i.quantity), 0) AS quantity
+	FROM cart_item i
+	JOIN cart c ON c.cart_id = i.cart_id
+	WHERE i.product_id = p.product_id AND c.status = 'paid') held
+WHERE p.sold <> held.quantity
+UNION ALL
+SELECT format('product %s', product_id), format('has %s sold of a stock of %s', sold, stock)
+FROM product
+WHERE sold > stock
+UNION ALL
+SELECT format('cart %s', c.cart_id),
+	format('is %s, but the invoices of its revision %s are %s', c.status, c.revision,
+		coalesce(i.statuses, 'none'))
+FROM cart c
+LEFT JOIN (
+	SELECT cart_id, cart_revision, string_agg(status::text, ', ' ORDER BY status) AS statuses,
+		count(*) FILTER (WHERE status = 'paid') AS paid,
+		count(*) FILTER (WHERE status = 'refunded' OR (status = 'void' AND paid_time IS NOT NULL)) AS given_back
+	FROM invoice GROUP BY cart_id, cart_revision) i
+	ON i.cart_id = c.cart_id AND i.cart_revision = c.revision
+WHERE NOT CASE c.status
+	WHEN 'active' THEN coalesce(i.paid, 0) = 0
+	WHEN 'paid' THEN coalesce(i.paid, 0) = 1
+	ELSE coalesce(i.given_back, 0) = 1 AND i.paid = 0
+END
+UNION ALL
+SELECT format('invoice %s', i.invoice_id),
+	format('is %s for revision %s of cart %s, which is at revision %s',
+		i.status, i.cart_revision, i.cart_id, c.revision)
+FROM invoice i
+JOIN cart c ON c.cart_id = i.cart_id
+WHERE i.status IN ('unpaid', 'paid') AND i.cart_revision <> c.revision
+UNION ALL
+SELECT format('cart %s', c.cart_id),
+	format('is %s and has %s items and discounts, but its row says %s', c.status, entries.number,
+		c.entry_count)
+FROM cart c
+CROSS JOIN LATERAL (
+	SELECT (SELECT count(*) FROM cart_item i WHERE i.cart_id = c.cart_id)
+		+ (SELECT count(*) FROM cart_discount d WHERE d.cart_id = c.cart_id) AS number) entries
+WHERE c.entry_count <> entries.number
+UNION ALL
+SELECT format('cart %s', cart_id), format('does not reserve what is in it: product %s', product_id)
+FROM (
+	SELECT i.cart_id, i.product_id, i.quantity
+	FROM cart_item i
+	JOIN cart c ON c.cart_id = i.cart_id
+	WHERE c.status = 'active') item
+FULL JOIN reservation r USING (cart_id, product_id)
+WHERE item.quantity IS DISTINCT FROM r.quantity
 UNION ALL
 SELECT 'ledger',
 	format('%s came in, but %s is on invoices, %s in unclaimed credit notes and %s was refunded',

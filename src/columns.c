@@ -1,0 +1,107 @@
+/*
+ * columns.c
+ *	  Reads the columns of a query's result, and makes its arguments.
+ *
+ * Rows count from 0, columns from 1.  The texts in store.c cast every column,
+ * so that its type is known.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+
+#include "columns.h"
+#include "money.h"
+
+/* needed_column: a column of the last result that can't be null. */
+Datum
+needed_column(uint64 row, int number)
+{
+	bool		isnull;
+	Datum		value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc,
+									  number, &isnull);
+
+	if (isnull)
+		elog(ERROR, "unexpected null in column \"%s\" of a ledger",
+			 SPI_fname(SPI_tuptable->tupdesc, number));
+	return value;
+}
+
+int32
+int4_column(uint64 row, int number)
+{
+	return DatumGetInt32(needed_column(row, number));
+}
+
+int64
+int8_column(uint64 row, int number)
+{
+	return DatumGetInt64(needed_column(row, number));
+}
+
+/* money_column: in minor units. */
+int64
+money_column(uint64 row, int number)
+{
+	return money_from_numeric(DatumGetNumeric(needed_column(row, number)),
+							  SPI_fname(SPI_tuptable->tupdesc, number));
+}
+
+/* enum_column: which of the names the column's text is. */
+int
+enum_column(uint64 row, int number, const char *const *names, int nnames)
+{
+	char	   *label = TextDatumGetCString(needed_column(row, number));
+
+	for (int i = 0; i < nnames; i++)
+		if (strcmp(label, names[i]) == 0)
+			return i;
+	elog(ERROR, "unexpected value \"%s\" in column \"%s\" of a ledger",
+		 label, SPI_fname(SPI_tuptable->tupdesc, number));
+}
+
+/* int8_columns: a column of every row of the last result. */
+int64 *
+int8_columns(int number, int *nvalues)
+{
+	int64	   *values = palloc(Max(SPI_processed, 1) * sizeof(int64));
+
+	*nvalues = (int) SPI_processed;
+	for (uint64 row = 0; row < SPI_processed; row++)
+		values[row] = int8_column(row, number);
+	return values;
+}
+
+Datum
+money_datum(int64 minor_units)
+{
+	return NumericGetDatum(money_to_numeric(minor_units));
+}
+
+/* nullable_int8: an argument that may be NULL; null is its place in nulls. */
+Datum
+nullable_int8(const int64 *value, char *null)
+{
+	*null = value == NULL ? 'n' : ' ';
+	return value == NULL ? (Datum) 0 : Int64GetDatum(*value);
+}
+
+Datum
+nullable_text(text *value, char *null)
+{
+	*null = value == NULL ? 'n' : ' ';
+	return PointerGetDatum(value);
+}
+
+Datum
+int8_array_datum(const int64 *values, int nvalues)
+{
+	Datum	   *elements = palloc(Max(nvalues, 1) * sizeof(Datum));
+
+	for (int i = 0; i < nvalues; i++)
+		elements[i] = Int64GetDatum(values[i]);
+	return PointerGetDatum(construct_array(elements, nvalues, INT8OID, sizeof(int64),
+										   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}

@@ -1,0 +1,22 @@
+/*
+ * columns.h
+ *	  Between the columns of a query's result, or its arguments, and C.
+ */
+#ifndef REGPAYDB_COLUMNS_H
+#define REGPAYDB_COLUMNS_H
+
+#include "postgres.h"
+
+extern Datum needed_column(uint64 row, int number);
+extern int32 int4_column(uint64 row, int number);
+extern int64 int8_column(uint64 row, int number);
+extern int64 money_column(uint64 row, int number);
+extern int	enum_column(uint64 row, int number, const char *const *names, int nnames);
+extern int64 *int8_columns(int number, int *nvalues);
+
+extern Datum money_datum(int64 minor_units);
+extern Datum nullable_int8(const int64 *value, char *null);
+extern Datum nullable_text(text *value, char *null);
+extern Datum int8_array_datum(const int64 *values, int nvalues);
+
+#endif							/* REGPAYDB_COLUMNS_H */

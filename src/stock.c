@@ -1,0 +1,136 @@
+/*
+ * stock.c
+ *	  What carts hold and products have: locked, checked, sold and released.
+ *
+ * Lock order, everywhere: attendee, cart, product, invoice, credit note, each
+ * by id.  Whoever counts stock has the products locked; whoever reserves some
+ * writes them too, so that REPEATABLE READ notices.
+ */
+#include "postgres.h"
+
+#include "errors.h"
+#include "stock.h"
+
+static const char *const all_kinds[] = {"empty", "sold_out", "limit", "required"};
+static const char *const reservation_kinds[] = {"sold_out", "limit"};
+static const char *const stock_kinds[] = {"sold_out"};
+
+/* lock_carts: lock carts and the products in them; returns the carts. */
+CartRow *
+lock_carts(Ledger *ledger, const int64 *cart_ids, int ncarts, int *nlocked)
+{
+	CartRow    *carts = row_lock_carts(ledger, cart_ids, ncarts, nlocked);
+
+	row_lock_products_of_carts(ledger, cart_ids, ncarts);
+	return carts;
+}
+
+/*
+ * lock_carts_of_invoices
+ *		Lock what has to be locked before these invoices are.
+ */
+void
+lock_carts_of_invoices(Ledger *ledger, const int64 *invoice_ids, int ninvoices)
+{
+	int			ncarts;
+	int64	   *cart_ids = row_carts_of_invoices(ledger, invoice_ids, ninvoices, &ncarts);
+
+	if (ncarts > 0)
+		lock_carts(ledger, cart_ids, ncarts, &ncarts);
+}
+
+static void
+refuse_problem(char *problem)
+{
+	if (problem != NULL)
+		ereport(ERROR,
+				(errcode(RP_CART_INVALID),
+				 errmsg("%s", problem),
+				 errdetail("The cart can't be had as it is."),
+				 errhint("Change the cart with regpaydb.set_quantity().")));
+}
+
+/* check_cart: raise RP005 where a cart can't be invoiced and paid. */
+void
+check_cart(Ledger *ledger, int64 cart_id)
+{
+	refuse_problem(row_cart_problem(ledger, cart_id, all_kinds, lengthof(all_kinds), NULL));
+}
+
+/*
+ * check_reservation
+ *		Raise RP005 where an item of the category, or any item where that is
+ *		NULL, can't be reserved: over a limit, or sold out.
+ */
+void
+check_reservation(Ledger *ledger, int64 cart_id, const int64 *category_id)
+{
+	refuse_problem(row_cart_problem(ledger, cart_id, reservation_kinds,
+									lengthof(reservation_kinds), category_id));
+}
+
+static bool
+cart_has_changed(Ledger *ledger, const InvoiceRow *invoice)
+{
+	CartRow		cart;
+
+	return !row_cart(ledger, invoice->cart_id, &cart) ||
+		cart.status != CART_STATUS_ACTIVE || cart.revision != invoice->cart_revision;
+}
+
+/*
+ * cart_is_unsellable
+ *		Whether a locked, unpaid invoice must not become paid: its cart, which is
+ *		locked too, has changed, or the items are gone.
+ */
+bool
+cart_is_unsellable(Ledger *ledger, const InvoiceRow *invoice)
+{
+	return invoice->cart_id != 0 &&
+		(cart_has_changed(ledger, invoice) ||
+		 row_cart_problem(ledger, invoice->cart_id, stock_kinds, lengthof(stock_kinds),
+						  NULL) != NULL);
+}
+
+/*
+ * cart_is_invalid
+ *		Whether the cart of a locked, unpaid invoice has changed, or does not
+ *		validate any more for whatever reason.
+ */
+bool
+cart_is_invalid(Ledger *ledger, const InvoiceRow *invoice)
+{
+	return invoice->cart_id != 0 &&
+		(cart_has_changed(ledger, invoice) ||
+		 row_cart_problem(ledger, invoice->cart_id, all_kinds, lengthof(all_kinds),
+						  NULL) != NULL);
+}
+
+static void
+change_sold(Ledger *ledger, int64 cart_id, int sign)
+{
+	int			nitems;
+	CartItemRow *items = row_cart_items(ledger, cart_id, &nitems);
+
+	for (int i = 0; i < nitems; i++)
+		row_change_sold(ledger, items[i].product_id, sign * items[i].quantity);
+}
+
+/* sell_cart: a locked, active cart is paid; its items are reserved for ever. */
+void
+sell_cart(Ledger *ledger, int64 cart_id)
+{
+	change_sold(ledger, cart_id, 1);
+	row_set_cart_status(ledger, cart_id, CART_STATUS_PAID);
+	row_release_items(ledger, cart_id);
+	row_log_cart(ledger, OUTBOX_CART_PAID, cart_id);
+}
+
+/* release_cart: the items of a locked, paid cart can be bought again. */
+void
+release_cart(Ledger *ledger, int64 cart_id)
+{
+	change_sold(ledger, cart_id, -1);
+	row_set_cart_status(ledger, cart_id, CART_STATUS_RELEASED);
+	row_log_cart(ledger, OUTBOX_CART_RELEASED, cart_id);
+}
