@@ -71,14 +71,18 @@ installcheck-isolation: output-folders
 SANITIZE_FLAGS = -fsanitize=address,undefined -fno-sanitize-recover=all
 SANITIZE = $(shell echo 'int main(void) { return 0; }' | \
 	$(CC) $(SANITIZE_FLAGS) -x c -o /dev/null - 2>/dev/null && echo $(SANITIZE_FLAGS))
+UNIT_LIBS = -L$(pkglibdir) -lpgcommon -lpgport -lm
 
 $(OUTPUT_DIR)/unit/%: test/unit/%.c src/invoice_state.c $(wildcard src/*.h test/unit/*.h) Makefile
 	@$(MKDIR_P) $(@D)
 	$(CC) -g -O1 -Wall -Wextra $(COPT) $(SANITIZE) -DFRONTEND $(CPPFLAGS) -Isrc \
-		$< src/invoice_state.c -L$(pkglibdir) -lpgcommon -lpgport -lm -o $@
+		$< src/invoice_state.c $(UNIT_LIBS) -o $@
 
+# The second part plants faults in the core, which the test has to notice.
 unit: $(UNIT)
-	@status=0; for program in $(UNIT); do $$program || status=1; done; exit $$status
+	@status=0; for program in $(UNIT); do $$program || status=1; done; \
+	LDLIBS="$(UNIT_LIBS)" sh test/unit/mutants.sh $(CC) -O1 -DFRONTEND $(CPPFLAGS) || status=1; \
+	exit $$status
 
 dist:
 	grep -q '"version": "$(EXTVERSION)"' META.json

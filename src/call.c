@@ -149,6 +149,7 @@ cart_is_closed(const CartRow *cart)
 			(errcode(RP_INVALID_STATE),
 			 errmsg("cart " INT64_FORMAT " is %s and can't be changed", cart->cart_id,
 					cart_status_names[cart->status]),
+			 errdetail("Only an active cart changes."),
 			 errhint("regpaydb.current_cart() gives the attendee's active cart.")));
 }
 

@@ -7,8 +7,10 @@
 
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 
 #include "compat.h"
 #include "engine.h"
@@ -57,12 +59,23 @@ engine_check_privilege(LedgerTable table, const char *column, AclMode privilege)
 void
 engine_check_version(Ledger *ledger, bool missing_ok)
 {
+	Ledger		reader;
 	char	   *version;
 
-	if (ledger->version_checked)
+	/*
+	 * The lock keeps upgrade_ledger() out until the transaction ends, and
+	 * taking it tells of an upgrade that came before.
+	 */
+	LockRelationOid(ledger->tables[CONFERENCE], AccessShareLock);
+	if (ledger->version_checked && ledger->valid)
 		return;
 
-	version = row_ledger_version(ledger);
+	/* The version as it is now, whatever the transaction's snapshot shows. */
+	reader = *ledger;
+	reader.read_only = true;
+	PushActiveSnapshot(GetLatestSnapshot());
+	version = row_ledger_version(&reader);
+	PopActiveSnapshot();
 	if (version == NULL)
 	{
 		if (missing_ok)

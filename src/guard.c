@@ -24,12 +24,12 @@ static const char *
 event_name(TriggerData *trigger)
 {
 	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
-		return "INSERT";
+		return "inserted";
 	if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
-		return "UPDATE";
+		return "updated";
 	if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
-		return "DELETE";
-	return "TRUNCATE";
+		return "deleted";
+	return "truncated";
 }
 
 pg_noreturn static void
@@ -41,7 +41,7 @@ refuse_change(TriggerData *trigger, const char *column)
 			(errcode(RP_APPEND_ONLY),
 			 column != NULL ?
 			 errmsg("column \"%s\" of table \"%s\" can't be changed", column, table) :
-			 errmsg("%s on table \"%s\" is not allowed", event_name(trigger), table),
+			 errmsg("rows of table \"%s\" can't be %s", table, event_name(trigger)),
 			 errdetail("What was recorded stays as it was recorded; the rest changes through regpaydb's functions."),
 			 errhint("Correct a mistake with regpaydb.refund_invoice(), regpaydb.void_invoice() or regpaydb.record_manual_payment()."),
 			 errtable(trigger->tg_relation)));

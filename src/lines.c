@@ -145,7 +145,8 @@ read_product_id(const JsonbValue *value, int line)
 	if (value->type == jbvNull)
 		return NULL;
 	product_id = palloc(sizeof(int64));
-	if (!read_integer(value, product_id))
+	if (!read_integer(value, product_id) || *product_id == PG_INT64_MAX ||
+		*product_id == -PG_INT64_MAX)
 		malformed(line, "product_id is not a whole number");
 	return product_id;
 }

@@ -162,10 +162,10 @@ regpaydb_record_manual_payment(PG_FUNCTION_ARGS)
 	payment.entered_by = &entered_by;
 	check_not_zero(payment.amount);
 	check_staff(ledger, entered_by);
+	find_invoice(ledger, payment.invoice_id, &invoice);
 	if (actor_user_id(&actor))
 		check_staff(ledger, actor);
 
-	find_invoice(ledger, payment.invoice_id, &invoice);
 	payment.payment_id = row_next_payment_id(ledger);
 	row_insert_payment(ledger, &payment);
 	lock_invoice(ledger, payment.invoice_id, &invoice);

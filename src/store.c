@@ -103,7 +103,7 @@ static const struct
 		1, {TEXTOID}
 	},
 	[Q_AVAILABLE_CREDIT] = {
-		"SELECT COALESCE(pg_catalog.sum(n.value), 0)::numeric FROM @.credit_note n "
+		"SELECT COALESCE(pg_catalog.sum(n.value), 0.00)::numeric FROM @.credit_note n "
 		"WHERE n.attendee_id" EQ "$1 AND " CREDIT_NOTE_IS_UNCLAIMED,
 		1, {INT8OID}
 	},

@@ -81,7 +81,8 @@ WHERE (state = 'applied') <> (application_id IS NOT NULL)
 	OR (state = 'refunded') <> (refund_id IS NOT NULL)
 UNION ALL
 SELECT format('credit note %s', credit_note_id),
-	format('is %s, but its claim says %s', state, claim)
+	format('is %s, but its claim says %s', coalesce(state::text, 'missing'),
+		coalesce(claim::text, 'nothing'))
 FROM credit_note n
 FULL JOIN credit_note_claim c USING (credit_note_id)
 WHERE state IS DISTINCT FROM coalesce(claim, 'unclaimed')

@@ -1,0 +1,104 @@
+-- The outbox: one row for each thing that happened, in the same transaction.
+-- The status history stays, whatever consumers take out of it.
+SET client_min_messages = warning;
+SELECT test.new_ledger('outbox');
+
+-- What happened since the last look; taking rows is deleting them.
+CREATE FUNCTION test.take()
+	RETURNS TABLE (kind regpaydb.outbox_kind, invoice_id bigint, old_status regpaydb.invoice_status,
+		new_status regpaydb.invoice_status, credit_note_id bigint, cart_id bigint)
+	LANGUAGE sql AS $$
+	WITH taken AS (
+		DELETE FROM outbox.outbox o WHERE o.outbox_id IN (
+			SELECT t.outbox_id FROM outbox.outbox t ORDER BY t.outbox_id FOR UPDATE SKIP LOCKED)
+		RETURNING o.*)
+	SELECT t.kind, t.invoice_id, t.old_status, t.new_status, t.credit_note_id, t.cart_id
+	FROM taken t ORDER BY t.kind, t.invoice_id, t.credit_note_id
+$$;
+
+-- An invoice is made.
+SELECT test.invoice(1, 100) AS invoice_id;
+SELECT * FROM test.take();
+-- Paid in part: nothing changes its status, so nothing is told.
+SELECT regpaydb.pay(1, 40, 'part') AS payment_id;
+SELECT * FROM test.take();
+-- Paid, and overpaid.
+SELECT regpaydb.pay(1, 70, 'rest, and 10') AS payment_id;
+SELECT * FROM test.take();
+-- Repeated, refused, looked at: nothing.
+SELECT test.invoice(2, 100) AS invoice_id;
+SELECT count(*) FROM test.take();
+SELECT regpaydb.pay(2, 1, '', 'stripe', 'pi_1') AS payment_id, regpaydb.pay(2, 1, '', 'stripe', 'pi_1') AS same;
+SELECT test.raises('SELECT regpaydb.pay(1, 1, '''')');
+SELECT regpaydb.update_status(1), regpaydb.balance_due(1), regpaydb.can_view(1, 101);
+SELECT * FROM test.take();
+-- Refunded.
+SELECT regpaydb.refund_invoice(1) AS credit_note_id;
+SELECT * FROM test.take();
+-- A note is paid out.
+SELECT regpaydb.refund_credit_note(3, 'cash') AS credit_note_refund_id;
+SELECT * FROM test.take();
+-- A new invoice that takes a note (of 100), with residual.
+SELECT test.invoice(1, 60) AS invoice_id;
+SELECT * FROM test.take();
+-- A cancellation fee on the residual (of 40).
+SELECT regpaydb.cancellation_fee(max(credit_note_id), 25) AS invoice_id FROM credit_note;
+SELECT * FROM test.take();
+-- Voids; voiding again is nothing.
+SELECT test.invoice(1, 500) AS invoice_id;
+SELECT count(*) FROM test.take();
+SELECT test.raises('SELECT regpaydb.void_invoice(5)');
+UPDATE conference SET auto_apply_credit = false;
+SELECT test.invoice(1, 20) AS invoice_id;
+SELECT regpaydb.void_invoice(6), regpaydb.void_invoice(6);
+SELECT * FROM test.take();
+-- Of value zero: made, and paid.
+SELECT test.invoice(1, 0) AS invoice_id;
+SELECT * FROM test.take();
+-- Money on a void invoice: the note, but no change of status.
+INSERT INTO payment (invoice_id, amount) VALUES (6, 5);
+SELECT * FROM test.take();
+-- A statement that pays several invoices: a row for each.
+SELECT test.invoice(1, 10) + test.invoice(1, 10) + test.invoice(1, 10) AS invoice_ids;
+SELECT count(*) FROM test.take();
+INSERT INTO payment (invoice_id, amount) VALUES (8, 10), (9, 5), (9, 5), (10, 4);
+SELECT * FROM test.take();
+
+-- None on rollback.
+BEGIN;
+SELECT regpaydb.pay(10, 6, 'rest') > 0 AS paid;
+SELECT count(*) FROM outbox;
+ROLLBACK;
+SELECT * FROM test.take();
+BEGIN;
+SAVEPOINT s;
+SELECT regpaydb.refund_invoice(8) > 0 AS refunded;
+ROLLBACK TO s;
+COMMIT;
+SELECT * FROM test.take();
+
+-- Rows may be deleted (that is what taking them is), but not changed.
+SELECT test.invoice(2, 1) AS invoice_id;
+SELECT statement, test.raises(statement) FROM (VALUES
+	(1, 'UPDATE outbox SET kind = ''invoice_updated'''),
+	(2, 'UPDATE outbox SET "time" = now()'),
+	(3, 'UPDATE outbox SET outbox_id = outbox_id'),
+	(4, 'TRUNCATE outbox')) v (n, statement) ORDER BY n;
+SELECT count(*) FROM outbox;
+DELETE FROM outbox;
+
+-- Nothing depends on what was taken: the whole history is there.
+SELECT invoice_id, old_status, new_status FROM status_history
+ORDER BY invoice_id, "time", CASE WHEN old_status IS NULL THEN 1 WHEN old_status = 'unpaid' THEN 2 ELSE 3 END;
+-- Each invoice's history ends in its status, in an unbroken chain.
+SELECT i.invoice_id, i.status FROM invoice i
+WHERE NOT EXISTS (SELECT FROM status_history h WHERE h.invoice_id = i.invoice_id AND h.new_status = i.status)
+	OR (SELECT count(*) FROM status_history h WHERE h.invoice_id = i.invoice_id) <>
+		(SELECT count(DISTINCT new_status) FROM status_history h WHERE h.invoice_id = i.invoice_id)
+	OR EXISTS (SELECT FROM status_history h WHERE h.invoice_id = i.invoice_id AND h.old_status IS NOT NULL
+		AND NOT EXISTS (SELECT FROM status_history p WHERE p.invoice_id = i.invoice_id
+			AND p.new_status = h.old_status AND p."time" <= h."time"));
+
+DROP FUNCTION test.take();
+SELECT * FROM test.money();
+SELECT * FROM regpaydb.check_integrity();

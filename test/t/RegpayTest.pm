@@ -1,0 +1,139 @@
+# What the TAP tests of regpaydb share.
+
+package RegpayTest;
+
+use strict;
+use warnings FATAL => 'all';
+
+use Exporter 'import';
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+our @EXPORT = qw(new_node fails_with session ask refused integrity money_is_conserved
+  lines seconds_to wait_until);
+
+# A node that is initialized, but not started.
+sub new_node
+{
+	my ($name, %options) = @_;
+	my $init = delete $options{init} // {};
+	my $node = PostgreSQL::Test::Cluster->new($name, %options);
+
+	$node->init(extra => [ '--locale=C.UTF-8', '-E', 'UTF8' ], %$init);
+	$node->append_conf('postgresql.conf', "timezone = 'UTC'\nlog_statement = none\n");
+	return $node;
+}
+
+# That a statement fails with this SQLSTATE, and with words that match.
+sub fails_with
+{
+	my ($node, $database, $sql, $sqlstate, $words, $name) = @_;
+	my ($status, $out, $err) = $node->psql($database, $sql,
+		extra_params => [ '-v', 'VERBOSITY=verbose' ]);
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	refused($err, $sqlstate, $words, $name);
+	return;
+}
+
+# That these error messages are of this SQLSTATE, and match.
+sub refused
+{
+	my ($err, $sqlstate, $words, $name) = @_;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	ok($err =~ /ERROR:  $sqlstate: / && $err =~ /$words/s, $name)
+	  or diag("expected $sqlstate and $words, got: $err");
+	return;
+}
+
+# A psql that stays, whose errors have SQLSTATEs; ended by its quit().
+sub session
+{
+	my ($node, $database) = @_;
+	my $session = $node->background_psql($database, on_error_stop => 0);
+
+	ask($session, '\set VERBOSITY verbose');
+	return $session;
+}
+
+# What a session answers to a query: output and error messages.
+sub ask
+{
+	my ($session, $sql) = @_;
+	my ($out, $err);
+
+	$session->{stderr} = '';
+	$out = $session->query($sql) // '';
+	$err = $session->{stderr} // '';
+	$session->{stderr} = '';
+	return wantarray ? ($out, $err) : $out;
+}
+
+sub integrity
+{
+	my ($node, $database, $schema, $name) = @_;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	is($node->safe_psql($database,
+			"SET regpaydb.ledger = '$schema'; SELECT * FROM regpaydb.check_integrity()"),
+		'', $name);
+	return;
+}
+
+# Conservation of money, and of the events that tell of it, without the
+# extension's own opinion.
+sub money_is_conserved
+{
+	my ($node, $database, $schema, $name) = @_;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	is($node->safe_psql($database, "SET search_path = '$schema';" . <<'SQL'), 't|0|0|0', $name);
+SELECT (SELECT sum(amount) FROM payment WHERE kind IN ('payment', 'manual'))
+	= (SELECT sum(paid) FROM invoice)
+	+ (SELECT coalesce(sum(value), 0) FROM credit_note WHERE state <> 'applied'),
+	(SELECT count(*) FROM invoice i WHERE paid <>
+		(SELECT coalesce(sum(amount), 0) FROM payment p WHERE p.invoice_id = i.invoice_id)),
+	(SELECT count(*) FROM invoice WHERE status = 'unpaid' AND paid >= value
+		OR status = 'paid' AND paid <> value OR status IN ('void', 'refunded') AND paid <> 0),
+	(SELECT count(*) FROM credit_note n WHERE
+		(SELECT count(*) FROM credit_note_application a WHERE a.credit_note_id = n.credit_note_id) <>
+			(state = 'applied')::int
+		OR (SELECT count(*) FROM credit_note_refund r WHERE r.credit_note_id = n.credit_note_id) <>
+			(state = 'refunded')::int)
+SQL
+	return;
+}
+
+sub lines
+{
+	return split /\n/, shift;
+}
+
+# How long a piece of work takes.
+sub seconds_to
+{
+	my ($work) = @_;
+	my $start = time;
+
+	$work->();
+	return time - $start;
+}
+
+# Wait for a condition; whether it came.
+sub wait_until
+{
+	my ($condition, $seconds) = @_;
+	my $end = time + ($seconds // $PostgreSQL::Test::Utils::timeout_default);
+
+	until ($condition->())
+	{
+		return 0 if time > $end;
+		sleep 0.05;
+	}
+	return 1;
+}
+
+1;

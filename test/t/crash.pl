@@ -1,0 +1,289 @@
+# kill -9, again and again, while clients pay: what a client was told to be
+# recorded is recorded, once, and the ledger is sound.
+#
+# Tests run with fsync = off.  That is no less strict here: a killed process
+# does not take the operating system's cache with it.
+
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use lib $FindBin::RealBin;
+
+use IPC::Run;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use RegpayTest;
+use Test::More;
+use Time::HiRes qw(sleep);
+
+my $folder = PostgreSQL::Test::Utils::tempdir;
+my $invoices = 150;
+my $clients = 4;
+my $enough = 150;	# acknowledged payments in a round
+
+my $node = new_node('main');
+$node->append_conf('postgresql.conf', <<'CONF');
+synchronous_commit = on
+restart_after_crash = on
+log_min_error_statement = fatal
+checkpoint_timeout = 30s
+wal_writer_delay = 10s
+max_connections = 20
+CONF
+$node->start;
+$node->safe_psql('postgres', <<"SQL");
+CREATE EXTENSION regpaydb;
+SELECT regpaydb.create_ledger();
+INSERT INTO regpaydb.staff VALUES (1);
+INSERT INTO regpaydb.attendee (user_id) SELECT generate_series(1, $invoices);
+CREATE TABLE charge (payment_id bigint PRIMARY KEY REFERENCES regpaydb.payment, reference text NOT NULL UNIQUE);
+SQL
+
+# ---- clients ----
+
+# What a client sends: a script of its own for psql, longer than it gets to
+# run.  psql prints an "ack" line when the server has said that the statement
+# is committed.  A reference says what was paid: <name>:<invoice>:<amount>.
+my $sent = 0;
+
+sub reference
+{
+	my ($invoice, $amount) = @_;
+	return 'r' . ++$sent . ":$invoice:$amount";
+}
+
+sub statements
+{
+	my ($first_invoice) = @_;
+	my $invoice = $first_invoice + int(rand($invoices - 1));
+	my $amount = 1 + int(rand(60));
+	my $kind = rand;
+	my $one = reference($invoice, $amount);
+	my $two = reference($invoice + 1, $amount);
+
+	return "SELECT 'ack pay $one' FROM regpaydb.pay($invoice, $amount, 'x', 'crash', '$one');\n" if $kind < 0.5;
+	return "INSERT INTO regpaydb.payment (invoice_id, amount, provider, provider_ref) "
+	  . "VALUES ($invoice, $amount, 'crash', '$one'), ($invoice + 1, $amount, 'crash', '$two') "
+	  . "RETURNING 'ack pay ' || provider_ref;\n" if $kind < 0.75;
+	# A transaction of several statements, with the application's own row.
+	return "BEGIN;\nWITH p AS (INSERT INTO regpaydb.payment (invoice_id, amount, provider, provider_ref) "
+	  . "VALUES ($invoice, $amount, 'crash', '$one') RETURNING payment_id)\n"
+	  . "INSERT INTO charge SELECT payment_id, '$one' FROM p;\nCOMMIT;\n\\echo ack pay $one\n\\echo ack charge $one\n"
+	  if $kind < 0.85;
+	return "SELECT 'ack refund ' || note FROM regpaydb.refund_invoice($invoice) note WHERE note IS NOT NULL;\n"
+	  if $kind < 0.9;
+	return "SELECT 'ack cash ' || regpaydb.refund_credit_note(max(credit_note_id), 'x') FROM regpaydb.credit_note "
+	  . "WHERE state = 'unclaimed' HAVING max(credit_note_id) IS NOT NULL;\n" if $kind < 0.94;
+	return "SELECT 'ack apply ' || regpaydb.apply_credit_note(min(credit_note_id), $invoice) FROM regpaydb.credit_note "
+	  . "WHERE state = 'unclaimed' HAVING min(credit_note_id) IS NOT NULL;\n";
+}
+
+# Start the clients on new invoices.
+sub start_clients
+{
+	my ($round) = @_;
+	my $first = $node->safe_psql('postgres', <<'SQL');
+SELECT min(regpaydb.manual_invoice(attendee_id, '1 day', jsonb_build_array(jsonb_build_object(
+	'description', 'Ticket', 'price', CASE attendee_id % 3 WHEN 0 THEN 100 ELSE 5000 END))))
+FROM regpaydb.attendee
+SQL
+	my @clients;
+
+	for my $number (1 .. $clients)
+	{
+		my $script = "$folder/script.$round.$number";
+		my $client = { stderr => "$folder/errors.$round.$number", acks => "$folder/acks.$round.$number" };
+
+		append_to_file($script, join '', map { statements($first) } 1 .. 20000);
+		$client->{run} = IPC::Run::start(
+			[ 'psql', '-XAtq', '-v', 'VERBOSITY=verbose', '-d', $node->connstr('postgres'), '-f', $script ],
+			'<', \undef, '>', $client->{acks}, '2>', $client->{stderr});
+		push @clients, $client;
+	}
+	return @clients;
+}
+
+# Let them work, until so many payments are recorded.
+sub let_work
+{
+	my ($payments) = @_;
+	my $before = recorded();
+
+	return wait_until(sub { return recorded() >= $before + $payments }, 60);
+}
+
+sub recorded
+{
+	return $node->safe_psql('postgres', q{SELECT count(*) FROM regpaydb.payment WHERE provider = 'crash'});
+}
+
+# Their connections are gone: collect what they were told.
+sub acknowledged
+{
+	my (@clients) = @_;
+	my (@acks, @unexpected);
+
+	for my $client (@clients)
+	{
+		$client->{run}->finish;
+		push @acks, grep { s/^ack // } lines(slurp_file($client->{acks}));
+
+		# Invoices that are closed, notes that are taken, a connection that
+		# ends.
+		push @unexpected, grep { /(ERROR|FATAL|PANIC): / && !/ERROR:  RP00[168]: |(FATAL|WARNING):  57P0[1-3]/ }
+		  lines(slurp_file($client->{stderr}));
+	}
+	return (\@acks, \@unexpected);
+}
+
+# ---- what must be true after a crash ----
+
+my %round_number;
+my %ever;	# all acknowledged, in all rounds
+
+sub check_round
+{
+	my ($round, @clients) = @_;
+	my ($acks, $unexpected) = acknowledged(@clients);
+	my %count;
+
+	for my $ack (@$acks)
+	{
+		my ($what, $which) = split / /, $ack;
+
+		$count{$what}++;
+		$ever{$what}{$which} = $round;
+	}
+	note(join ', ', "round $round", map { "$_: $count{$_}" } sort keys %count);
+	cmp_ok($count{pay} // 0, '>', $enough, "$round: enough payments were acknowledged");
+	ok($count{$_}, "$round: $_ was acknowledged") for qw(charge refund cash apply);
+	is(join("\n", @$unexpected), '', "$round: no error but the expected ones");
+	is(lost(), '', "$round: what was acknowledged is there, once");
+
+	# A client has one statement on its way, of two payments at most, that it
+	# may not have been told about.
+	cmp_ok(recorded() - keys %{ $ever{pay} }, '<=', 2 * $clients * $round_number{$round},
+		"$round: hardly more is there");
+	integrity($node, 'postgres', 'regpaydb', "$round: sound");
+	money_is_conserved($node, 'postgres', 'regpaydb', "$round: keeps the money");
+	is($node->safe_psql('postgres', <<'SQL'), '0|0|0', "$round: nothing is half done");
+WITH note AS (SELECT credit_note_id, count(*) FILTER (WHERE kind = 'credit_note_created') AS made,
+		count(*) FILTER (WHERE kind <> 'credit_note_created') AS claimed
+	FROM regpaydb.outbox GROUP BY 1),
+change AS (SELECT invoice_id, count(*) AS number FROM regpaydb.outbox WHERE kind = 'invoice_updated' GROUP BY 1)
+SELECT (SELECT count(*) FROM regpaydb.credit_note LEFT JOIN note USING (credit_note_id)
+		WHERE made IS DISTINCT FROM 1),
+	(SELECT count(*) FROM regpaydb.credit_note LEFT JOIN note USING (credit_note_id)
+		WHERE claimed IS DISTINCT FROM (state <> 'unclaimed')::int),
+	(SELECT count(*) FROM regpaydb.invoice LEFT JOIN change USING (invoice_id)
+		WHERE coalesce(number, 0) <> (status <> 'unpaid')::int + (status = 'refunded')::int)
+SQL
+	return;
+}
+
+# What was acknowledged and is not in the database as it should be.
+sub lost
+{
+	my $values = join ",\n", map {
+		my $what = $_;
+		map { "('$what', '$_')" } sort keys %{ $ever{$what} }
+	} sort keys %ever;
+
+	return $node->safe_psql('postgres', <<"SQL");
+WITH ack (what, which) AS (VALUES $values)
+SELECT what, which FROM ack
+WHERE 1 <> CASE what
+	WHEN 'pay' THEN (SELECT count(*) FROM regpaydb.payment
+		WHERE provider = 'crash' AND provider_ref = which AND kind = 'payment'
+			AND invoice_id = split_part(which, ':', 2)::bigint AND amount = split_part(which, ':', 3)::numeric)
+	WHEN 'charge' THEN (SELECT count(*) FROM charge WHERE reference = which)
+	WHEN 'refund' THEN (SELECT count(*) FROM regpaydb.credit_note WHERE credit_note_id::text = which)
+	WHEN 'cash' THEN (SELECT count(*) FROM regpaydb.credit_note_refund WHERE credit_note_refund_id::text = which)
+	WHEN 'apply' THEN (SELECT count(*) FROM regpaydb.credit_note_application WHERE payment_id::text = which)
+END
+ORDER BY 1, 2
+SQL
+}
+
+# ---- the postmaster is killed ----
+
+# A process that is killed stays as a zombie until init looks after it, which
+# some never do in containers.
+sub has_ended
+{
+	my ($pid) = @_;
+	my $stat;
+
+	return 1 if !kill 0, $pid;
+	open my $file, '<', "/proc/$pid/stat" or return 0;
+	$stat = <$file>;
+	return defined $stat && $stat =~ /\) Z /;
+}
+
+# It, or it and all that it has started.  Its children end by themselves, and
+# until then there can't be another.
+sub kill_server
+{
+	my ($everything) = @_;
+	my $pidfile = $node->data_dir . '/postmaster.pid';
+	my ($postmaster) = lines(slurp_file($pidfile));
+	my @children = lines($node->safe_psql('postgres', 'SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()'));
+
+	$node->kill9;
+	kill 'KILL', @children if $everything;
+	return 0 if !wait_until(sub { return !grep { !has_ended($_) } $postmaster, @children }, 60);
+	wait_until(sub { return !kill 0, $postmaster }, 10) or unlink $pidfile;
+	return 1;
+}
+
+for my $round (1 .. 3)
+{
+	my $name = $round == 2 ? 'postmaster and backends' : "postmaster, round $round";
+	my $offset = -s $node->logfile;
+	my @clients;
+
+	$round_number{$name} = $round;
+	@clients = start_clients($round);
+	ok(let_work(3 * $enough), "$name: clients are at work");
+	ok(kill_server($round == 2), "$name: it is killed");
+	$node->start;
+	like(slurp_file($node->logfile, $offset), qr/database system was not properly shut down/, "$name: it was a crash");
+	check_round($name, @clients);
+}
+
+# ---- single backends are killed ----
+
+# The postmaster then ends all others and recovers.
+for my $round (4 .. 5)
+{
+	my $name = "backend, round $round";
+	my @clients;
+	my $offset = -s $node->logfile;
+
+	$round_number{$name} = $round;
+	@clients = start_clients($round);
+	ok(let_work(3 * $enough), "$name: clients are at work");
+	my ($victim) = lines($node->safe_psql('postgres', <<'SQL'));
+SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() ORDER BY random()
+SQL
+	kill 'KILL', $victim;
+	ok(wait_until(sub { return slurp_file($node->logfile, $offset) =~ /all server processes terminated/ }, 60),
+		"$name: all others are ended");
+	ok($node->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()'), "$name: it recovers");
+	like(slurp_file($node->logfile, $offset), qr/\Q($victim\E|$victim\) was terminated by signal 9/, "$name: it was a crash");
+	check_round($name, @clients);
+}
+
+# ---- the comparison sees a loss ----
+
+my ($some) = sort keys %{ $ever{pay} };
+$node->safe_psql('postgres', <<"SQL");
+SET session_replication_role = replica;
+DELETE FROM charge WHERE reference = '$some';
+DELETE FROM regpaydb.payment WHERE provider_ref = '$some';
+SQL
+like(lost(), qr/^pay\|\Q$some\E$/m, 'a lost payment is seen');
+isnt($node->safe_psql('postgres', 'SELECT * FROM regpaydb.check_integrity()'), '', 'and by check_integrity');
+
+done_testing();

@@ -1,0 +1,499 @@
+# A conference goes through every kind of dump and restore that people use:
+# nothing is lost, nothing is posted twice, and the ledger goes on working.
+
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use lib $FindBin::RealBin;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use RegpayTest;
+use Test::More;
+
+my $node = new_node('main');
+$node->start;
+
+my $folder = PostgreSQL::Test::Utils::tempdir;
+my @ledgers = ('regpaydb', 'Second conference');
+
+sub set_ledger
+{
+	my ($ledger) = @_;
+	return qq{SET regpaydb.ledger = '$ledger'; SET search_path = "$ledger";\n};
+}
+
+# ---- the source ----
+
+# What users add to a ledger: a column that comes after a dropped one, a
+# generated column, an index, a policy, rights.
+my $additions = <<'SQL';
+ALTER TABLE payment ADD COLUMN mistake int, ADD COLUMN roll text DEFAULT 'north';
+ALTER TABLE payment DROP COLUMN mistake;
+ALTER TABLE payment ADD COLUMN cents numeric GENERATED ALWAYS AS (amount * 100) STORED;
+ALTER TABLE invoice ADD COLUMN purchase_order text;
+COMMENT ON COLUMN invoice.purchase_order IS 'Ours.';
+CREATE INDEX payment_roll_idx ON payment (lower(roll)) WHERE amount > 0;
+ALTER TABLE invoice ENABLE ROW LEVEL SECURITY;
+CREATE POLICY only_small ON invoice FOR SELECT TO restore_clerk USING (value < 100);
+GRANT SELECT ON invoice TO restore_clerk;
+SQL
+
+# Invoices in every state there is.
+my $conference = <<'SQL';
+UPDATE conference SET auto_apply_credit = false;
+INSERT INTO staff VALUES (1), (2);
+INSERT INTO attendee (user_id, recipient, email)
+	SELECT 1000 + g, format(E'Attendee %s\n\tO''Brien \\. "street" ünïcode', g), 'a' || g || '@example.org'
+	FROM generate_series(1, 310) g;
+DO $$
+DECLARE
+	line jsonb := '[{"description": "Ticket", "price": 100.00}, {"description": "Early bird; \\N", "price": -9.95},
+		{"description": "T-shirt", "price": 25.10, "quantity": 2}]';
+	value numeric := 140.25;
+	invoice bigint;
+	note bigint;
+	low bigint;
+BEGIN
+	FOR i IN 1 .. 300 LOOP
+		invoice := regpaydb.manual_invoice(i, '30 days',
+			CASE i % 15 WHEN 0 THEN '[{"description": "Speaker", "price": 0}]' ELSE line END);
+		CASE i % 15
+		WHEN 0 THEN		-- worth nothing, so paid at once
+			IF i % 2 = 0 THEN
+				PERFORM regpaydb.void_invoice(invoice);
+			END IF;
+		WHEN 1 THEN		-- left unpaid
+		WHEN 2 THEN		-- paid in part
+			PERFORM regpaydb.pay(invoice, 40.25, 'part', 'stripe', 'ch_' || i);
+		WHEN 3 THEN		-- paid in two parts
+			PERFORM regpaydb.pay(invoice, 40.25, 'part', 'stripe', 'ch_a' || i);
+			PERFORM regpaydb.pay(invoice, 100, 'rest', 'stripe', 'ch_b' || i);
+		WHEN 4 THEN		-- paid too much
+			INSERT INTO payment (invoice_id, amount, reference, roll)
+				VALUES (invoice, value + i, E'transfer\t' || i, NULL);
+		WHEN 5 THEN		-- void
+			PERFORM regpaydb.void_invoice(invoice);
+		WHEN 6 THEN		-- refunded, the note not claimed
+			PERFORM regpaydb.pay(invoice, value, 'full');
+			PERFORM regpaydb.refund_invoice(invoice);
+		WHEN 7 THEN		-- ids not in the order in which they were written
+			low := nextval(pg_get_serial_sequence('payment', 'payment_id'));
+			INSERT INTO payment (invoice_id, amount) VALUES (invoice, 20), (invoice, 30);
+			INSERT INTO payment (payment_id, invoice_id, amount) VALUES (low, invoice, 10);
+			IF i % 2 = 0 THEN
+				INSERT INTO payment (invoice_id, amount) VALUES (invoice, value);
+			END IF;
+		WHEN 8 THEN		-- refunded, and paid out
+			PERFORM regpaydb.pay(invoice, value, 'full');
+			PERFORM regpaydb.refund_credit_note(regpaydb.refund_invoice(invoice), 'cash', 1);
+		WHEN 9 THEN		-- paid in part and given back by hand: void
+			PERFORM regpaydb.record_manual_payment(invoice, 50, 'cash', 1);
+			PERFORM regpaydb.record_manual_payment(invoice, -50, 'cash back', 2);
+		WHEN 10 THEN	-- refunded; the note goes on her or somebody else's invoice
+			PERFORM regpaydb.pay(invoice, value, 'full');
+			note := regpaydb.refund_invoice(invoice);
+			PERFORM regpaydb.apply_credit_note(note, regpaydb.manual_invoice(i + i % 2, '1 day',
+				'[{"description": "Workshop", "price": 90}]'));
+		WHEN 11 THEN	-- refunded against a fee
+			PERFORM regpaydb.record_manual_payment(invoice, value, 'cash', 1);
+			PERFORM regpaydb.cancellation_fee(regpaydb.refund_invoice(invoice), 33.3);
+		WHEN 12 THEN	-- the note goes on her next invoice by itself
+			PERFORM regpaydb.pay(invoice, value + 100, 'too much');
+			UPDATE conference SET auto_apply_credit = true;
+			PERFORM regpaydb.manual_invoice(i, '1 day', line);
+			UPDATE conference SET auto_apply_credit = false;
+		WHEN 13 THEN	-- money for a void invoice, more than once
+			PERFORM regpaydb.void_invoice(invoice);
+			INSERT INTO payment (invoice_id, amount) VALUES (invoice, 5), (invoice, 6);
+			INSERT INTO payment (invoice_id, amount) VALUES (invoice, 7);
+		WHEN 14 THEN	-- paid by a kind of payment of the application's own
+			INSERT INTO cheque SELECT regpaydb.pay(invoice, value, 'cheque'), 'no. ' || i;
+		END CASE;
+	END LOOP;
+END;
+$$;
+-- One statement for many invoices, with ids that go down, and gaps.
+INSERT INTO payment (payment_id, invoice_id, amount)
+	SELECT 100000 - 3 * row_number() OVER (ORDER BY invoice_id), invoice_id, 1.01
+	FROM invoice, generate_series(1, 2) WHERE status = 'unpaid' AND invoice_id % 2 = 0;
+SELECT setval(pg_get_serial_sequence('payment', 'payment_id'), 100000);
+-- What a consumer has taken.
+DELETE FROM outbox WHERE outbox_id % 7 = 0;
+UPDATE invoice SET purchase_order = 'PO ' || invoice_id WHERE invoice_id % 3 = 0;
+SQL
+
+$node->safe_psql('postgres', <<'SQL');
+CREATE ROLE restore_treasurer LOGIN;
+CREATE ROLE restore_clerk;
+CREATE DATABASE source;
+SQL
+$node->safe_psql('source', <<'SQL' . set_ledger('regpaydb') . $additions . <<'SQL' . $conference);
+CREATE EXTENSION regpaydb;
+SELECT regpaydb.create_ledger('regpaydb', 'First', 'AUD');
+GRANT USAGE ON SCHEMA regpaydb TO restore_treasurer, restore_clerk;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA regpaydb TO restore_treasurer;
+GRANT CREATE ON DATABASE source TO restore_treasurer;
+SQL
+CREATE SCHEMA application;
+CREATE TABLE application.cheque
+	(payment_id bigint PRIMARY KEY REFERENCES payment, number text NOT NULL);
+SET search_path = regpaydb, application;
+SQL
+
+# The second ledger belongs to an ordinary role, which obeys its own policies.
+$node->safe_psql('source', <<'SQL' . set_ledger('Second conference') . $additions . <<'SQL' . $conference . <<'SQL');
+SET ROLE restore_treasurer;
+SELECT regpaydb.create_ledger('Second conference', E'Second\n"conference"', 'EUR');
+SQL
+CREATE TABLE cheque (payment_id bigint PRIMARY KEY REFERENCES payment, number text NOT NULL);
+SQL
+ALTER TABLE invoice FORCE ROW LEVEL SECURITY;
+ALTER TABLE payment CLUSTER ON payment_time_idx;
+SQL
+
+# ---- what is compared ----
+
+# The answers to a query for each of some objects, by the object's name.
+sub ask_each
+{
+	my ($database, $objects, $query) = @_;
+	my @names = lines($node->safe_psql($database, $objects));
+	my @queries = map { my $text = $query; $text =~ s/\@/$_/g; $text } @names;
+	my @answers = lines($node->safe_psql($database, join(' UNION ALL ', @queries)));
+
+	return { map { split /\|/, $_, 2 } @answers };
+}
+
+# Number and hash of the rows of every table.
+sub rows
+{
+	my ($database) = @_;
+	return ask_each($database, <<'TABLES', <<'ROWS');
+SELECT oid::regclass FROM pg_class
+WHERE relkind = 'r' AND relnamespace::regnamespace::text !~ '^(pg_|information_schema)'
+TABLES
+SELECT '@', count(*), md5(string_agg(t::text, E'\n' ORDER BY t::text COLLATE "C")) FROM @ t
+ROWS
+}
+
+# Where every identity column goes on.
+sub next_ids
+{
+	my ($database) = @_;
+	return ask_each($database, "SELECT oid::regclass FROM pg_class WHERE relkind = 'S'",
+		q{SELECT '@', last_value, is_called FROM @});
+}
+
+# Everything but the rows, as pg_dump tells it: columns, indexes, policies,
+# triggers, comments, rights, owners, the extension.
+sub definitions
+{
+	my ($database) = @_;
+	my ($out, $err) = run_command([ 'pg_dump', '-d', $node->connstr($database), '--schema-only' ]);
+
+	die $err if $err;
+
+	# Newer minor versions put a random word here.
+	$out =~ s/^\\(un)?restrict .*\n//mg;
+	return $out;
+}
+
+sub fingerprint
+{
+	my ($database) = @_;
+	return {
+		rows => rows($database),
+		next_ids => next_ids($database),
+		definitions => definitions($database)
+	};
+}
+
+my $source = fingerprint('source');
+
+# ---- the source is worth the trouble ----
+
+my %least = (
+	'unpaid' => 40, 'paid' => 80, 'refunded' => 60, 'void' => 40,
+	'note unclaimed' => 60, 'note applied' => 30, 'note refunded' => 15,
+	'kind payment' => 200, 'kind manual' => 50, 'kind credit_note' => 150, 'kind credit_application' => 30,
+	'part paid' => 20, 'worth nothing' => 10, 'void with payments' => 20, 'events' => 500,
+	'no roll' => 20, 'purchase order' => 80, 'cheque' => 20, 'out of order' => 40);
+
+for my $ledger (@ledgers)
+{
+	my %count = map { split /\|/ } lines($node->safe_psql('source',
+			set_ledger($ledger) . 'SET search_path = :schema, application;' =~ s/:schema/"$ledger"/r . <<'SQL'));
+SELECT status::text, count(*) FROM invoice GROUP BY 1
+UNION ALL SELECT 'note ' || state, count(*) FROM credit_note GROUP BY 1
+UNION ALL SELECT 'kind ' || kind, count(*) FROM payment GROUP BY 1
+UNION ALL SELECT 'part paid', count(*) FROM invoice WHERE status = 'unpaid' AND paid > 0
+UNION ALL SELECT 'worth nothing', count(*) FROM invoice WHERE value = 0 AND status = 'paid'
+UNION ALL SELECT 'void with payments', count(*) FROM invoice WHERE status = 'void' AND payment_count > 1
+UNION ALL SELECT 'events', count(*) FROM outbox
+UNION ALL SELECT 'no roll', count(*) FROM payment WHERE roll IS NULL
+UNION ALL SELECT 'purchase order', count(purchase_order) FROM invoice
+UNION ALL SELECT 'cheque', count(*) FROM cheque
+UNION ALL SELECT 'out of order', count(*)
+	FROM (SELECT payment_id < lag(payment_id) OVER (ORDER BY ctid) AS late FROM payment) p WHERE late
+SQL
+	my @few = grep { ($count{$_} // 0) < $least{$_} } sort keys %least;
+
+	is(join(', ', map { "$_: " . ($count{$_} // 0) } @few), '', "$ledger: the source has enough of everything");
+	integrity($node, 'source', $ledger, "$ledger: the source is sound");
+	money_is_conserved($node, 'source', $ledger, "$ledger: the source keeps the money");
+}
+is($node->safe_psql('source', "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'Second conference'"),
+	'restore_treasurer', 'the second ledger belongs to an ordinary role');
+is(scalar(grep { /^0\|/ } values %{ $source->{rows} }), 0, 'no table of the source is empty');
+cmp_ok(scalar keys %{ $source->{rows} }, '>=', 22, 'all tables are compared');
+cmp_ok(scalar keys %{ $source->{next_ids} }, '>=', 12, 'all sequences are compared');
+
+# ---- after a restore ----
+
+# A ledger goes on where it was: an old reference is known, a new payment
+# settles, too much of it makes one note, a late id counts, and what is
+# guarded is guarded.
+my $goes_on = <<'SQL';
+CREATE TEMP TABLE before AS SELECT (SELECT count(*) FROM credit_note) AS notes,
+	(SELECT count(*) FROM outbox) AS events, (SELECT max(payment_id) FROM payment) AS last_id;
+SELECT payment_id AS old_id, invoice_id AS old_invoice, amount AS old_amount, provider, provider_ref
+	FROM payment WHERE provider_ref IS NOT NULL ORDER BY 1 LIMIT 1 \gset
+SELECT invoice_id, value - paid AS due FROM invoice WHERE status = 'unpaid' AND paid > 0 ORDER BY 1 LIMIT 1 \gset
+SELECT 'repeated', regpaydb.pay(:old_invoice, :old_amount, 'again', :'provider', :'provider_ref') = :old_id;
+SELECT 'new id', regpaydb.pay(:invoice_id, :due + 7, 'after', 'bank', 'after') > last_id FROM before;
+SELECT 'overpaid', status, value = paid, regpaydb.balance_due(:invoice_id) FROM invoice
+	WHERE invoice_id = :invoice_id;
+SELECT 'notes', count(*) - notes FROM credit_note, before GROUP BY notes;
+SELECT 'note', n.value, n.state, n.attendee_id = i.attendee_id, i.invoice_id = :invoice_id
+	FROM before, credit_note n JOIN payment p ON p.payment_id = n.credit_note_id JOIN invoice i USING (invoice_id)
+	WHERE n.credit_note_id > last_id;
+SELECT 'events', count(*) - events FROM outbox, before GROUP BY events;
+SELECT invoice_id, value - paid AS due FROM invoice WHERE status = 'unpaid' AND paid > 0 ORDER BY 1 LIMIT 1 \gset
+SELECT nextval(pg_get_serial_sequence('payment', 'payment_id')) AS low_id \gset
+INSERT INTO payment (invoice_id, amount) VALUES (:invoice_id, 1), (:invoice_id, 2);
+INSERT INTO payment (payment_id, invoice_id, amount) VALUES (:low_id, :invoice_id, :due - 3);
+SELECT 'late id', status, value = paid FROM invoice WHERE invoice_id = :invoice_id;
+SELECT 'status', regpaydb.update_status(:invoice_id);
+SELECT 'access code', length(access_code) FROM attendee WHERE attendee_id = 1;
+SELECT 'problems', count(*) FROM regpaydb.check_integrity();
+\set ON_ERROR_STOP 0
+\set VERBOSITY sqlstate
+UPDATE payment SET amount = 1 WHERE payment_id = :old_id;
+\echo error :LAST_ERROR_SQLSTATE
+SQL
+my $went_on = <<'TEXT';
+repeated|t
+new id|t
+overpaid|paid|t|0.00
+notes|1
+note|7.00|unclaimed|t|t
+events|2
+late id|paid|t
+status|paid
+access code|16
+problems|0
+error RP011
+TEXT
+chomp $went_on;
+
+# How many triggers are enabled, and how much of what users added is there.
+sub triggers_and_additions
+{
+	my ($database, $ledger) = @_;
+
+	return $node->safe_psql($database, <<"SQL");
+SELECT (SELECT count(*) FROM pg_trigger t JOIN pg_class c ON c.oid = tgrelid
+		WHERE NOT tgisinternal AND tgenabled = 'O' AND relnamespace = '"$ledger"'::regnamespace),
+	(SELECT count(*) FROM pg_indexes WHERE schemaname = '$ledger' AND indexname = 'payment_roll_idx'),
+	(SELECT count(*) FROM pg_policies WHERE schemaname = '$ledger' AND policyname = 'only_small'),
+	(SELECT count(*) FROM information_schema.columns WHERE table_schema = '$ledger'
+		AND column_name IN ('roll', 'cents', 'purchase_order'))
+SQL
+}
+
+my %there = map { $_ => triggers_and_additions('source', $_) } @ledgers;
+like($there{$_}, qr/^[2-9]\d\|1\|1\|3$/, "$_: triggers and additions are counted") for @ledgers;
+
+sub check_restored
+{
+	my ($database, $how) = @_;
+	my $target = fingerprint($database);
+
+	is_deeply($target->{rows}, $source->{rows}, "$how: same rows in every table");
+	is_deeply($target->{next_ids}, $source->{next_ids}, "$how: same next ids");
+	is($target->{definitions}, $source->{definitions}, "$how: same definitions");
+	for my $ledger (@ledgers)
+	{
+		is(triggers_and_additions($database, $ledger), $there{$ledger},
+			"$how: $ledger: triggers; index, policy and columns of users");
+		integrity($node, $database, $ledger, "$how: $ledger: sound");
+		is($node->safe_psql($database, set_ledger($ledger) . $goes_on), $went_on, "$how: $ledger: goes on");
+		money_is_conserved($node, $database, $ledger, "$how: $ledger: keeps the money");
+	}
+	return;
+}
+
+# ---- the round trips ----
+
+sub dump_to
+{
+	my ($file, @options) = @_;
+	command_ok([ 'pg_dump', '-d', $node->connstr('source'), '-f', "$folder/$file", @options ],
+		join(' ', 'pg_dump', @options));
+	return;
+}
+
+sub load_with_psql
+{
+	my ($database, $file, @options) = @_;
+	command_ok([
+			'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-o', "$folder/output",
+			'-d', $node->connstr($database), '-f', "$folder/$file", @options
+		], join(' ', "psql of $file", @options));
+	return;
+}
+
+sub load_with_pg_restore
+{
+	my ($database, $file, @options) = @_;
+	command_ok([ 'pg_restore', '-e', '-d', $node->connstr($database), @options, "$folder/$file" ],
+		join(' ', "pg_restore of $file", @options));
+	return;
+}
+
+my $targets = 0;
+
+sub new_target
+{
+	my $database = 'target' . ++$targets;
+
+	$node->safe_psql('postgres', "CREATE DATABASE $database TEMPLATE template0");
+	return $database;
+}
+
+sub round_trip
+{
+	my ($how, $load) = @_;
+	my $database = new_target();
+
+	note($how);
+	$load->($database);
+	$node->safe_psql('postgres', "GRANT CREATE ON DATABASE $database TO restore_treasurer");
+	check_restored($database, $how);
+	$node->safe_psql('postgres', "DROP DATABASE $database");
+	return;
+}
+
+dump_to('plain.sql');
+round_trip('plain', sub { load_with_psql($_[0], 'plain.sql') });
+round_trip('plain -1', sub { load_with_psql($_[0], 'plain.sql', '-1') });
+
+dump_to('custom', '-Fc');
+round_trip('-Fc', sub { load_with_pg_restore($_[0], 'custom') });
+
+dump_to('directory', '-Fd', '-j4');
+round_trip('-Fd -j4', sub { load_with_pg_restore($_[0], 'directory', '-j4') });
+
+for my $option ('--inserts', '--column-inserts')
+{
+	dump_to('inserts.sql', $option);
+	round_trip($option, sub { load_with_psql($_[0], 'inserts.sql') });
+}
+
+# Here the triggers are there already when the data come.
+dump_to('schema.sql', '--schema-only');
+dump_to('schema', '-Fc', '--schema-only');
+for my $options ([], ['--disable-triggers'], ['--inserts'], [ '--inserts', '--rows-per-insert=50' ])
+{
+	dump_to('data.sql', '--data-only', @$options);
+	round_trip(join(' ', 'schema, then data', @$options),
+		sub { load_with_psql($_[0], 'schema.sql'); load_with_psql($_[0], 'data.sql') });
+}
+dump_to('data', '-Fc', '--data-only');
+for my $options ([], ['--disable-triggers'], [ '--disable-triggers', '-j4' ])
+{
+	round_trip(join(' ', 'schema, then data -Fc', @$options),
+		sub { load_with_pg_restore($_[0], 'schema'); load_with_pg_restore($_[0], 'data', @$options) });
+}
+
+# Over a database in which there are such ledgers, that went on since.
+dump_to('clean.sql', '--clean', '--if-exists');
+round_trip('--clean',
+	sub {
+		load_with_psql($_[0], 'plain.sql');
+		$node->safe_psql($_[0], set_ledger('regpaydb') . $goes_on);
+		load_with_psql($_[0], 'clean.sql');
+	});
+
+# An ordinary role takes its own ledger along.
+{
+	my $database = new_target();
+	my $from = $node->connstr('source') . ' user=restore_treasurer';
+	my $to = $node->connstr($database) . ' user=restore_treasurer';
+	my @dump = ('pg_dump', '-d', $from, '-Fc', '-n', '"Second conference"', '-f', "$folder/own");
+
+	$node->safe_psql($database, <<"SQL");
+CREATE EXTENSION regpaydb;
+GRANT CREATE ON DATABASE $database TO restore_treasurer;
+GRANT USAGE ON SCHEMA regpaydb TO restore_treasurer;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA regpaydb TO restore_treasurer;
+SQL
+	command_fails_like(\@dump, qr/row-level security/, 'owner: policies that she forced on herself stop her dump');
+	$node->safe_psql('source', 'ALTER TABLE "Second conference".invoice NO FORCE ROW LEVEL SECURITY');
+	command_ok(\@dump, 'owner: dumps her ledger');
+	command_ok([ 'pg_restore', '-e', '-d', $to, "$folder/own" ], 'owner: restores her ledger');
+	is_deeply(
+		rows($database),
+		{ map { $_ => $source->{rows}{$_} } grep { /^"Second/ } keys %{ $source->{rows} } },
+		'owner: same rows in every table');
+	integrity($node, $database, 'Second conference', 'owner: sound');
+	is($node->safe_psql($database, "SET ROLE restore_treasurer;\n" . set_ledger('Second conference') . $goes_on),
+		$went_on, 'owner: goes on');
+	$node->safe_psql('source', 'ALTER TABLE "Second conference".invoice FORCE ROW LEVEL SECURITY');
+}
+
+is_deeply(fingerprint('source'), $source, 'the source has not changed meanwhile');
+
+# ---- the comparison sees faults ----
+
+my $faulty = new_target();
+load_with_psql($faulty, 'plain.sql');
+$node->safe_psql('postgres', "GRANT CREATE ON DATABASE $faulty TO restore_treasurer");
+is_deeply(fingerprint($faulty), $source, 'no difference before faults are planted');
+
+# Plant one, look, and take it out again.
+sub fault
+{
+	my ($what, $aspect, $sql, $unsound) = @_;
+	my $before = $source->{$aspect};
+	my $after;
+
+	$node->safe_psql('postgres', "CREATE DATABASE fault TEMPLATE $faulty");
+	$node->safe_psql('fault', "SET session_replication_role = replica; SET search_path = regpaydb; $sql");
+	$after = fingerprint('fault')->{$aspect};
+	isnt(join('', explain($after)), join('', explain($before)), "fault seen: $what");
+	isnt($node->safe_psql('fault', 'SELECT * FROM regpaydb.check_integrity()'), '', "check_integrity sees: $what")
+	  if $unsound;
+	$node->safe_psql('postgres', 'DROP DATABASE fault');
+	return;
+}
+
+my $one = q{(SELECT min(invoice_id) FROM invoice WHERE status = 'paid' AND payment_count > 0)};
+fault('an amount', 'rows',
+	"UPDATE payment SET amount = amount + 0.01 WHERE payment_id = (SELECT min(payment_id) FROM payment)", 1);
+fault('a status', 'rows', "UPDATE invoice SET status = 'unpaid' WHERE invoice_id = $one", 1);
+fault('a payment posted twice', 'rows', "UPDATE invoice SET paid = paid * 2 WHERE invoice_id = $one", 1);
+fault('a lost payment', 'rows', 'DELETE FROM payment WHERE payment_id = (SELECT max(payment_id) FROM payment)', 1);
+fault('a note claimed', 'rows', q{UPDATE credit_note SET state = 'refunded' WHERE state = 'unclaimed'}, 1);
+fault('a lost line', 'rows', 'DELETE FROM line_item WHERE line_item_id = 1', 1);
+fault('a column of the users', 'rows', q{UPDATE payment SET roll = 'north' WHERE roll IS NULL}, 0);
+fault('an event told twice', 'rows',
+	'INSERT INTO outbox (kind, invoice_id) SELECT kind, invoice_id FROM outbox LIMIT 1', 0);
+fault('an id used up', 'next_ids', q{SELECT nextval(pg_get_serial_sequence('invoice', 'invoice_id'))}, 0);
+fault('a lost index', 'definitions', 'DROP INDEX payment_roll_idx', 0);
+fault('a lost policy', 'definitions', 'DROP POLICY only_small ON invoice', 0);
+fault('a disabled trigger', 'definitions', 'ALTER TABLE payment DISABLE TRIGGER payment_settle', 0);
+
+done_testing();
