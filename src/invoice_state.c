@@ -55,8 +55,10 @@ invoice_state_settle(const InvoiceState *invoice, int64 amount, int64 payments,
 	int64		paid;
 	int64		payment_count;
 
+	/* A credit note may come on top of these payments. */
 	if (pg_add_s64_overflow(invoice->paid, amount, &paid) ||
-		pg_add_s64_overflow(invoice->payment_count, payments, &payment_count))
+		pg_add_s64_overflow(invoice->payment_count, payments, &payment_count) ||
+		payment_count == PG_INT64_MAX)
 		return amount < 0 ? INVOICE_OVERDRAWN : INVOICE_TOO_LARGE;
 	if (paid < 0)
 		return INVOICE_OVERDRAWN;
@@ -97,6 +99,8 @@ invoice_state_refund(const InvoiceState *invoice, InvoiceVerdict *verdict)
 {
 	if (invoice->status == INVOICE_REFUNDED || invoice->status == INVOICE_VOID)
 		return INVOICE_CLOSED;
+	if (invoice->payment_count == PG_INT64_MAX)
+		return INVOICE_TOO_LARGE;
 	if (invoice->paid == 0)
 		return invoice_state_void(invoice, verdict);
 

@@ -241,8 +241,8 @@ row_update_invoice(Ledger *ledger, const InvoiceRow *before,
 
 /*
  * row_takes_credit
- *		Whether a new invoice takes its attendee's credit notes: the conference
- *		wants that, and it is the attendee's only unpaid invoice.
+ *		Whether a new invoice takes credit notes of its attendee's: there are
+ *		some, the conference wants that, and it is her only unpaid invoice.
  */
 bool
 row_takes_credit(Ledger *ledger, const InvoiceRow *invoice)

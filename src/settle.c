@@ -389,11 +389,12 @@ settle_with_credit(Ledger *ledger, int64 invoice_id)
 
 	while (settle_lock_invoice(ledger, invoice_id, &invoice) &&
 		   invoice.state.status == INVOICE_UNPAID &&
-		   row_takes_credit(ledger, &invoice) &&
-		   row_lock_oldest_credit_note(ledger, invoice.attendee_id, &note))
+		   row_takes_credit(ledger, &invoice))
 	{
 		CHECK_FOR_INTERRUPTS();
-		settle_application(ledger, &invoice, &note);
+		/* Another session may have claimed it, and left a new one: look again. */
+		if (row_lock_oldest_credit_note(ledger, invoice.attendee_id, &note))
+			settle_application(ledger, &invoice, &note);
 	}
 }
 

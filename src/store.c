@@ -131,7 +131,9 @@ static const struct
 		7, {INT8OID, TEXTOID, NUMERICOID, INT8OID, INT8OID, BOOLOID, BOOLOID}
 	},
 	[Q_TAKES_CREDIT] = {
-		"SELECT 1 FROM @.conference WHERE auto_apply_credit AND NOT EXISTS ("
+		"SELECT 1 FROM @.conference WHERE auto_apply_credit AND EXISTS ("
+		"SELECT 1 FROM @.credit_note n WHERE n.attendee_id" EQ "$1 "
+		"AND " CREDIT_NOTE_IS_UNCLAIMED ") AND NOT EXISTS ("
 		"SELECT 1 FROM @.invoice i WHERE i.attendee_id" EQ "$1 "
 		"AND i.status" EQ "'unpaid'::regpaydb.invoice_status AND i.invoice_id" NE "$2)",
 		2, {INT8OID, INT8OID}

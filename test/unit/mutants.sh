@@ -28,7 +28,7 @@ run_test() {
     if ! "$@" -Isrc "$core" "$work/test.o" $LDLIBS -o "$work/test" 2>"$work/errors"; then
         sed 's/^/# /' "$work/errors"
         verdict="did not compile"
-    elif timeout 60 "$work/test" >"$work/output" 2>&1; then
+    elif timeout 60 "$work/test" stop >"$work/output" 2>&1; then
         verdict=passed
     else
         verdict=failed
@@ -77,7 +77,7 @@ void takes two payments|s/payment_count > 0)/payment_count > 1)/
 unsellable is paid for|s/if (invoice->unsellable)/if (false)/
 unsellable when not enough came|s/if (invoice->unsellable)/if (invoice->unsellable \&\& paid < invoice->value)/
 unsellable ends what was paid|s/return paid < invoice->value ?/return paid < invoice->value || invoice->unsellable ?/
-void and refunded swapped|s/paid == 0 \&\& payment_count > 0/false/; s/case INVOICE_UNPAID:/&\n\t\tif (paid == 0 \&\& payment_count > 0 \&\& invoice->value > 0) return INVOICE_REFUNDED;/;s/DUMMY/return INVOICE_REFUNDED;/
+void and refunded swapped|s/return INVOICE_VOID;/return INVOICE_REFUNDED;/
 refunded at the exact value|s/return paid < invoice->value ?/return paid <= invoice->value ?/
 refunded only at nothing|s/return paid < invoice->value ?/return paid == 0 ?/
 paid never ends|s/? INVOICE_REFUNDED : INVOICE_PAID;/? INVOICE_PAID : INVOICE_PAID;/
