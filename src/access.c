@@ -44,8 +44,8 @@ regpaydb_can_view(PG_FUNCTION_ARGS)
 	result = !PG_ARGISNULL(0) &&
 		row_invoice_attendee(ledger, PG_GETARG_INT64(0), &attendee) &&
 		viewer_may_view(ledger, &attendee, PG_ARGISNULL(1) ? NULL : &user_id,
-				 code == NULL ? NULL : VARDATA_ANY(code),
-				 code == NULL ? 0 : VARSIZE_ANY_EXHDR(code));
+						code == NULL ? NULL : VARDATA_ANY(code),
+						code == NULL ? 0 : VARSIZE_ANY_EXHDR(code));
 	engine_end(&scope);
 	PG_RETURN_BOOL(result);
 }

@@ -35,7 +35,7 @@ codes_match(const char *code, const char *given, size_t given_length)
  */
 bool
 viewer_may_view(Ledger *ledger, const AttendeeRow *attendee, const int64 *user_id,
-		 const char *code, size_t code_length)
+				const char *code, size_t code_length)
 {
 	if (code != NULL && codes_match(attendee->access_code, code, code_length))
 		return true;

@@ -64,7 +64,7 @@ regpaydb_refund_credit_note(PG_FUNCTION_ARGS)
 	lock_unclaimed_note(ledger, credit_note_id, &note);
 	row_claim_credit_note(ledger, &note, CREDIT_NOTE_REFUNDED);
 	refund_id = row_insert_refund(ledger, credit_note_id, reference,
-									PG_ARGISNULL(2) ? NULL : &entered_by);
+								  PG_ARGISNULL(2) ? NULL : &entered_by);
 	row_log_credit_note(ledger, OUTBOX_CREDIT_NOTE_REFUNDED, credit_note_id, 0);
 	engine_end(&scope);
 	PG_RETURN_INT64(refund_id);
@@ -129,6 +129,7 @@ regpaydb_cancellation_fee(PG_FUNCTION_ARGS)
 	credit_note_id = int8_arg(fcinfo, 0, "credit_note_id");
 	require_arg(fcinfo, 1, "percentage");
 	check_percentage(PG_GETARG_NUMERIC(1));
+
 	/*
 	 * The note is locked before the invoice here, against the lock order, but
 	 * nobody else can know of an invoice that this transaction makes.

@@ -149,7 +149,10 @@ regpaydb_guard_conference(PG_FUNCTION_ARGS)
 	ledger = ledger_of_relation(trigger->tg_relation, CONFERENCE, CONFERENCE);
 	if (column_changed(trigger, find_trigger_column(trigger, "currency", TEXTOID)))
 	{
-		/* Wait for whoever is just recording the first one, and keep others out. */
+		/*
+		 * Wait for whoever is just recording the first one, and keep others
+		 * out.
+		 */
 		LockRelationOid(ledger->tables[PAYMENT], ShareRowExclusiveLock);
 		engine_begin_as_owner(&scope, ledger);
 		has_payments = row_has_payments(ledger);

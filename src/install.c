@@ -247,7 +247,11 @@ regpaydb_upgrade_ledger(PG_FUNCTION_ARGS)
 	set_search_path("pg_catalog");
 	check_nothing_planted(get_namespace_oid(schema_name, false), schema_name);
 	set_search_path(schema_name);
-	/* Sessions that use the ledger finish first, and then look at its version. */
+
+	/*
+	 * Sessions that use the ledger finish first, and then look at its
+	 * version.
+	 */
 	execute("LOCK TABLE conference IN ACCESS EXCLUSIVE MODE");
 	execute("SELECT ledger_version FROM conference");
 	version = SPI_processed != 1 ? NULL :

@@ -127,7 +127,10 @@ load_ledger(Ledger *ledger, const char *schema_name)
 	uint64		changes_before = changes_seen;
 	Relation	payment;
 
-	/* Texts name the schema.  The old plans are left alone: they may be running. */
+	/*
+	 * Texts name the schema.  The old plans are left alone: they may be
+	 * running.
+	 */
 	if (ledger->plans == NULL || strcmp(ledger->schema_name, schema_name) != 0)
 		ledger->plans = MemoryContextAllocZero(CacheMemoryContext,
 											   STORE_QUERIES * sizeof(SPIPlanPtr));

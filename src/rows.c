@@ -222,7 +222,7 @@ row_insert_invoice(Ledger *ledger, const InvoiceRow *invoice, text *recipient, I
 /* row_update_invoice: carry out a verdict on the locked invoice before. */
 void
 row_update_invoice(Ledger *ledger, const InvoiceRow *before,
-					 const InvoiceVerdict *after, int64 last_payment_id)
+				   const InvoiceVerdict *after, int64 last_payment_id)
 {
 	bool		changed = after->status != before->state.status;
 	bool		paid = changed && after->status == INVOICE_PAID;
@@ -293,7 +293,7 @@ row_insert_payment(Ledger *ledger, const PaymentRow *payment)
 	bool		must_write = payment->provider_ref == NULL;
 
 	if (!store_write_own(ledger, Q_INSERT_PAYMENT, PAYMENT, payment->payment_id,
-					   args, nulls, must_write))
+						 args, nulls, must_write))
 		return false;
 	if (int8_column(0, 1) != payment->payment_id || int8_column(0, 2) != payment->invoice_id ||
 		money_column(0, 3) != payment->amount)
@@ -385,7 +385,7 @@ row_claim_credit_note(Ledger *ledger, const CreditNoteRow *note, CreditNoteState
 	CStringGetTextDatum(credit_note_state_names[claim])};
 
 	store_write_own(ledger, Q_CLAIM_CREDIT_NOTE, CREDIT_NOTE, note->credit_note_id,
-				  args, NULL, true);
+					args, NULL, true);
 	store_write(ledger, Q_INSERT_CLAIM, CREDIT_NOTE_CLAIM, args, NULL);
 }
 

@@ -136,31 +136,31 @@ extern bool row_lock_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *row);
 extern int64 row_insert_invoice(Ledger *ledger, const InvoiceRow *invoice,
 								text *recipient, Interval *due);
 extern void row_update_invoice(Ledger *ledger, const InvoiceRow *before,
-								 const InvoiceVerdict *after, int64 last_payment_id);
+							   const InvoiceVerdict *after, int64 last_payment_id);
 extern bool row_takes_credit(Ledger *ledger, const InvoiceRow *invoice);
 extern void row_insert_line(Ledger *ledger, int64 invoice_id, const LineItemRow *line);
 
 extern int64 row_next_payment_id(Ledger *ledger);
 extern bool row_insert_payment(Ledger *ledger, const PaymentRow *payment);
 extern bool row_payment_by_ref(Ledger *ledger, text *provider, text *provider_ref,
-								 PaymentRow *payment);
+							   PaymentRow *payment);
 extern PaymentTotals row_payment_totals(Ledger *ledger, int64 invoice_id);
 
 extern bool row_credit_note(Ledger *ledger, int64 credit_note_id, CreditNoteRow *row);
 extern bool row_lock_credit_note(Ledger *ledger, int64 credit_note_id, CreditNoteRow *row);
 extern bool row_lock_oldest_credit_note(Ledger *ledger, int64 attendee_id,
-										  CreditNoteRow *row);
+										CreditNoteRow *row);
 extern void row_insert_credit_note(Ledger *ledger, const CreditNoteRow *note);
 extern void row_claim_credit_note(Ledger *ledger, const CreditNoteRow *note,
-									CreditNoteState claim);
+								  CreditNoteState claim);
 extern void row_insert_application(Ledger *ledger, int64 payment_id, int64 credit_note_id);
 extern int64 row_insert_refund(Ledger *ledger, int64 credit_note_id, text *reference,
-								 int64 *entered_by);
+							   int64 *entered_by);
 
 extern void row_log_invoice(Ledger *ledger, OutboxKind kind, int64 invoice_id,
-							  const InvoiceStatus *before, InvoiceStatus after);
+							const InvoiceStatus *before, InvoiceStatus after);
 extern void row_log_credit_note(Ledger *ledger, OutboxKind kind, int64 credit_note_id,
-								  int64 invoice_id);
+								int64 invoice_id);
 
 extern void row_log_cart(Ledger *ledger, OutboxKind kind, int64 cart_id);
 

@@ -86,7 +86,7 @@ make_credit_note(Ledger *ledger, const InvoiceRow *invoice, int64 credit_note_id
 	row_insert_payment(ledger, &payment);
 	row_insert_credit_note(ledger, &note);
 	row_log_credit_note(ledger, OUTBOX_CREDIT_NOTE_CREATED, credit_note_id,
-						  invoice->invoice_id);
+						invoice->invoice_id);
 }
 
 /*
@@ -342,7 +342,7 @@ settle_application(Ledger *ledger, const InvoiceRow *invoice, const CreditNoteRo
 	row_insert_payment(ledger, &payment);
 	row_insert_application(ledger, payment.payment_id, note->credit_note_id);
 	row_log_credit_note(ledger, OUTBOX_CREDIT_NOTE_APPLIED, note->credit_note_id,
-						  invoice->invoice_id);
+						invoice->invoice_id);
 	if (!settle_lock_invoice(ledger, invoice->invoice_id, &locked))
 		elog(ERROR, "invoice " INT64_FORMAT " is gone", invoice->invoice_id);
 	settle_payment(ledger, &locked, &payment, NULL, note->attendee_id);
@@ -392,7 +392,11 @@ settle_with_credit(Ledger *ledger, int64 invoice_id)
 		   row_takes_credit(ledger, &invoice))
 	{
 		CHECK_FOR_INTERRUPTS();
-		/* Another session may have claimed it, and left a new one: look again. */
+
+		/*
+		 * Another session may have claimed it, and left a new one: look
+		 * again.
+		 */
 		if (row_lock_oldest_credit_note(ledger, invoice.attendee_id, &note))
 			settle_application(ledger, &invoice, &note);
 	}

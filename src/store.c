@@ -51,6 +51,7 @@ static const struct
 	int			nargs;
 	Oid			argtypes[MAX_ARGS];
 }			queries[STORE_QUERIES] = {
+
 	[Q_LEDGER_VERSION] = {
 		"SELECT ledger_version::pg_catalog.text FROM @.conference",
 		0, {0}
@@ -465,7 +466,7 @@ store_write(Ledger *ledger, StoreQuery query, LedgerTable table, Datum *args, co
  */
 bool
 store_write_own(Ledger *ledger, StoreQuery query, LedgerTable table, int64 id,
-			  Datum *args, const char *nulls, bool must_write)
+				Datum *args, const char *nulls, bool must_write)
 {
 	Oid			save_relid = writing.relid;
 	int64		save_id = writing.id;
