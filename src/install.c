@@ -253,7 +253,7 @@ regpaydb_upgrade_ledger(PG_FUNCTION_ARGS)
 	 * version.
 	 */
 	execute("LOCK TABLE conference IN ACCESS EXCLUSIVE MODE");
-	execute("SELECT ledger_version FROM conference");
+	execute("SELECT ledger_version FROM conference FOR NO KEY UPDATE");
 	version = SPI_processed != 1 ? NULL :
 		SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 	if (version == NULL)

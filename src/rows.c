@@ -155,16 +155,19 @@ row_invoice_for_access_code(Ledger *ledger, text *code)
 
 /*
  * row_available_credit
- *		In the current context of the caller's; all notes together may be more
- *		than one amount can be.
+ *		In the memory context from before engine_begin; all notes together may
+ *		be more than one amount can be.
  */
 Numeric
 row_available_credit(Ledger *ledger, int64 attendee_id)
 {
 	Datum		args[] = {Int64GetDatum(attendee_id)};
+	Numeric		credit;
 
 	store_run(ledger, Q_AVAILABLE_CREDIT, args, NULL);
-	return DatumGetNumeric(SPI_datumTransfer(needed_column(0, 1), false, -1));
+	/* Detoast before the copy: detoasting a short value makes another one. */
+	credit = DatumGetNumeric(needed_column(0, 1));
+	return (Numeric) DatumGetPointer(SPI_datumTransfer(NumericGetDatum(credit), false, -1));
 }
 
 /* ---- invoices ---- */

@@ -173,7 +173,7 @@ static const struct
 	},
 	[Q_LOCK_OLDEST_CREDIT_NOTE] = {
 		"SELECT " CREDIT_NOTE_COLUMNS
-		"JOIN @.payment p ON p.payment_id" EQ "n.credit_note_id "
+		"LEFT JOIN @.payment p ON p.payment_id" EQ "n.credit_note_id "
 		"WHERE n.attendee_id" EQ "$1 AND " CREDIT_NOTE_IS_UNCLAIMED
 		" ORDER BY p.\"time\", n.credit_note_id LIMIT 1 FOR NO KEY UPDATE OF n",
 		1, {INT8OID}

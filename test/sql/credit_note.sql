@@ -204,6 +204,13 @@ SELECT call, split_part(test.raises(call), ':', 1) AS code FROM (VALUES
 RESET regpaydb.user_id;
 SELECT status, paid FROM invoice WHERE invoice_id IN (:alices_invoice, :bobs_invoice) ORDER BY invoice_id;
 
+-- Results of one statement do not share their memory.
+SELECT regpaydb.available_credit(1) = (SELECT regpaydb.available_credit(1)) AS same,
+	regpaydb.available_credit(1) AS alice, regpaydb.available_credit(2) AS bob;
+SELECT bool_and(a = (SELECT sum(value) FROM credit_note WHERE attendee_id = 1 AND state = 'unclaimed')) AS same
+FROM (SELECT regpaydb.available_credit(1 + 0 * g) AS a, regpaydb.available_credit(2) AS b
+	FROM generate_series(1, 100) g) c;
+
 DROP FUNCTION test.note(bigint, numeric);
 SELECT * FROM test.money();
 SELECT * FROM regpaydb.check_integrity();

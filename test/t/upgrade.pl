@@ -177,6 +177,13 @@ my %calls = (
 	can_view => 'SELECT regpaydb.can_view(1, 1)',
 	invoice_for_access_code => 'SELECT regpaydb.invoice_for_access_code(access_code) FROM regpaydb.attendee LIMIT 1',
 	rotate_access_code => 'SELECT regpaydb.rotate_access_code(1)',
+	current_cart => 'SELECT regpaydb.current_cart(1)',
+	set_quantity => 'SELECT regpaydb.set_quantity(1, 1, 1)',
+	extend_reservation => q{SELECT regpaydb.extend_reservation(1, '1 hour')},
+	validate_cart => 'SELECT regpaydb.validate_cart(1)',
+	invoice_cart => 'SELECT regpaydb.invoice_cart(1)',
+	available_stock => 'SELECT regpaydb.available_stock(1)',
+	expire_invoices => 'SELECT regpaydb.expire_invoices()',
 	check_integrity => 'SELECT * FROM regpaydb.check_integrity()');
 my $functions = $node->safe_psql('conference', <<'SQL');
 SELECT string_agg(proname, ' ' ORDER BY proname) FROM pg_proc

@@ -103,6 +103,8 @@ note stays on the invoice|s/verdict->paid = paid - verdict->credit;/verdict->pai
 note not counted|s/(verdict->credit > 0 ? 1 : 0)/0/
 note counted twice|s/(verdict->credit > 0 ? 1 : 0)/(verdict->credit > 0 ? 2 : 0)/
 payments not counted|s/pg_add_s64_overflow(invoice->payment_count, payments, &payment_count)/((payment_count = invoice->payment_count), false)/
+count overflows by its note|s/^\t\tpayment_count == PG_INT64_MAX)/\t\tfalse)/
+count overflows by a refund|s/if (invoice->payment_count == PG_INT64_MAX)/if (false)/
 refunded is refunded again|s/if (invoice->status == INVOICE_REFUNDED || invoice->status == INVOICE_VOID)/if (invoice->status == INVOICE_VOID)/
 void is refunded|s/if (invoice->status == INVOICE_REFUNDED || invoice->status == INVOICE_VOID)/if (invoice->status == INVOICE_REFUNDED)/
 refund of nothing makes a note|s/if (invoice->paid == 0)/if (false)/
