@@ -25,15 +25,27 @@
 /*
  * A locked cart, with its products locked, has changed: what it holds is
  * reserved afresh, and the invoice that billed it as it was is given up.
+ *
+ * Raises RP005 where there is more in it than before and that can't be had.  A
+ * lapsed cart of which less remains, but still more than can be had, stays
+ * lapsed: renewing it would take from whoever reserved the rest meanwhile.
  */
 static void
 amend_cart(Ledger *ledger, const CartRow *cart)
 {
+	bool		renew = true;
 	int			ninvoices;
 	int64	   *invoice_ids;
 
+	if (row_cart_grows(ledger, cart->cart_id))
+		check_reservation(ledger, cart->cart_id);
+	else if (cart->lapsed)
+		renew = reservation_is_possible(ledger, cart->cart_id);
+
 	row_touch_products(ledger, cart->cart_id);
 	row_amend_cart(ledger, cart->cart_id, row_count_entries(ledger, cart->cart_id));
+	if (renew)
+		row_renew_cart(ledger, cart->cart_id);
 	row_reserve_items(ledger, cart->cart_id);
 
 	invoice_ids = row_unpaid_invoices_of_cart(ledger, cart->cart_id, &ninvoices);
@@ -92,7 +104,6 @@ regpaydb_set_quantity(PG_FUNCTION_ARGS)
 	int64		product_id = int8_arg(fcinfo, 1, "product_id");
 	int32		quantity;
 	int32		before;
-	int64		category_id;
 	CartRow		cart;
 
 	require_arg(fcinfo, 2, "quantity");
@@ -104,7 +115,7 @@ regpaydb_set_quantity(PG_FUNCTION_ARGS)
 				 errhint("A quantity of 0 removes the product from the cart.")));
 
 	lock_active_cart(ledger, cart_id, &cart);
-	if (!row_cart_item(ledger, cart_id, product_id, &category_id, &before))
+	if (!row_cart_item(ledger, cart_id, product_id, &before))
 		not_found("product", product_id);
 	if (quantity != before)
 	{
@@ -113,11 +124,6 @@ regpaydb_set_quantity(PG_FUNCTION_ARGS)
 		else
 			row_delete_item(ledger, cart_id, product_id);
 		row_lock_products_of_carts(ledger, &cart_id, 1);
-		/* What lapsed is reserved anew, so it has to be there still. */
-		if (cart.lapsed)
-			check_reservation(ledger, cart_id, NULL);
-		else if (quantity > before)
-			check_reservation(ledger, cart_id, &category_id);
 		amend_cart(ledger, &cart);
 	}
 	engine_end(&scope);
@@ -128,7 +134,8 @@ regpaydb_set_quantity(PG_FUNCTION_ARGS)
  * validate_cart(cart_id) -> void
  *		Raise an error unless the cart can be invoiced and paid.
  *
- * Raises RP002, RP005, RP012, 22004, 42501.  Spec section 3.
+ * Raises RP002, RP005, RP008 where it is paid or released already, RP012,
+ * 22004, 42501.  Spec section 3.
  */
 PG_FUNCTION_INFO_V1(regpaydb_validate_cart);
 Datum
@@ -140,9 +147,25 @@ regpaydb_validate_cart(PG_FUNCTION_ARGS)
 	CartRow		cart;
 
 	find_cart(ledger, cart_id, &cart);
+	if (cart.status != CART_STATUS_ACTIVE)
+		cart_is_closed(&cart);
 	check_cart(ledger, cart_id);
 	engine_end(&scope);
 	PG_RETURN_VOID();
+}
+
+/* Times beyond what PostgreSQL holds would make the cart's products unreadable. */
+static void
+check_duration(Interval *duration)
+{
+	Interval	longest = {.month = 100 * MONTHS_PER_YEAR};
+
+	if (DatumGetBool(DirectFunctionCall2(interval_gt, IntervalPGetDatum(duration),
+										 IntervalPGetDatum(&longest))))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("duration is too long"),
+				 errdetail("A reservation lasts 100 years at most.")));
 }
 
 /*
@@ -150,7 +173,7 @@ regpaydb_validate_cart(PG_FUNCTION_ARGS)
  *		Keep the items of an active cart reserved for at least this time from
  *		now.
  *
- * Raises RP002, RP005, RP008, RP012, 22004, 42501.  Spec section 3.
+ * Raises RP002, RP005, RP008, RP012, 22004, 22023, 42501.  Spec section 3.
  */
 PG_FUNCTION_INFO_V1(regpaydb_extend_reservation);
 Datum
@@ -162,11 +185,12 @@ regpaydb_extend_reservation(PG_FUNCTION_ARGS)
 	CartRow		cart;
 
 	require_arg(fcinfo, 1, "duration");
+	check_duration(PG_GETARG_INTERVAL_P(1));
 	lock_active_cart(ledger, cart_id, &cart);
 	if (cart.lapsed)
 	{
 		row_lock_products_of_carts(ledger, &cart_id, 1);
-		check_reservation(ledger, cart_id, NULL);
+		check_reservation(ledger, cart_id);
 		row_touch_products(ledger, cart_id);
 	}
 	row_extend_cart(ledger, cart_id, PG_GETARG_INTERVAL_P(1));
@@ -188,7 +212,7 @@ regpaydb_available_stock(PG_FUNCTION_ARGS)
 	EngineScope scope;
 	Ledger	   *ledger = engine_begin_read(&scope, INVOICE, "invoice_id", ACL_SELECT);
 	int64		product_id = int8_arg(fcinfo, 0, "product_id");
-	int32		available;
+	int64		available;
 	bool		unlimited;
 
 	if (!row_available_stock(ledger, product_id, &available, &unlimited))
@@ -196,7 +220,7 @@ regpaydb_available_stock(PG_FUNCTION_ARGS)
 	engine_end(&scope);
 	if (unlimited)
 		PG_RETURN_NULL();
-	PG_RETURN_INT32(Max(available, 0));
+	PG_RETURN_INT32((int32) Min(Max(available, 0), PG_INT32_MAX));
 }
 
 /*
@@ -344,8 +368,6 @@ amend_carts(Ledger *ledger, TriggerData *trigger, const int64 *cart_ids, int nca
 		engine_check_version(ledger, false);
 		if (carts[i].status != CART_STATUS_ACTIVE)
 			cart_is_closed(&carts[i]);
-		if (carts[i].lapsed || !TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
-			check_reservation(ledger, carts[i].cart_id, NULL);
 		amend_cart(ledger, &carts[i]);
 	}
 }

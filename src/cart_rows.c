@@ -32,14 +32,14 @@ row_product_exists(Ledger *ledger, int64 product_id)
 
 /* row_available_stock: what is neither sold nor reserved, by anybody. */
 bool
-row_available_stock(Ledger *ledger, int64 product_id, int32 *available, bool *unlimited)
+row_available_stock(Ledger *ledger, int64 product_id, int64 *available, bool *unlimited)
 {
 	Datum		args[] = {Int64GetDatum(product_id)};
 
 	if (store_run(ledger, Q_PRODUCT, args, NULL) == 0)
 		return false;
 	SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, unlimited);
-	*available = *unlimited ? 0 : int4_column(0, 2);
+	*available = *unlimited ? 0 : int8_column(0, 2);
 	return true;
 }
 
@@ -153,23 +153,20 @@ row_lock_products_of_carts(Ledger *ledger, const int64 *cart_ids, int ncarts)
 /*
  * row_cart_problem
  *		What keeps a cart from being sold, of the given kinds, for people; NULL
- *		where nothing does.  category_id is NULL for all categories.
+ *		where nothing does.
  */
 char *
-row_cart_problem(Ledger *ledger, int64 cart_id, const char *const *kinds, int nkinds,
-				 const int64 *category_id)
+row_cart_problem(Ledger *ledger, int64 cart_id, const char *const *kinds, int nkinds)
 {
 	Datum		elements[4];
-	char		nulls[] = "   ";
-	Datum		args[] = {Int64GetDatum(cart_id), (Datum) 0,
-	nullable_int8(category_id, &nulls[2])};
+	Datum		args[] = {Int64GetDatum(cart_id), (Datum) 0};
 
 	Assert(nkinds <= (int) lengthof(elements));
 	for (int i = 0; i < nkinds; i++)
 		elements[i] = CStringGetTextDatum(kinds[i]);
 	args[1] = PointerGetDatum(construct_array(elements, nkinds, TEXTOID, -1, false,
 											  TYPALIGN_INT));
-	if (store_run(ledger, Q_CART_PROBLEM, args, nulls) == 0)
+	if (store_run(ledger, Q_CART_PROBLEM, args, NULL) == 0)
 		return NULL;
 	return TextDatumGetCString(needed_column(0, 1));
 }
@@ -192,15 +189,13 @@ row_cart_items(Ledger *ledger, int64 cart_id, int *nitems)
 
 /* row_cart_item: false where there is no such product. */
 bool
-row_cart_item(Ledger *ledger, int64 cart_id, int64 product_id, int64 *category_id,
-			  int32 *quantity)
+row_cart_item(Ledger *ledger, int64 cart_id, int64 product_id, int32 *quantity)
 {
 	Datum		args[] = {Int64GetDatum(cart_id), Int64GetDatum(product_id)};
 
 	if (store_run(ledger, Q_CART_ITEM, args, NULL) == 0)
 		return false;
-	*category_id = int8_column(0, 1);
-	*quantity = int4_column(0, 2);
+	*quantity = int4_column(0, 1);
 	return true;
 }
 
@@ -251,13 +246,31 @@ row_delete_item(Ledger *ledger, int64 cart_id, int64 product_id)
 	store_write_own(ledger, Q_DELETE_ITEM, CART_ITEM, cart_id, args, NULL, true);
 }
 
-/* row_amend_cart: the next revision of a cart, with its reservation renewed. */
+/* row_amend_cart: the next revision of a cart. */
 void
 row_amend_cart(Ledger *ledger, int64 cart_id, int64 entry_count)
 {
 	Datum		args[] = {Int64GetDatum(cart_id), Int32GetDatum((int32) entry_count)};
 
 	store_write_own(ledger, Q_AMEND_CART, CART, cart_id, args, NULL, true);
+}
+
+/* row_renew_cart: what is in a cart is reserved from now on. */
+void
+row_renew_cart(Ledger *ledger, int64 cart_id)
+{
+	Datum		args[] = {Int64GetDatum(cart_id)};
+
+	store_write_own(ledger, Q_RENEW_CART, CART, cart_id, args, NULL, true);
+}
+
+/* row_cart_grows: whether a cart has more of something than it reserves. */
+bool
+row_cart_grows(Ledger *ledger, int64 cart_id)
+{
+	Datum		args[] = {Int64GetDatum(cart_id)};
+
+	return store_run(ledger, Q_CART_GROWS, args, NULL) > 0;
 }
 
 /* row_extend_cart: never shortens the reservation. */

@@ -165,7 +165,7 @@ extern void row_log_credit_note(Ledger *ledger, OutboxKind kind, int64 credit_no
 extern void row_log_cart(Ledger *ledger, OutboxKind kind, int64 cart_id);
 
 extern bool row_product_exists(Ledger *ledger, int64 product_id);
-extern bool row_available_stock(Ledger *ledger, int64 product_id, int32 *available,
+extern bool row_available_stock(Ledger *ledger, int64 product_id, int64 *available,
 								bool *unlimited);
 extern void row_touch_products(Ledger *ledger, int64 cart_id);
 extern void row_change_sold(Ledger *ledger, int64 product_id, int32 quantity);
@@ -178,15 +178,17 @@ extern int64 *row_carts_of_invoices(Ledger *ledger, const int64 *invoice_ids,
 extern CartRow *row_lock_carts(Ledger *ledger, const int64 *cart_ids, int ncarts, int *nlocked);
 extern void row_lock_products_of_carts(Ledger *ledger, const int64 *cart_ids, int ncarts);
 extern char *row_cart_problem(Ledger *ledger, int64 cart_id, const char *const *kinds,
-							  int nkinds, const int64 *category_id);
+							  int nkinds);
 extern CartItemRow *row_cart_items(Ledger *ledger, int64 cart_id, int *nitems);
 extern bool row_cart_item(Ledger *ledger, int64 cart_id, int64 product_id,
-						  int64 *category_id, int32 *quantity);
+						  int32 *quantity);
 extern LineItemRow *row_cart_lines(Ledger *ledger, int64 cart_id, int *nlines);
 extern int64 row_count_entries(Ledger *ledger, int64 cart_id);
 extern void row_set_item(Ledger *ledger, int64 cart_id, int64 product_id, int32 quantity);
 extern void row_delete_item(Ledger *ledger, int64 cart_id, int64 product_id);
 extern void row_amend_cart(Ledger *ledger, int64 cart_id, int64 entry_count);
+extern void row_renew_cart(Ledger *ledger, int64 cart_id);
+extern bool row_cart_grows(Ledger *ledger, int64 cart_id);
 extern void row_extend_cart(Ledger *ledger, int64 cart_id, Interval *duration);
 extern void row_set_cart_status(Ledger *ledger, int64 cart_id, CartStatus status);
 extern void row_release_items(Ledger *ledger, int64 cart_id);

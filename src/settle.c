@@ -127,16 +127,21 @@ static void
 write_verdict(Ledger *ledger, const InvoiceRow *invoice, const InvoiceVerdict *verdict,
 			  int64 last_payment_id, int64 credit_note_id, int64 credit_owner)
 {
+	CartAction	cart = invoice->cart_id != 0 ? verdict->cart : CART_UNCHANGED;
+
+	if (cart == CART_PAY)
+		sell_cart(ledger, invoice->cart_id);
+	if (cart == CART_RELEASE)
+		release_cart(ledger, invoice->cart_id);
 	row_update_invoice(ledger, invoice, verdict, last_payment_id);
 	if (verdict->status != invoice->state.status)
 		row_log_invoice(ledger, OUTBOX_INVOICE_UPDATED, invoice->invoice_id,
 						&invoice->state.status, verdict->status);
 	if (verdict->credit > 0)
 		make_credit_note(ledger, invoice, credit_note_id, verdict->credit, credit_owner);
-	if (invoice->cart_id != 0 && verdict->cart == CART_PAY)
-		sell_cart(ledger, invoice->cart_id);
-	if (invoice->cart_id != 0 && verdict->cart == CART_RELEASE)
-		release_cart(ledger, invoice->cart_id);
+	if (cart != CART_UNCHANGED)
+		row_log_cart(ledger, cart == CART_PAY ? OUTBOX_CART_PAID : OUTBOX_CART_RELEASED,
+					 invoice->cart_id);
 }
 
 static void

@@ -54,19 +54,22 @@ refuse_problem(char *problem)
 void
 check_cart(Ledger *ledger, int64 cart_id)
 {
-	refuse_problem(row_cart_problem(ledger, cart_id, all_kinds, lengthof(all_kinds), NULL));
+	refuse_problem(row_cart_problem(ledger, cart_id, all_kinds, lengthof(all_kinds)));
 }
 
-/*
- * check_reservation
- *		Raise RP005 where an item of the category, or any item where that is
- *		NULL, can't be reserved: over a limit, or sold out.
- */
+/* check_reservation: raise RP005 where what a cart holds can't be reserved. */
 void
-check_reservation(Ledger *ledger, int64 cart_id, const int64 *category_id)
+check_reservation(Ledger *ledger, int64 cart_id)
 {
 	refuse_problem(row_cart_problem(ledger, cart_id, reservation_kinds,
-									lengthof(reservation_kinds), category_id));
+									lengthof(reservation_kinds)));
+}
+
+/* reservation_is_possible: whether what a cart holds is not sold out. */
+bool
+reservation_is_possible(Ledger *ledger, int64 cart_id)
+{
+	return row_cart_problem(ledger, cart_id, stock_kinds, lengthof(stock_kinds)) == NULL;
 }
 
 static bool
@@ -88,8 +91,7 @@ cart_is_unsellable(Ledger *ledger, const InvoiceRow *invoice)
 {
 	return invoice->cart_id != 0 &&
 		(cart_has_changed(ledger, invoice) ||
-		 row_cart_problem(ledger, invoice->cart_id, stock_kinds, lengthof(stock_kinds),
-						  NULL) != NULL);
+		 !reservation_is_possible(ledger, invoice->cart_id));
 }
 
 /*
@@ -102,8 +104,7 @@ cart_is_invalid(Ledger *ledger, const InvoiceRow *invoice)
 {
 	return invoice->cart_id != 0 &&
 		(cart_has_changed(ledger, invoice) ||
-		 row_cart_problem(ledger, invoice->cart_id, all_kinds, lengthof(all_kinds),
-						  NULL) != NULL);
+		 row_cart_problem(ledger, invoice->cart_id, all_kinds, lengthof(all_kinds)) != NULL);
 }
 
 static void
@@ -116,21 +117,24 @@ change_sold(Ledger *ledger, int64 cart_id, int sign)
 		row_change_sold(ledger, items[i].product_id, sign * items[i].quantity);
 }
 
-/* sell_cart: a locked, active cart is paid; its items are reserved for ever. */
+/*
+ * sell_cart
+ *		A locked, active cart is paid for; its items are reserved for ever.
+ *
+ * Its status comes first: from then on no trigger's function changes it.
+ */
 void
 sell_cart(Ledger *ledger, int64 cart_id)
 {
-	change_sold(ledger, cart_id, 1);
 	row_set_cart_status(ledger, cart_id, CART_STATUS_PAID);
+	change_sold(ledger, cart_id, 1);
 	row_release_items(ledger, cart_id);
-	row_log_cart(ledger, OUTBOX_CART_PAID, cart_id);
 }
 
 /* release_cart: the items of a locked, paid cart can be bought again. */
 void
 release_cart(Ledger *ledger, int64 cart_id)
 {
-	change_sold(ledger, cart_id, -1);
 	row_set_cart_status(ledger, cart_id, CART_STATUS_RELEASED);
-	row_log_cart(ledger, OUTBOX_CART_RELEASED, cart_id);
+	change_sold(ledger, cart_id, -1);
 }

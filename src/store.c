@@ -213,8 +213,8 @@ static const struct
 	},
 	[Q_PRODUCT] = {
 		"SELECT p.stock::integer, (p.stock OPERATOR(pg_catalog.-) p.sold "
-		"OPERATOR(pg_catalog.-) (SELECT COALESCE(pg_catalog.sum(r.quantity), 0)::integer "
-		"FROM @.current_reservation r WHERE r.product_id" EQ "p.product_id))::integer "
+		"OPERATOR(pg_catalog.-) (SELECT COALESCE(pg_catalog.sum(r.quantity), 0) "
+		"FROM @.current_reservation r WHERE r.product_id" EQ "p.product_id))::bigint "
 		"FROM @.product p WHERE p.product_id" EQ "$1",
 		1, {INT8OID}
 	},
@@ -266,9 +266,16 @@ static const struct
 	},
 	[Q_CART_PROBLEM] = {
 		"SELECT problem::pg_catalog.text FROM @.cart_problem "
-		"WHERE cart_id" EQ "$1 AND kind" EQ "ANY ($2) "
-		"AND (category_id" EQ "$3 OR $3 IS NULL) LIMIT 1",
-		3, {INT8OID, TEXTARRAYOID, INT8OID}
+		"WHERE cart_id" EQ "$1 AND kind" EQ "ANY ($2) LIMIT 1",
+		2, {INT8OID, TEXTARRAYOID}
+	},
+	/* Whether a cart has more of something than it reserves. */
+	[Q_CART_GROWS] = {
+		"SELECT 1 FROM @.cart_item i WHERE i.cart_id" EQ "$1 AND NOT EXISTS ("
+		"SELECT 1 FROM @.reservation r WHERE r.cart_id" EQ "i.cart_id "
+		"AND r.product_id" EQ "i.product_id "
+		"AND r.quantity OPERATOR(pg_catalog.>=) i.quantity) LIMIT 1",
+		1, {INT8OID}
 	},
 	[Q_CART_ITEMS] = {
 		"SELECT product_id::bigint, quantity::integer FROM @.cart_item "
@@ -276,7 +283,7 @@ static const struct
 		1, {INT8OID}
 	},
 	[Q_CART_ITEM] = {
-		"SELECT p.category_id::bigint, COALESCE(i.quantity, 0)::integer "
+		"SELECT COALESCE(i.quantity, 0)::integer "
 		"FROM @.product p LEFT JOIN @.cart_item i "
 		"ON i.product_id" EQ "p.product_id AND i.cart_id" EQ "$1 "
 		"WHERE p.product_id" EQ "$2",
@@ -302,16 +309,20 @@ static const struct
 		"DELETE FROM @.cart_item WHERE cart_id" EQ "$1 AND product_id" EQ "$2",
 		2, {INT8OID, INT8OID}
 	},
-	/* Renewed to the longest of what is left and what the products ask for. */
 	[Q_AMEND_CART] = {
 		"UPDATE @.cart c SET revision = c.revision OPERATOR(pg_catalog.+) 1, "
-		"time_last_updated = pg_catalog.now(), "
+		"entry_count = $2 WHERE c.cart_id" EQ "$1",
+		2, {INT8OID, INT4OID}
+	},
+	/* To the longest of what is left and what the products ask for. */
+	[Q_RENEW_CART] = {
+		"UPDATE @.cart c SET time_last_updated = pg_catalog.now(), "
 		"reservation_duration = GREATEST('0'::interval, "
 		RESERVED_UNTIL " OPERATOR(pg_catalog.-) pg_catalog.now(), "
 		"(SELECT pg_catalog.max(p.reservation_duration) FROM @.cart_item i "
-		"JOIN @.product p ON p.product_id" EQ "i.product_id WHERE i.cart_id" EQ "$1)), "
-		"entry_count = $2 WHERE c.cart_id" EQ "$1",
-		2, {INT8OID, INT4OID}
+		"JOIN @.product p ON p.product_id" EQ "i.product_id WHERE i.cart_id" EQ "$1)) "
+		"WHERE c.cart_id" EQ "$1",
+		1, {INT8OID}
 	},
 	[Q_EXTEND_CART] = {
 		"UPDATE @.cart c SET time_last_updated = pg_catalog.now(), "

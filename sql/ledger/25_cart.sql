@@ -20,9 +20,9 @@ CREATE TABLE product (
 	stock integer CHECK (stock >= 0),
 	limit_per_attendee integer CHECK (limit_per_attendee >= 0),
 	reservation_duration interval NOT NULL DEFAULT '1 hour'
-		CHECK (reservation_duration >= '0'),
+		CHECK (reservation_duration BETWEEN '0' AND '100 years'),
 	display_order integer NOT NULL DEFAULT 0,
-	sold integer NOT NULL DEFAULT 0 CHECK (sold >= 0)
+	sold bigint NOT NULL DEFAULT 0 CHECK (sold >= 0)
 );
 CREATE INDEX product_category_id_idx ON product (category_id);
 COMMENT ON TABLE product IS 'What is sold.';
@@ -42,7 +42,8 @@ CREATE TABLE cart (
 	status regpaydb.cart_status NOT NULL DEFAULT 'active',
 	revision integer NOT NULL DEFAULT 1,
 	time_last_updated timestamptz NOT NULL DEFAULT now(),
-	reservation_duration interval NOT NULL DEFAULT '0',
+	reservation_duration interval NOT NULL DEFAULT '0'
+		CHECK (reservation_duration BETWEEN '0' AND '200 years'),
 	entry_count integer NOT NULL DEFAULT 0
 );
 CREATE UNIQUE INDEX cart_active_key ON cart (attendee_id) WHERE status = 'active';

@@ -28,6 +28,18 @@ CREATE TRIGGER product_guard
 	FOR EACH ROW EXECUTE FUNCTION regpaydb.guard_rows('product_id', 'sold');
 COMMENT ON TRIGGER product_guard ON product IS 'Keeps the count that only the engine changes.';
 
+CREATE TRIGGER product_guard_insert
+	BEFORE INSERT ON product
+	FOR EACH ROW WHEN (NEW.sold <> 0)
+	EXECUTE FUNCTION regpaydb.guard_rows();
+COMMENT ON TRIGGER product_guard_insert ON product IS 'Nothing of a new product is sold.';
+
+CREATE TRIGGER cart_guard_insert
+	BEFORE INSERT ON cart
+	FOR EACH ROW WHEN (NEW.status <> 'active' OR NEW.revision <> 1 OR NEW.entry_count <> 0)
+	EXECUTE FUNCTION regpaydb.guard_rows();
+COMMENT ON TRIGGER cart_guard_insert ON cart IS 'A new cart is active and empty.';
+
 CREATE TRIGGER cart_guard
 	BEFORE UPDATE ON cart
 	FOR EACH ROW EXECUTE FUNCTION regpaydb.guard_rows('cart_id', 'attendee_id',

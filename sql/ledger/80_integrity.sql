@@ -140,6 +140,38 @@ FROM invoice i
 JOIN cart c ON c.cart_id = i.cart_id
 WHERE i.status IN ('unpaid', 'paid') AND i.cart_revision <> c.revision
 UNION ALL
+SELECT format('invoice %s', i.invoice_id),
+	CASE
+		WHEN c.cart_id IS NULL THEN format('bills cart %s, which does not exist', i.cart_id)
+		WHEN c.attendee_id <> i.attendee_id THEN format('is attendee %s''s, but bills cart %s of attendee %s',
+			i.attendee_id, i.cart_id, c.attendee_id)
+		ELSE format('is unpaid, but its cart %s is %s', i.cart_id, c.status)
+	END
+FROM invoice i
+LEFT JOIN cart c ON c.cart_id = i.cart_id
+WHERE i.cart_id IS NOT NULL
+	AND (c.cart_id IS NULL OR c.attendee_id <> i.attendee_id
+		OR (i.status = 'unpaid' AND c.status <> 'active'))
+UNION ALL
+SELECT format('invoice %s', coalesce(billed.invoice_id, held.invoice_id)),
+	format('bills %s of product %s, but its cart holds %s', coalesce(billed.quantity, 0),
+		coalesce(billed.product_id, held.product_id), coalesce(held.quantity, 0))
+FROM (
+	SELECT i.invoice_id, l.product_id, sum(l.quantity) AS quantity
+	FROM invoice i
+	JOIN cart c ON c.cart_id = i.cart_id AND c.revision = i.cart_revision
+	JOIN line_item l ON l.invoice_id = i.invoice_id
+	WHERE i.status IN ('unpaid', 'paid') AND l.price >= 0
+	GROUP BY i.invoice_id, l.product_id) billed
+FULL JOIN (
+	SELECT i.invoice_id, e.product_id, e.quantity
+	FROM invoice i
+	JOIN cart c ON c.cart_id = i.cart_id AND c.revision = i.cart_revision
+	JOIN cart_item e ON e.cart_id = i.cart_id
+	WHERE i.status IN ('unpaid', 'paid')) held
+	ON held.invoice_id = billed.invoice_id AND held.product_id = billed.product_id
+WHERE billed.quantity IS DISTINCT FROM held.quantity
+UNION ALL
 SELECT format('cart %s', c.cart_id),
 	format('is %s and has %s items and discounts, but its row says %s', c.status, entries.number,
 		c.entry_count)

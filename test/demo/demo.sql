@@ -224,7 +224,46 @@ LEFT JOIN bank_refund USING (credit_note_refund_id)
 WHERE n.attendee_id = 20
 ORDER BY note;
 
-\echo '== 7. Telling others'
+\echo '== 7. A ticket rush'
+\o /dev/null
+INSERT INTO category (name) VALUES ('Extra');
+INSERT INTO product (category_id, name, price, stock) VALUES
+	(1, 'Workshop', 60.00, 5), (1, 'Boat trip', 45.00, NULL);
+\echo 'A workshop has five seats. Uma, Viktor, Wanjiru, Xavier and Yuki put one into their'
+\echo 'carts, where it is theirs for an hour. Zara is the sixth, and gets SQLSTATE RP005:'
+\set ON_ERROR_STOP off
+\set ECHO queries
+SELECT set_quantity(current_cart(attendee_id), product_id => 1, quantity => 1)
+FROM generate_series(21, 25) AS attendee_id;
+SELECT set_quantity(current_cart(26), product_id => 1, quantity => 1);
+\set ECHO none
+\set ON_ERROR_STOP on
+
+SELECT invoice_cart(current_cart(21)) AS invoice \gset
+\echo
+\echo Uma gets invoice :invoice for her seat, and pays it. But before her money is here, she adds
+\echo 'the boat trip, which voids the invoice at once. The money becomes credit; her new'
+\echo 'invoice takes that by itself, and she pays the rest by card:'
+\set ECHO queries
+SELECT set_quantity(current_cart(21), product_id => 2, quantity => 1);
+INSERT INTO payment (invoice_id, amount, reference) VALUES (:invoice, 60.00, 'U REDDY');
+SELECT pay(invoice_cart(current_cart(21)), 45.00, 'Card 7007');
+\set ECHO none
+\o
+SELECT invoice_id AS invoice, i.status, value AS billed, paid,
+	string_agg(format('%s %s', kind, amount), ', ' ORDER BY payment_id) AS payments
+FROM invoice AS i
+JOIN payment USING (invoice_id)
+WHERE cart_id IS NOT NULL
+GROUP BY invoice_id
+ORDER BY invoice_id;
+SELECT name, stock, sold, coalesce(sum(quantity), 0) AS reserved, available_stock(product_id) AS left
+FROM product
+LEFT JOIN current_reservation USING (product_id)
+GROUP BY product_id
+ORDER BY product_id;
+
+\echo '== 8. Telling others'
 \echo 'All that happened is in the outbox, too. A mailer takes it from there:'
 \set ECHO queries
 WITH taken AS (
@@ -234,7 +273,7 @@ WITH taken AS (
 SELECT kind, count(*) FROM taken GROUP BY kind ORDER BY kind;
 \set ECHO none
 
-\echo '== 8. Does it add up?'
+\echo '== 9. Does it add up?'
 \echo 'All money that came in is on an invoice, in a credit note, or paid back:'
 SELECT came_in, on_invoices, in_credit_notes, paid_back,
 	came_in - on_invoices - in_credit_notes - paid_back AS difference

@@ -75,6 +75,88 @@ BEGIN
 	conserved := received = retained + unclaimed + refunded;
 END $$;
 
+-- A ledger with something to sell, and a third attendee, Carol (user 103).
+CREATE FUNCTION test.new_shop(topic name) RETURNS void
+	LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM test.new_ledger(topic);
+	INSERT INTO attendee (user_id, recipient, access_code) VALUES (103, 'Carol', 'CAROLS-CODE');
+	INSERT INTO category (category_id, name, display_order) VALUES
+		(1, 'Ticket', 1), (2, 'T-shirt', 2), (3, 'Extra', 3);
+	INSERT INTO product (product_id, category_id, name, price, stock, reservation_duration) VALUES
+		(1, 1, 'Full', 100.00, 5, '1 hour'),
+		(2, 1, 'Student', 40.00, 1, '1 hour'),
+		(3, 2, 'Red', 25.50, 2, '30 minutes'),
+		(4, 2, 'Blue', 25.50, NULL, '2 hours'),
+		(5, 3, 'Dinner', 75.00, 1, '1 day'),
+		(6, 3, 'Badge', 0.00, NULL, '0');
+END $$;
+
+-- The attendee's cart, with so many of a product in it.
+CREATE FUNCTION test.fill(attendee_id bigint, product_id bigint, quantity integer DEFAULT 1)
+	RETURNS bigint
+	LANGUAGE plpgsql AS $$
+DECLARE
+	id bigint := regpaydb.current_cart(attendee_id);
+BEGIN
+	PERFORM regpaydb.set_quantity(id, product_id, quantity);
+	RETURN id;
+END $$;
+
+-- Let the reservation of a cart have ended a minute ago.
+CREATE FUNCTION test.lapse(id bigint) RETURNS void
+	LANGUAGE plpgsql AS $$
+BEGIN
+	UPDATE cart SET time_last_updated = now() - reservation_duration - interval '1 minute'
+	WHERE cart_id = id;
+END $$;
+
+-- What a statement does to carts, invoices and stock, and the outbox with it;
+-- it is taken back.
+CREATE FUNCTION test.outcome(statement text) RETURNS text
+	LANGUAGE plpgsql AS $$
+DECLARE
+	result text;
+	last_event bigint := (SELECT coalesce(max(outbox_id), 0) FROM outbox);
+	last_invoice bigint := (SELECT coalesce(max(invoice_id), 0) FROM invoice);
+	revisions jsonb := (SELECT jsonb_object_agg(cart_id, revision) FROM cart);
+	payments jsonb := (SELECT jsonb_object_agg(invoice_id, paid) FROM invoice);
+	sales jsonb := (SELECT jsonb_object_agg(product_id, sold) FROM product);
+BEGIN
+	EXECUTE statement;
+	SELECT string_agg(what, ', ' ORDER BY place, id) INTO result FROM (
+		SELECT 1 AS place, cart_id AS id, format('cart %s revision +%s', cart_id, revision - before) AS what
+		FROM cart, LATERAL (SELECT (revisions ->> cart_id::text)::integer AS before) b
+		WHERE revision <> before
+		UNION ALL
+		SELECT 2, outbox_id, CASE kind
+			WHEN 'invoice_created' THEN 'new invoice'
+			WHEN 'invoice_updated' THEN format('invoice %s %s>%s',
+				CASE WHEN invoice_id > last_invoice THEN 'new' ELSE invoice_id::text END, old_status, new_status)
+			WHEN 'credit_note_created' THEN format('attendee %s gets note of %s', attendee_id, value)
+			WHEN 'credit_note_applied' THEN format('note of %s applied', value)
+			ELSE format('%s %s', kind, CASE WHEN revisions ? cart_id::text THEN cart_id::text ELSE 'new' END) END
+		FROM outbox LEFT JOIN credit_note USING (credit_note_id)
+		WHERE outbox_id > last_event
+		UNION ALL
+		SELECT 3, invoice_id, format('invoice %s has %s', invoice_id, paid)
+		FROM invoice, LATERAL (SELECT (payments ->> invoice_id::text)::numeric AS before) b
+		WHERE paid <> before AND paid > 0
+		UNION ALL
+		SELECT 4, product_id, format('product %s sold %s', product_id, to_char(sold - before, 'FMSG999'))
+		FROM product, LATERAL (SELECT (sales ->> product_id::text)::integer AS before) b
+		WHERE sold <> before
+		UNION ALL
+		SELECT 5, 0, format('PROBLEM: %s %s', object, problem) FROM regpaydb.check_integrity()
+		UNION ALL
+		SELECT 5, 0, 'PROBLEM: money is lost' FROM test.money() WHERE NOT conserved) w;
+	RAISE EXCEPTION USING ERRCODE = 'T0000', MESSAGE = coalesce(result, 'nothing');
+EXCEPTION WHEN SQLSTATE 'T0000' THEN
+	RETURN SQLERRM;
+WHEN OTHERS THEN
+	RETURN format('%s: %s', SQLSTATE, SQLERRM);
+END $$;
+
 -- ---------------------------------------------------------------------------
 -- What CREATE EXTENSION made
 -- ---------------------------------------------------------------------------

@@ -1,0 +1,141 @@
+-- check_integrity() reports what of carts, reservations and stock does not agree
+-- with the facts.  As in integrity.sql, each corruption is planted by itself,
+-- past the triggers and foreign keys, and taken back.
+SET client_min_messages = warning;
+SELECT test.new_shop('cart_integrity');
+UPDATE conference SET auto_apply_credit = false;
+INSERT INTO attendee (user_id, recipient) VALUES (104, 'Dora'), (105, 'Eva');
+
+-- A sound ledger with something of everything.
+SELECT test.fill(1, 1, 2) AS cart_id, regpaydb.invoice_cart(1) AS invoice_id, regpaydb.pay(1, 200, '') AS payment_id, 'paid' AS what;
+SELECT test.fill(2, 1, 1) AS cart_id, regpaydb.invoice_cart(2) AS invoice_id, regpaydb.pay(2, 30, '') AS payment_id, 'unpaid, 30 paid' AS what;
+SELECT test.fill(3, 3, 1) AS cart_id;
+INSERT INTO cart_discount (cart_id, product_id, description, quantity, amount) VALUES (3, 3, 'Speaker', 1, 5);
+SELECT regpaydb.invoice_cart(3) AS invoice_id, regpaydb.set_quantity(3, 4, 1), 'amended' AS what;
+SELECT test.fill(4, 5, 1) AS cart_id, regpaydb.invoice_cart(4) AS invoice_id, regpaydb.pay(4, 75, '') AS payment_id,
+	regpaydb.refund_invoice(4) AS credit_note_id, 'released' AS what;
+SELECT test.fill(5, 6, 1) AS cart_id, regpaydb.invoice_cart(5) AS invoice_id, regpaydb.void_invoice(5), 'released, of value zero' AS what;
+SELECT regpaydb.current_cart(5) AS cart_id, 'empty' AS what;
+SELECT test.lapse(3);
+SELECT cart_id, cart.status, revision, entry_count, invoice_id, cart_revision, invoice.status, value, paid
+FROM cart LEFT JOIN invoice USING (cart_id) ORDER BY 1, 5;
+SELECT cart_id, product_id, quantity FROM cart_item ORDER BY 1, 2;
+SELECT cart_id, product_id, quantity FROM reservation ORDER BY 1, 2;
+SELECT product_id, stock, sold FROM product ORDER BY 1;
+SELECT * FROM test.money();
+SELECT * FROM regpaydb.check_integrity();
+
+CREATE FUNCTION test.plant(statement text) RETURNS text
+	LANGUAGE plpgsql AS $$
+DECLARE
+	found text;
+BEGIN
+	BEGIN
+		SET LOCAL session_replication_role = replica;
+		EXECUTE statement;
+		SELECT string_agg(DISTINCT object, ', ' ORDER BY object) INTO found FROM regpaydb.check_integrity();
+		RAISE EXCEPTION USING ERRCODE = 'T0000';
+	EXCEPTION WHEN SQLSTATE 'T0000' THEN
+		RETURN coalesce(found, 'NOT REPORTED');
+	END;
+END $$;
+
+SELECT statement, test.plant(statement) FROM (VALUES
+	-- Statuses of carts.
+	(10, 'UPDATE cart SET status = ''active'' WHERE cart_id = 1'),
+	(11, 'UPDATE cart SET status = ''released'' WHERE cart_id = 1'),
+	(12, 'UPDATE cart SET status = ''paid'' WHERE cart_id = 2'),
+	(13, 'UPDATE cart SET status = ''released'' WHERE cart_id = 2'),
+	(14, 'UPDATE cart SET status = ''paid'' WHERE cart_id = 4'),
+	(15, 'UPDATE cart SET status = ''active'' WHERE cart_id = 4'),
+	(16, 'UPDATE cart SET status = ''paid'' WHERE cart_id = 5'),
+	(17, 'UPDATE cart SET status = ''paid'' WHERE cart_id = 6'),
+	(18, 'UPDATE cart SET status = ''released'' WHERE cart_id = 6'),
+	(19, 'DELETE FROM cart WHERE cart_id = 1'),
+	(20, 'DELETE FROM cart WHERE cart_id = 2'),
+	-- Revisions.
+	(30, 'UPDATE cart SET revision = revision + 1 WHERE cart_id = 1'),
+	(31, 'UPDATE cart SET revision = revision + 1 WHERE cart_id = 2'),
+	(32, 'UPDATE cart SET revision = revision + 1 WHERE cart_id = 4'),
+	(33, 'UPDATE cart SET revision = revision + 1 WHERE cart_id = 5'),
+	(34, 'UPDATE invoice SET cart_revision = 9 WHERE invoice_id = 1'),
+	(35, 'UPDATE invoice SET cart_revision = 1 WHERE invoice_id = 2'),
+	(36, 'UPDATE invoice SET cart_id = NULL, cart_revision = NULL WHERE invoice_id = 1'),
+	(37, 'UPDATE invoice SET cart_id = NULL, cart_revision = NULL WHERE invoice_id = 4'),
+	(38, 'UPDATE invoice SET cart_id = 3 WHERE invoice_id = 1'),
+	(42, 'UPDATE cart SET entry_count = entry_count + 1 WHERE cart_id = 3'),
+	(43, 'UPDATE cart SET entry_count = 0 WHERE cart_id = 1'),
+	-- Items and discounts.
+	(50, 'UPDATE cart_item SET quantity = 3 WHERE cart_id = 1'),
+	(51, 'DELETE FROM cart_item WHERE cart_id = 1'),
+	(52, 'INSERT INTO cart_item (cart_id, product_id, quantity) VALUES (1, 3, 1)'),
+	(53, 'UPDATE cart_item SET product_id = 4 WHERE cart_id = 1'),
+	(54, 'UPDATE cart_item SET quantity = 3 WHERE cart_id = 2'),
+	(55, 'DELETE FROM cart_item WHERE cart_id = 2'),
+	(56, 'INSERT INTO cart_item (cart_id, product_id, quantity) VALUES (2, 3, 1)'),
+	(57, 'UPDATE cart_item SET product_id = 4 WHERE cart_id = 2'),
+	(58, 'UPDATE cart_item SET cart_id = 6 WHERE cart_id = 2'),
+	(59, 'INSERT INTO cart_item (cart_id, product_id, quantity) VALUES (4, 3, 1)'),
+	(60, 'DELETE FROM cart_discount'),
+	(61, 'UPDATE cart_discount SET cart_id = 1'),
+	(62, 'INSERT INTO cart_discount (cart_id, product_id, description, quantity, amount) VALUES (1, 1, ''x'', 1, 1)'),
+	-- Reservations.
+	(70, 'UPDATE reservation SET quantity = quantity + 1 WHERE cart_id = 2'),
+	(71, 'DELETE FROM reservation WHERE cart_id = 2'),
+	(72, 'DELETE FROM reservation WHERE cart_id = 3'),
+	(73, 'INSERT INTO reservation (cart_id, product_id, quantity) VALUES (2, 4, 1)'),
+	(74, 'INSERT INTO reservation (cart_id, product_id, quantity) VALUES (1, 1, 2)'),
+	(75, 'INSERT INTO reservation (cart_id, product_id, quantity) VALUES (4, 5, 1)'),
+	(76, 'INSERT INTO reservation (cart_id, product_id, quantity) VALUES (6, 5, 1)'),
+	(77, 'INSERT INTO reservation (cart_id, product_id, quantity) VALUES (999, 5, 1)'),
+	(78, 'UPDATE reservation SET cart_id = 6 WHERE cart_id = 2'),
+	-- Stock.
+	(80, 'UPDATE product SET sold = sold + 1 WHERE product_id = 1'),
+	(81, 'UPDATE product SET sold = 0 WHERE product_id = 1'),
+	(82, 'UPDATE product SET sold = 1 WHERE product_id = 4'),
+	(83, 'UPDATE product SET sold = 1 WHERE product_id = 5'),
+	(84, 'UPDATE product SET stock = 1 WHERE product_id = 1'),
+	-- Several wrongs that make the sums right.
+	(94, 'UPDATE cart SET status = ''paid'' WHERE cart_id = 2; UPDATE product SET sold = 3 WHERE product_id = 1;
+		DELETE FROM reservation WHERE cart_id = 2')
+) v (n, statement) ORDER BY n;
+
+-- Invoices that are not their cart's: of another attendee, of no cart, of a cart
+-- that can't be paid any more; or that bill something else than the cart holds,
+-- where the sums are right.  Whatever it is put down to, it is reported.
+SELECT statement, test.plant(statement) <> 'NOT REPORTED' AS reported FROM (VALUES
+	(21, 'UPDATE cart SET attendee_id = 5 WHERE cart_id = 1'),
+	(39, 'UPDATE invoice SET cart_id = 999 WHERE invoice_id = 2'),
+	(40, 'UPDATE invoice SET cart_id = 4 WHERE invoice_id = 2'),
+	(41, 'UPDATE invoice SET attendee_id = 1 WHERE invoice_id = 2'),
+	(90, 'UPDATE cart_item SET quantity = 3 WHERE cart_id = 1; UPDATE product SET sold = 3 WHERE product_id = 1'),
+	(91, 'UPDATE cart_item SET product_id = 4 WHERE cart_id = 1; UPDATE product SET sold = 0 WHERE product_id = 1;
+		UPDATE product SET sold = 2 WHERE product_id = 4'),
+	(92, 'INSERT INTO cart_item (cart_id, product_id, quantity) VALUES (1, 4, 1); UPDATE product SET sold = 1 WHERE product_id = 4;
+		UPDATE cart SET entry_count = 2 WHERE cart_id = 1'),
+	(93, 'UPDATE cart_item SET quantity = 2 WHERE cart_id = 2; UPDATE reservation SET quantity = 2 WHERE cart_id = 2')
+) v (n, statement) ORDER BY n;
+
+-- What is not wrong is not reported.
+SELECT statement, test.plant(statement) FROM (VALUES
+	(1, 'UPDATE product SET price = 1, name = ''x'', stock = 2, limit_per_attendee = 1, reservation_duration = ''1 day'' WHERE product_id = 1'),
+	(2, 'UPDATE category SET required = true, limit_per_attendee = 0'),
+	(3, 'UPDATE cart SET time_last_updated = now(), reservation_duration = ''1 day'''),
+	(4, 'UPDATE cart SET time_last_updated = now() - interval ''1 year'''),
+	(5, 'UPDATE attendee SET recipient = ''x''')) v (n, statement) ORDER BY n;
+SELECT * FROM regpaydb.check_integrity();
+
+-- What it says, in words.
+BEGIN;
+SET LOCAL session_replication_role = replica;
+UPDATE product SET sold = 6 WHERE product_id = 1;
+UPDATE cart SET status = 'released' WHERE cart_id = 1;
+UPDATE cart SET revision = 7, entry_count = 3 WHERE cart_id = 2;
+DELETE FROM reservation WHERE cart_id = 3;
+SET LOCAL session_replication_role = origin;
+SELECT * FROM regpaydb.check_integrity() ORDER BY 1, 2;
+ROLLBACK;
+
+DROP FUNCTION test.plant(text);
+SELECT * FROM test.money();
+SELECT * FROM regpaydb.check_integrity();
