@@ -103,7 +103,6 @@ regpaydb_set_quantity(PG_FUNCTION_ARGS)
 	int64		cart_id = int8_arg(fcinfo, 0, "cart_id");
 	int64		product_id = int8_arg(fcinfo, 1, "product_id");
 	int32		quantity;
-	int32		before;
 	CartRow		cart;
 
 	require_arg(fcinfo, 2, "quantity");
@@ -114,15 +113,20 @@ regpaydb_set_quantity(PG_FUNCTION_ARGS)
 				 errmsg("quantity must not be below zero"),
 				 errhint("A quantity of 0 removes the product from the cart.")));
 
-	lock_active_cart(ledger, cart_id, &cart);
-	if (!row_cart_item(ledger, cart_id, product_id, &before))
+	find_cart(ledger, cart_id, &cart);
+	if (cart.status != CART_STATUS_ACTIVE)
+		cart_is_closed(&cart);
+	if (!row_product_exists(ledger, product_id))
 		not_found("product", product_id);
-	if (quantity != before)
+
+	/* First the item, then the cart: in the order in which plain SQL comes. */
+	if (quantity > 0)
+		row_set_item(ledger, cart_id, product_id, quantity);
+	else
+		row_delete_item(ledger, cart_id, product_id);
+	lock_active_cart(ledger, cart_id, &cart);
+	if (quantity != row_reserved(ledger, cart_id, product_id))
 	{
-		if (quantity > 0)
-			row_set_item(ledger, cart_id, product_id, quantity);
-		else
-			row_delete_item(ledger, cart_id, product_id);
 		row_lock_products_of_carts(ledger, &cart_id, 1);
 		amend_cart(ledger, &cart);
 	}
@@ -254,6 +258,7 @@ regpaydb_invoice_cart(PG_FUNCTION_ARGS)
 			cart_is_closed(&cart);
 		row_lock_products_of_carts(ledger, &cart_id, 1);
 		check_cart(ledger, cart_id);
+		row_touch_cart(ledger, cart_id);
 		lines = row_cart_lines(ledger, cart_id, &nlines);
 		invoice_id = settle_new_invoice(ledger, cart.attendee_id, &cart, recipient, NULL,
 										lines, nlines);

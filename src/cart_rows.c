@@ -187,16 +187,13 @@ row_cart_items(Ledger *ledger, int64 cart_id, int *nitems)
 	return items;
 }
 
-/* row_cart_item: false where there is no such product. */
-bool
-row_cart_item(Ledger *ledger, int64 cart_id, int64 product_id, int32 *quantity)
+/* row_reserved: how many of a product a cart reserves, lapsed or not. */
+int32
+row_reserved(Ledger *ledger, int64 cart_id, int64 product_id)
 {
 	Datum		args[] = {Int64GetDatum(cart_id), Int64GetDatum(product_id)};
 
-	if (store_run(ledger, Q_CART_ITEM, args, NULL) == 0)
-		return false;
-	*quantity = int4_column(0, 1);
-	return true;
+	return store_run(ledger, Q_RESERVED, args, NULL) == 0 ? 0 : int4_column(0, 1);
 }
 
 /* row_cart_lines: the lines of an invoice for a cart. */
@@ -238,12 +235,13 @@ row_set_item(Ledger *ledger, int64 cart_id, int64 product_id, int32 quantity)
 	store_write_own(ledger, Q_SET_ITEM, CART_ITEM, cart_id, args, NULL, true);
 }
 
+/* row_delete_item: nothing happens where there is none. */
 void
 row_delete_item(Ledger *ledger, int64 cart_id, int64 product_id)
 {
 	Datum		args[] = {Int64GetDatum(cart_id), Int64GetDatum(product_id)};
 
-	store_write_own(ledger, Q_DELETE_ITEM, CART_ITEM, cart_id, args, NULL, true);
+	store_write_own(ledger, Q_DELETE_ITEM, CART_ITEM, cart_id, args, NULL, false);
 }
 
 /* row_amend_cart: the next revision of a cart. */
@@ -253,6 +251,15 @@ row_amend_cart(Ledger *ledger, int64 cart_id, int64 entry_count)
 	Datum		args[] = {Int64GetDatum(cart_id), Int32GetDatum((int32) entry_count)};
 
 	store_write_own(ledger, Q_AMEND_CART, CART, cart_id, args, NULL, true);
+}
+
+/* row_touch_cart: write a locked cart as it is, as whoever bills it has to. */
+void
+row_touch_cart(Ledger *ledger, int64 cart_id)
+{
+	Datum		args[] = {Int64GetDatum(cart_id)};
+
+	store_write_own(ledger, Q_TOUCH_CART, CART, cart_id, args, NULL, true);
 }
 
 /* row_renew_cart: what is in a cart is reserved from now on. */

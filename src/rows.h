@@ -180,13 +180,13 @@ extern void row_lock_products_of_carts(Ledger *ledger, const int64 *cart_ids, in
 extern char *row_cart_problem(Ledger *ledger, int64 cart_id, const char *const *kinds,
 							  int nkinds);
 extern CartItemRow *row_cart_items(Ledger *ledger, int64 cart_id, int *nitems);
-extern bool row_cart_item(Ledger *ledger, int64 cart_id, int64 product_id,
-						  int32 *quantity);
+extern int32 row_reserved(Ledger *ledger, int64 cart_id, int64 product_id);
 extern LineItemRow *row_cart_lines(Ledger *ledger, int64 cart_id, int *nlines);
 extern int64 row_count_entries(Ledger *ledger, int64 cart_id);
 extern void row_set_item(Ledger *ledger, int64 cart_id, int64 product_id, int32 quantity);
 extern void row_delete_item(Ledger *ledger, int64 cart_id, int64 product_id);
 extern void row_amend_cart(Ledger *ledger, int64 cart_id, int64 entry_count);
+extern void row_touch_cart(Ledger *ledger, int64 cart_id);
 extern void row_renew_cart(Ledger *ledger, int64 cart_id);
 extern bool row_cart_grows(Ledger *ledger, int64 cart_id);
 extern void row_extend_cart(Ledger *ledger, int64 cart_id, Interval *duration);

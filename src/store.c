@@ -282,11 +282,9 @@ static const struct
 		"WHERE cart_id" EQ "$1 ORDER BY product_id",
 		1, {INT8OID}
 	},
-	[Q_CART_ITEM] = {
-		"SELECT COALESCE(i.quantity, 0)::integer "
-		"FROM @.product p LEFT JOIN @.cart_item i "
-		"ON i.product_id" EQ "p.product_id AND i.cart_id" EQ "$1 "
-		"WHERE p.product_id" EQ "$2",
+	[Q_RESERVED] = {
+		"SELECT quantity::integer FROM @.reservation "
+		"WHERE cart_id" EQ "$1 AND product_id" EQ "$2",
 		2, {INT8OID, INT8OID}
 	},
 	[Q_CART_LINES] = {
@@ -313,6 +311,11 @@ static const struct
 		"UPDATE @.cart c SET revision = c.revision OPERATOR(pg_catalog.+) 1, "
 		"entry_count = $2 WHERE c.cart_id" EQ "$1",
 		2, {INT8OID, INT4OID}
+	},
+	/* So that REPEATABLE READ notices an invoice made in between. */
+	[Q_TOUCH_CART] = {
+		"UPDATE @.cart SET revision = revision WHERE cart_id" EQ "$1",
+		1, {INT8OID}
 	},
 	/* To the longest of what is left and what the products ask for. */
 	[Q_RENEW_CART] = {
