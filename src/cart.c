@@ -23,6 +23,18 @@
 #include "trigger.h"
 
 /*
+ * Whether a locked cart reserves nothing any more.  Asked when its products are
+ * locked: until then it may lapse, and another take what it held.
+ */
+static bool
+cart_has_lapsed(Ledger *ledger, int64 cart_id)
+{
+	CartRow		cart;
+
+	return !row_cart(ledger, cart_id, &cart) || cart.lapsed;
+}
+
+/*
  * A locked cart, with its products locked, has changed: what it holds is
  * reserved afresh, and the invoice that billed it as it was is given up.
  *
@@ -31,24 +43,24 @@
  * lapsed: renewing it would take from whoever reserved the rest meanwhile.
  */
 static void
-amend_cart(Ledger *ledger, const CartRow *cart)
+amend_cart(Ledger *ledger, int64 cart_id)
 {
 	bool		renew = true;
 	int			ninvoices;
 	int64	   *invoice_ids;
 
-	if (row_cart_grows(ledger, cart->cart_id))
-		check_reservation(ledger, cart->cart_id);
-	else if (cart->lapsed)
-		renew = reservation_is_possible(ledger, cart->cart_id);
+	if (row_cart_grows(ledger, cart_id))
+		check_reservation(ledger, cart_id);
+	else if (cart_has_lapsed(ledger, cart_id))
+		renew = reservation_is_possible(ledger, cart_id);
 
-	row_touch_products(ledger, cart->cart_id);
-	row_amend_cart(ledger, cart->cart_id, row_count_entries(ledger, cart->cart_id));
+	row_touch_products(ledger, cart_id);
+	row_amend_cart(ledger, cart_id, row_count_entries(ledger, cart_id));
 	if (renew)
-		row_renew_cart(ledger, cart->cart_id);
-	row_reserve_items(ledger, cart->cart_id);
+		row_renew_cart(ledger, cart_id);
+	row_reserve_items(ledger, cart_id);
 
-	invoice_ids = row_unpaid_invoices_of_cart(ledger, cart->cart_id, &ninvoices);
+	invoice_ids = row_unpaid_invoices_of_cart(ledger, cart_id, &ninvoices);
 	for (int i = 0; i < ninvoices; i++)
 	{
 		InvoiceRow	invoice;
@@ -79,10 +91,11 @@ regpaydb_current_cart(PG_FUNCTION_ARGS)
 		!actor_may_view(ledger, attendee_id))
 		not_found("attendee", attendee_id);
 
-	/* It may become paid, or be made by another session, at any time. */
-	while ((cart_id = row_active_cart(ledger, attendee_id)) == 0 &&
-		   (cart_id = row_insert_cart(ledger, attendee_id)) == 0)
-		CHECK_FOR_INTERRUPTS();
+	/* Where it can't be inserted, another session has made it meanwhile. */
+	if ((cart_id = row_active_cart(ledger, attendee_id)) == 0 &&
+		(cart_id = row_insert_cart(ledger, attendee_id)) == 0 &&
+		(cart_id = row_active_cart(ledger, attendee_id)) == 0)
+		store_not_written(ledger, CART);
 	engine_end(&scope);
 	PG_RETURN_INT64(cart_id);
 }
@@ -128,7 +141,7 @@ regpaydb_set_quantity(PG_FUNCTION_ARGS)
 	if (quantity != row_reserved(ledger, cart_id, product_id))
 	{
 		row_lock_products_of_carts(ledger, &cart_id, 1);
-		amend_cart(ledger, &cart);
+		amend_cart(ledger, cart_id);
 	}
 	engine_end(&scope);
 	PG_RETURN_VOID();
@@ -191,12 +204,10 @@ regpaydb_extend_reservation(PG_FUNCTION_ARGS)
 	require_arg(fcinfo, 1, "duration");
 	check_duration(PG_GETARG_INTERVAL_P(1));
 	lock_active_cart(ledger, cart_id, &cart);
-	if (cart.lapsed)
-	{
-		row_lock_products_of_carts(ledger, &cart_id, 1);
+	row_lock_products_of_carts(ledger, &cart_id, 1);
+	if (cart_has_lapsed(ledger, cart_id))
 		check_reservation(ledger, cart_id);
-		row_touch_products(ledger, cart_id);
-	}
+	row_touch_products(ledger, cart_id);
 	row_extend_cart(ledger, cart_id, PG_GETARG_INTERVAL_P(1));
 	engine_end(&scope);
 	PG_RETURN_VOID();
@@ -373,7 +384,7 @@ amend_carts(Ledger *ledger, TriggerData *trigger, const int64 *cart_ids, int nca
 		engine_check_version(ledger, false);
 		if (carts[i].status != CART_STATUS_ACTIVE)
 			cart_is_closed(&carts[i]);
-		amend_cart(ledger, &carts[i]);
+		amend_cart(ledger, carts[i].cart_id);
 	}
 }
 
@@ -413,5 +424,37 @@ regpaydb_amend_carts(PG_FUNCTION_ARGS)
 		engine_end(&scope);
 	}
 	pfree(cart_ids);
+	return PointerGetDatum(NULL);
+}
+
+/*
+ * move_reservation()
+ *		AFTER UPDATE trigger of cart, for a row whose times have changed: what it
+ *		holds is reserved until then.
+ *
+ * Raises RP012.  Spec section 2.
+ */
+PG_FUNCTION_INFO_V1(regpaydb_move_reservation);
+Datum
+regpaydb_move_reservation(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = check_trigger(fcinfo, "move_reservation",
+										 TRIGGER_EVENT_AFTER | TRIGGER_EVENT_ROW,
+										 TRIGGER_EVENT_UPDATE);
+	Ledger	   *ledger = ledger_of_relation(trigger->tg_relation, CART, CART);
+	int			column = find_trigger_column(trigger, "cart_id", INT8OID);
+	EngineScope scope;
+	bool		isnull;
+	Datum		cart_id = SPI_getbinval(trigger->tg_newtuple,
+										RelationGetDescr(trigger->tg_relation),
+										column, &isnull);
+
+	if (!isnull)
+	{
+		engine_begin_as_owner(&scope, ledger);
+		engine_check_version(ledger, false);
+		row_move_reservation(ledger, DatumGetInt64(cart_id));
+		engine_end(&scope);
+	}
 	return PointerGetDatum(NULL);
 }

@@ -307,6 +307,15 @@ row_release_items(Ledger *ledger, int64 cart_id)
 	store_write_own(ledger, Q_RELEASE_ITEMS, RESERVATION, cart_id, args, NULL, false);
 }
 
+/* row_move_reservation: a cart's reservation ends when its row says now. */
+void
+row_move_reservation(Ledger *ledger, int64 cart_id)
+{
+	Datum		args[] = {Int64GetDatum(cart_id)};
+
+	store_write_own(ledger, Q_MOVE_RESERVATION, RESERVATION, cart_id, args, NULL, false);
+}
+
 /* row_reserve_items: a cart reserves what is in it. */
 void
 row_reserve_items(Ledger *ledger, int64 cart_id)

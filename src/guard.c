@@ -12,6 +12,7 @@
 #include "storage/lmgr.h"
 #include "utils/datum.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "compat.h"
 #include "engine.h"
@@ -155,7 +156,12 @@ regpaydb_guard_conference(PG_FUNCTION_ARGS)
 		 */
 		LockRelationOid(ledger->tables[PAYMENT], ShareRowExclusiveLock);
 		engine_begin_as_owner(&scope, ledger);
-		has_payments = row_has_payments(ledger);
+		/* Whatever the transaction's snapshot shows. */
+		scope.reader = *ledger;
+		scope.reader.read_only = true;
+		PushActiveSnapshot(GetLatestSnapshot());
+		has_payments = row_has_payments(&scope.reader);
+		PopActiveSnapshot();
 		engine_end(&scope);
 		if (has_payments)
 			refuse_change(trigger, "currency");

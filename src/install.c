@@ -117,7 +117,8 @@ prepare_schema(const char *schema_name)
 {
 	Oid			schema = get_namespace_oid(schema_name, true);
 
-	if (IsReservedName(schema_name) || strcmp(schema_name, "$user") == 0)
+	if (IsReservedName(schema_name) || strcmp(schema_name, "$user") == 0 ||
+		strcmp(schema_name, "information_schema") == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_RESERVED_NAME),
 				 errmsg("\"%s\" can't be the name of a ledger's schema", schema_name)));

@@ -51,7 +51,7 @@ row_ledger_version(Ledger *ledger)
 {
 	if (store_run(ledger, Q_LEDGER_VERSION, NULL, NULL) == 0)
 		return NULL;
-	return TextDatumGetCString(needed_column(0, 1));
+	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 }
 
 int

@@ -192,6 +192,7 @@ extern bool row_cart_grows(Ledger *ledger, int64 cart_id);
 extern void row_extend_cart(Ledger *ledger, int64 cart_id, Interval *duration);
 extern void row_set_cart_status(Ledger *ledger, int64 cart_id, CartStatus status);
 extern void row_release_items(Ledger *ledger, int64 cart_id);
+extern void row_move_reservation(Ledger *ledger, int64 cart_id);
 extern void row_reserve_items(Ledger *ledger, int64 cart_id);
 extern int64 *row_unpaid_invoices_of_cart(Ledger *ledger, int64 cart_id, int *ninvoices);
 extern int64 row_invoice_of_revision(Ledger *ledger, const CartRow *cart);

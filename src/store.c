@@ -32,12 +32,15 @@
 	"n.credit_note_id::bigint, n.attendee_id::bigint, n.value::numeric, " \
 	"n.state::pg_catalog.text FROM @.credit_note n "
 
-#define RESERVED_UNTIL "c.time_last_updated OPERATOR(pg_catalog.+) c.reservation_duration"
+/* In UTC, so that a caller's time zone does not move the ends of days. */
+#define RESERVED_UNTIL \
+	"((c.time_last_updated AT TIME ZONE 'UTC' OPERATOR(pg_catalog.+) " \
+	"c.reservation_duration) AT TIME ZONE 'UTC')"
 
 #define CART_COLUMNS \
 	"c.cart_id::bigint, c.attendee_id::bigint, c.status::pg_catalog.text, " \
 	"c.revision::integer, c.entry_count::integer, " \
-	"(" RESERVED_UNTIL " OPERATOR(pg_catalog.<=) pg_catalog.now()) FROM @.cart c "
+	"(" RESERVED_UNTIL " OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp()) FROM @.cart c "
 
 #define UNPAID "'unpaid'::regpaydb.invoice_status"
 
@@ -266,7 +269,7 @@ static const struct
 	},
 	[Q_CART_PROBLEM] = {
 		"SELECT problem::pg_catalog.text FROM @.cart_problem "
-		"WHERE cart_id" EQ "$1 AND kind" EQ "ANY ($2) LIMIT 1",
+		"WHERE cart_id" EQ "$1 AND kind" EQ "ANY ($2) ORDER BY problem LIMIT 1",
 		2, {INT8OID, TEXTARRAYOID}
 	},
 	/* Whether a cart has more of something than it reserves. */
@@ -329,7 +332,7 @@ static const struct
 	},
 	[Q_EXTEND_CART] = {
 		"UPDATE @.cart c SET time_last_updated = pg_catalog.now(), "
-		"reservation_duration = GREATEST($2, "
+		"reservation_duration = GREATEST('0'::interval, $2, "
 		RESERVED_UNTIL " OPERATOR(pg_catalog.-) pg_catalog.now()) WHERE c.cart_id" EQ "$1",
 		2, {INT8OID, INTERVALOID}
 	},
@@ -342,8 +345,15 @@ static const struct
 		1, {INT8OID}
 	},
 	[Q_RESERVE_ITEMS] = {
-		"INSERT INTO @.reservation (cart_id, product_id, quantity) "
-		"SELECT cart_id, product_id, quantity FROM @.cart_item WHERE cart_id" EQ "$1",
+		"INSERT INTO @.reservation (cart_id, product_id, quantity, reserved_until) "
+		"SELECT i.cart_id, i.product_id, i.quantity, " RESERVED_UNTIL " "
+		"FROM @.cart_item i JOIN @.cart c ON c.cart_id" EQ "i.cart_id "
+		"WHERE i.cart_id" EQ "$1",
+		1, {INT8OID}
+	},
+	[Q_MOVE_RESERVATION] = {
+		"UPDATE @.reservation r SET reserved_until = " RESERVED_UNTIL " "
+		"FROM @.cart c WHERE r.cart_id" EQ "$1 AND c.cart_id" EQ "$1",
 		1, {INT8OID}
 	},
 	[Q_UNPAID_INVOICES_OF_CART] = {
@@ -377,6 +387,7 @@ static struct
 {
 	Oid			relid;
 	int64		id;
+	bool		many;			/* several rows may have this id */
 }			writing;
 
 /* store_is_writing: whether the engine itself is writing this row just now. */
@@ -394,7 +405,8 @@ store_is_writing(Oid relid, int64 id)
 void
 store_has_written(void)
 {
-	writing.relid = InvalidOid;
+	if (!writing.many)
+		writing.relid = InvalidOid;
 }
 
 /*
@@ -484,12 +496,14 @@ store_write_own(Ledger *ledger, StoreQuery query, LedgerTable table, int64 id,
 {
 	Oid			save_relid = writing.relid;
 	int64		save_id = writing.id;
+	bool		save_many = writing.many;
 	volatile bool written = true;
 
 	PG_TRY();
 	{
 		writing.relid = ledger->tables[table];
 		writing.id = id;
+		writing.many = !must_write;
 		if (must_write)
 			store_write(ledger, query, table, args, nulls);
 		else
@@ -499,6 +513,7 @@ store_write_own(Ledger *ledger, StoreQuery query, LedgerTable table, int64 id,
 	{
 		writing.relid = save_relid;
 		writing.id = save_id;
+		writing.many = save_many;
 	}
 	PG_END_TRY();
 	return written;

@@ -16,7 +16,7 @@ CREATE FUNCTION regpaydb.set_quantity(
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'regpaydb_set_quantity';
 REVOKE ALL ON FUNCTION regpaydb.set_quantity(bigint, bigint, integer) FROM PUBLIC;
-COMMENT ON FUNCTION regpaydb.set_quantity(bigint, bigint, integer) IS 'Puts so many of a product into an active cart, in place of what it had; 0 removes it. Reserves the carts items, and voids or refunds the invoice that billed the cart as it was.';
+COMMENT ON FUNCTION regpaydb.set_quantity(bigint, bigint, integer) IS 'Puts so many of a product into an active cart, in place of what it had; 0 removes it. Reserves the cart''s items, and voids or refunds the invoice that billed the cart as it was.';
 
 CREATE FUNCTION regpaydb.validate_cart(
 		cart_id bigint)
@@ -57,4 +57,4 @@ CREATE FUNCTION regpaydb.expire_invoices(
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'regpaydb_expire_invoices';
 REVOKE ALL ON FUNCTION regpaydb.expire_invoices(integer) FROM PUBLIC;
-COMMENT ON FUNCTION regpaydb.expire_invoices(integer) IS 'Voids, or refunds to credit, unpaid invoices whose carts cant be had any more, so many at most; returns how many. For a scheduler, every minute.';
+COMMENT ON FUNCTION regpaydb.expire_invoices(integer) IS 'Voids, or refunds to credit, unpaid invoices whose carts can''t be had any more, so many at most; returns how many. For a scheduler, every minute.';

@@ -14,6 +14,13 @@ CREATE FUNCTION regpaydb.amend_carts()
 REVOKE ALL ON FUNCTION regpaydb.amend_carts() FROM PUBLIC;
 COMMENT ON FUNCTION regpaydb.amend_carts() IS 'Trigger function of cart_item and cart_discount: amends the carts that a statement changes.';
 
+CREATE FUNCTION regpaydb.move_reservation()
+	RETURNS trigger
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'regpaydb_move_reservation';
+REVOKE ALL ON FUNCTION regpaydb.move_reservation() FROM PUBLIC;
+COMMENT ON FUNCTION regpaydb.move_reservation() IS 'Trigger function of cart: what it holds is reserved until its row says.';
+
 CREATE FUNCTION regpaydb.guard_rows()
 	RETURNS trigger
 	LANGUAGE c VOLATILE PARALLEL UNSAFE

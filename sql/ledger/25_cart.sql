@@ -41,7 +41,8 @@ CREATE TABLE cart (
 	attendee_id bigint NOT NULL REFERENCES attendee,
 	status regpaydb.cart_status NOT NULL DEFAULT 'active',
 	revision integer NOT NULL DEFAULT 1,
-	time_last_updated timestamptz NOT NULL DEFAULT now(),
+	time_last_updated timestamptz NOT NULL DEFAULT now()
+		CHECK (time_last_updated BETWEEN '1000-01-01 00:00+00' AND '9000-01-01 00:00+00'),
 	reservation_duration interval NOT NULL DEFAULT '0'
 		CHECK (reservation_duration BETWEEN '0' AND '200 years'),
 	entry_count integer NOT NULL DEFAULT 0
@@ -89,26 +90,27 @@ COMMENT ON COLUMN cart_discount.description IS 'Why it is given, as on invoices.
 COMMENT ON COLUMN cart_discount.quantity IS 'On how many.';
 COMMENT ON COLUMN cart_discount.amount IS 'On each, in the conference''s currency.';
 
--- Only active carts have rows here, so that finding what is reserved of a
--- product does not read all that was ever sold of it.
+-- Only active carts have rows here, and those that lapsed are passed over by
+-- the index: finding what is reserved of a product reads nothing else.
 CREATE TABLE reservation (
 	cart_id bigint NOT NULL REFERENCES cart,
 	product_id bigint NOT NULL REFERENCES product,
 	quantity integer NOT NULL CHECK (quantity > 0),
+	reserved_until timestamptz NOT NULL DEFAULT '-infinity',
 	PRIMARY KEY (cart_id, product_id)
 );
-CREATE INDEX reservation_product_id_idx ON reservation (product_id) INCLUDE (cart_id, quantity);
+CREATE INDEX reservation_product_id_idx ON reservation (product_id, reserved_until)
+	INCLUDE (cart_id, quantity);
 COMMENT ON TABLE reservation IS 'What active carts hold, lapsed or not; changes only through the engine.';
 COMMENT ON COLUMN reservation.cart_id IS 'The cart.';
 COMMENT ON COLUMN reservation.product_id IS 'The product.';
 COMMENT ON COLUMN reservation.quantity IS 'How many.';
+COMMENT ON COLUMN reservation.reserved_until IS 'Until when: time_last_updated + reservation_duration of the cart, in UTC.';
 
 CREATE VIEW current_reservation AS
-	SELECT r.product_id, r.cart_id, r.quantity,
-		c.time_last_updated + c.reservation_duration AS until
-	FROM reservation r
-	JOIN cart c ON c.cart_id = r.cart_id
-	WHERE c.time_last_updated + c.reservation_duration > now();
+	SELECT product_id, cart_id, quantity, reserved_until AS until
+	FROM reservation
+	WHERE reserved_until > now();
 COMMENT ON VIEW current_reservation IS 'What active carts keep from being sold to others just now.';
 COMMENT ON COLUMN current_reservation.product_id IS 'The product.';
 COMMENT ON COLUMN current_reservation.cart_id IS 'The cart.';

@@ -34,6 +34,13 @@ CREATE TRIGGER product_guard_insert
 	EXECUTE FUNCTION regpaydb.guard_rows();
 COMMENT ON TRIGGER product_guard_insert ON product IS 'Nothing of a new product is sold.';
 
+CREATE TRIGGER cart_move_reservation
+	AFTER UPDATE ON cart
+	FOR EACH ROW WHEN (OLD.time_last_updated <> NEW.time_last_updated
+		OR OLD.reservation_duration <> NEW.reservation_duration)
+	EXECUTE FUNCTION regpaydb.move_reservation();
+COMMENT ON TRIGGER cart_move_reservation ON cart IS 'What the cart holds is reserved until its row says.';
+
 CREATE TRIGGER cart_guard_insert
 	BEFORE INSERT ON cart
 	FOR EACH ROW WHEN (NEW.status <> 'active' OR NEW.revision <> 1 OR NEW.entry_count <> 0)

@@ -190,6 +190,14 @@ FROM (
 FULL JOIN reservation r USING (cart_id, product_id)
 WHERE item.quantity IS DISTINCT FROM r.quantity
 UNION ALL
+SELECT format('cart %s', c.cart_id),
+	format('has product %s reserved until %s, but its row says otherwise', r.product_id,
+		r.reserved_until)
+FROM reservation r
+JOIN cart c ON c.cart_id = r.cart_id
+WHERE r.reserved_until <>
+	(c.time_last_updated AT TIME ZONE 'UTC' + c.reservation_duration) AT TIME ZONE 'UTC'
+UNION ALL
 SELECT 'ledger',
 	format('%s came in, but %s is on invoices, %s in unclaimed credit notes and %s was refunded',
 		received, retained, unclaimed, refunded)

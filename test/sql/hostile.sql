@@ -651,7 +651,7 @@ CREATE TRIGGER t AFTER INSERT ON cart_item REFERENCING NEW TABLE AS n FOR EACH S
 INSERT INTO cart_item (cart_id, product_id, quantity) VALUES (2, 3, 2);
 DROP TRIGGER t ON cart_item;
 SELECT cart_id, status, revision FROM cart ORDER BY 1;
-SELECT * FROM reservation ORDER BY 1, 2;
+SELECT cart_id, product_id, quantity FROM reservation ORDER BY 1, 2;
 SELECT invoice_id, status FROM invoice ORDER BY 1;
 SELECT * FROM regpaydb.check_integrity();
 
