@@ -126,20 +126,15 @@ regpaydb_set_quantity(PG_FUNCTION_ARGS)
 				 errmsg("quantity must not be below zero"),
 				 errhint("A quantity of 0 removes the product from the cart.")));
 
-	find_cart(ledger, cart_id, &cart);
-	if (cart.status != CART_STATUS_ACTIVE)
-		cart_is_closed(&cart);
+	lock_active_cart(ledger, cart_id, &cart);
 	if (!row_product_exists(ledger, product_id))
 		not_found("product", product_id);
-
-	/* First the item, then the cart: in the order in which plain SQL comes. */
-	if (quantity > 0)
-		row_set_item(ledger, cart_id, product_id, quantity);
-	else
-		row_delete_item(ledger, cart_id, product_id);
-	lock_active_cart(ledger, cart_id, &cart);
 	if (quantity != row_reserved(ledger, cart_id, product_id))
 	{
+		if (quantity > 0)
+			row_set_item(ledger, cart_id, product_id, quantity);
+		else
+			row_delete_item(ledger, cart_id, product_id);
 		row_lock_products_of_carts(ledger, &cart_id, 1);
 		amend_cart(ledger, cart_id);
 	}

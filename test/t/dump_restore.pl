@@ -119,6 +119,86 @@ INSERT INTO payment (payment_id, invoice_id, amount)
 	SELECT 100000 - 3 * row_number() OVER (ORDER BY invoice_id), invoice_id, 1.01
 	FROM invoice, generate_series(1, 2) WHERE status = 'unpaid' AND invoice_id % 2 = 0;
 SELECT setval(pg_get_serial_sequence('payment', 'payment_id'), 100000);
+
+-- Carts: active, lapsed, paid and released, with discounts, and with invoices in
+-- every state there is.
+INSERT INTO category (name, required, limit_per_attendee, display_order) VALUES
+	('Ticket', true, 2, 1), ('Extra\t"x"', false, NULL, 2);
+INSERT INTO product (category_id, name, price, stock, limit_per_attendee, reservation_duration) VALUES
+	(1, 'Full', 100, 70, NULL, '2 hours'), (1, E'O''Brien\\', 40.10, NULL, 1, '1 hour 30 minutes'),
+	(2, 'Shirt', 25.10, 5000, NULL, '1 day'), (2, 'Workshop', 90, 3, 2, '3 hours');
+DO $$
+DECLARE
+	attendee bigint;
+	basket bigint;
+	invoice bigint;
+	first_one bigint;
+BEGIN
+	FOR i IN 1 .. 80 LOOP
+		INSERT INTO attendee (user_id, recipient) VALUES (2000 + i, 'Buyer ' || i) RETURNING attendee_id INTO attendee;
+		basket := regpaydb.current_cart(attendee);
+		CONTINUE WHEN i % 10 = 0;		-- empty
+		PERFORM regpaydb.set_quantity(basket, 1 + i % 2, 1);
+		PERFORM regpaydb.set_quantity(basket, 3, i);
+		IF i % 3 = 0 THEN
+			INSERT INTO cart_discount (cart_id, product_id, description, quantity, amount)
+				VALUES (basket, 3, E'Early; \\N\t', 1, 9.95), (basket, 1 + i % 2, 'Speaker', 1, 40);
+		END IF;
+		CONTINUE WHEN i % 10 = 1;		-- without an invoice
+		invoice := regpaydb.invoice_cart(basket);
+		CASE i % 10
+		WHEN 2 THEN		-- unpaid, or paid in part
+			IF i % 4 = 0 THEN
+				PERFORM regpaydb.pay(invoice, 1.5, 'part');
+			END IF;
+		WHEN 3 THEN		-- lapsed, and still free
+			UPDATE cart SET time_last_updated = now() - interval '3 days' WHERE cart_id = basket;
+		WHEN 4 THEN		-- paid, and the next one begun
+			PERFORM regpaydb.pay(invoice, regpaydb.balance_due(invoice), 'full');
+			IF i % 4 = 0 THEN
+				PERFORM regpaydb.set_quantity(regpaydb.current_cart(attendee), 3, 2);
+			END IF;
+		WHEN 5 THEN		-- paid and given back
+			PERFORM regpaydb.pay(invoice, regpaydb.balance_due(invoice) + 3, 'full');
+			PERFORM regpaydb.refund_invoice(invoice);
+		WHEN 6 THEN		-- amended: void, and invoiced anew
+			PERFORM regpaydb.set_quantity(basket, 3, 0);
+			PERFORM regpaydb.invoice_cart(basket);
+		WHEN 7 THEN		-- amended when paid in part: refunded to credit
+			PERFORM regpaydb.pay(invoice, 12.34, 'part');
+			UPDATE cart_item SET quantity = quantity + 1 WHERE cart_id = basket AND product_id = 3;
+			invoice := regpaydb.invoice_cart(basket);
+			PERFORM regpaydb.pay(invoice, regpaydb.balance_due(invoice), 'the new one');
+		WHEN 8 THEN		-- worth nothing: paid at once, and void, and late money for it
+			DELETE FROM cart_item WHERE cart_id = basket AND product_id = 3;
+			DELETE FROM cart_discount WHERE cart_id = basket;
+			INSERT INTO cart_discount (cart_id, product_id, description, quantity, amount)
+				SELECT basket, product_id, 'Gratis', 1, price FROM product WHERE product_id = 1 + i % 2;
+			first_one := invoice;
+			invoice := regpaydb.invoice_cart(basket);
+			IF i % 4 = 0 THEN
+				PERFORM regpaydb.void_invoice(invoice);
+				INSERT INTO payment (invoice_id, amount) VALUES (first_one, 8), (invoice, 5);
+			END IF;
+		WHEN 9 THEN		-- amended, and left like that
+			PERFORM regpaydb.set_quantity(basket, 1 + i % 2, 0);
+		END CASE;
+	END LOOP;
+	-- Carts that lapsed while somebody else took the last ones: one invoice is void
+	-- by late money, one is unpaid as if all were well.
+	FOR i IN 1 .. 3 LOOP
+		INSERT INTO attendee (user_id, recipient) VALUES (3000 + i, 'Late ' || i) RETURNING attendee_id INTO attendee;
+		basket := regpaydb.current_cart(attendee);
+		PERFORM regpaydb.set_quantity(basket, 2, 1), regpaydb.set_quantity(basket, 4, 2);
+		invoice := regpaydb.invoice_cart(basket);
+		IF i < 3 THEN
+			UPDATE cart SET time_last_updated = now() - interval '3 days' WHERE cart_id = basket;
+		ELSE
+			INSERT INTO payment (invoice_id, amount) VALUES (invoice, 220.10), (invoice - 1, 220.10);
+		END IF;
+	END LOOP;
+END;
+$$;
 -- What a consumer has taken.
 DELETE FROM outbox WHERE outbox_id % 7 = 0;
 UPDATE invoice SET purchase_order = 'PO ' || invoice_id WHERE invoice_id % 3 = 0;
@@ -219,7 +299,10 @@ my %least = (
 	'note unclaimed' => 60, 'note applied' => 30, 'note refunded' => 15,
 	'kind payment' => 200, 'kind manual' => 50, 'kind credit_note' => 150, 'kind credit_application' => 30,
 	'part paid' => 20, 'worth nothing' => 10, 'void with payments' => 20, 'events' => 500,
-	'no roll' => 20, 'purchase order' => 80, 'cheque' => 20, 'out of order' => 40);
+	'no roll' => 20, 'purchase order' => 80, 'cheque' => 20, 'out of order' => 40,
+	'cart active' => 25, 'cart paid' => 20, 'cart released' => 8, 'lapsed' => 8, 'empty' => 8, 'discount' => 30,
+	'cart unpaid' => 20, 'cart void' => 15, 'cart refunded' => 8, 'cart part paid' => 2, 'amended often' => 10,
+	'gone' => 1, 'reserved' => 30);
 
 for my $ledger (@ledgers)
 {
@@ -235,6 +318,15 @@ UNION ALL SELECT 'events', count(*) FROM outbox
 UNION ALL SELECT 'no roll', count(*) FROM payment WHERE roll IS NULL
 UNION ALL SELECT 'purchase order', count(purchase_order) FROM invoice
 UNION ALL SELECT 'cheque', count(*) FROM cheque
+UNION ALL SELECT 'cart ' || status, count(*) FROM cart GROUP BY 1
+UNION ALL SELECT 'lapsed', count(*) FROM cart WHERE status = 'active' AND time_last_updated < now() - interval '1 day'
+UNION ALL SELECT 'empty', count(*) FROM cart WHERE entry_count = 0
+UNION ALL SELECT 'discount', count(*) FROM cart_discount
+UNION ALL SELECT 'cart ' || status, count(*) FROM invoice WHERE cart_id IS NOT NULL AND status <> 'paid' GROUP BY 1
+UNION ALL SELECT 'cart part paid', count(*) FROM invoice WHERE cart_id IS NOT NULL AND status = 'unpaid' AND paid > 0
+UNION ALL SELECT 'amended often', count(*) FROM cart WHERE revision > 3
+UNION ALL SELECT 'gone', count(*) FROM invoice i JOIN cart_problem p USING (cart_id) WHERE status = 'unpaid' AND kind = 'sold_out'
+UNION ALL SELECT 'reserved', count(*) FROM current_reservation
 UNION ALL SELECT 'out of order', count(*)
 	FROM (SELECT payment_id < lag(payment_id) OVER (ORDER BY ctid) AS late FROM payment) p WHERE late
 SQL
@@ -247,8 +339,8 @@ SQL
 is($node->safe_psql('source', "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'Second conference'"),
 	'restore_treasurer', 'the second ledger belongs to an ordinary role');
 is(scalar(grep { /^0\|/ } values %{ $source->{rows} }), 0, 'no table of the source is empty');
-cmp_ok(scalar keys %{ $source->{rows} }, '>=', 22, 'all tables are compared');
-cmp_ok(scalar keys %{ $source->{next_ids} }, '>=', 12, 'all sequences are compared');
+cmp_ok(scalar keys %{ $source->{rows} }, '>=', 36, 'all tables are compared');
+cmp_ok(scalar keys %{ $source->{next_ids} }, '>=', 22, 'all sequences are compared');
 
 # ---- after a restore ----
 
@@ -276,11 +368,35 @@ INSERT INTO payment (invoice_id, amount) VALUES (:invoice_id, 1), (:invoice_id, 
 INSERT INTO payment (payment_id, invoice_id, amount) VALUES (:low_id, :invoice_id, :due - 3);
 SELECT 'late id', status, value = paid FROM invoice WHERE invoice_id = :invoice_id;
 SELECT 'status', regpaydb.update_status(:invoice_id);
+-- Carts go on too: what has a buyer is hers, an invoice is found again and paid,
+-- a change makes it void, what is gone is not sold by late money.
+SELECT i.invoice_id AS cart_invoice, i.cart_id, c.attendee_id AS buyer, i.value - i.paid AS due, p.sold, q.quantity, p.product_id
+	FROM invoice i JOIN cart c USING (cart_id) JOIN cart_item q USING (cart_id) JOIN product p USING (product_id)
+	WHERE i.status = 'unpaid' AND i.paid = 0 AND p.product_id = 3 AND EXISTS
+		(SELECT FROM cart_discount d WHERE d.cart_id = c.cart_id) AND NOT EXISTS
+		(SELECT FROM cart_problem o WHERE o.cart_id = c.cart_id) ORDER BY 1 LIMIT 1 \gset
+SELECT 'same cart', regpaydb.current_cart(:buyer) = :cart_id, regpaydb.invoice_cart(:cart_id) = :cart_invoice;
+SELECT 'cart paid', regpaydb.pay(:cart_invoice, :due, 'for a cart') > 0;
+SELECT 'sold', c.status, p.sold - :sold = :quantity, (SELECT count(*) FROM reservation r WHERE r.cart_id = :cart_id)
+	FROM cart c, product p WHERE c.cart_id = :cart_id AND p.product_id = :product_id;
+SELECT i.invoice_id AS cart_invoice, i.cart_id AS other_cart, c.revision FROM invoice i JOIN cart c USING (cart_id)
+	WHERE i.status = 'unpaid' AND NOT EXISTS (SELECT FROM cart_problem o WHERE o.cart_id = c.cart_id) ORDER BY 1 LIMIT 1 \gset
+SELECT regpaydb.set_quantity(:other_cart, 3, 77) \g /dev/null
+SELECT 'amended', i.status, c.revision - :revision, (SELECT r.quantity FROM reservation r
+	WHERE r.cart_id = c.cart_id AND r.product_id = 3) FROM invoice i JOIN cart c USING (cart_id) WHERE invoice_id = :cart_invoice;
+SELECT i.invoice_id AS gone_invoice, i.value - i.paid AS due FROM invoice i JOIN cart_problem p USING (cart_id)
+	WHERE i.status = 'unpaid' AND p.kind = 'sold_out' ORDER BY 1 LIMIT 1 \gset
+INSERT INTO payment (invoice_id, amount) VALUES (:gone_invoice, :due);
+SELECT 'gone', status, paid FROM invoice WHERE invoice_id = :gone_invoice;
 SELECT 'access code', length(access_code) FROM attendee WHERE attendee_id = 1;
 SELECT 'problems', count(*) FROM regpaydb.check_integrity();
 \set ON_ERROR_STOP 0
 \set VERBOSITY sqlstate
 UPDATE payment SET amount = 1 WHERE payment_id = :old_id;
+\echo error :LAST_ERROR_SQLSTATE
+SELECT regpaydb.set_quantity(:cart_id, 3, 1);
+\echo error :LAST_ERROR_SQLSTATE
+SELECT regpaydb.set_quantity(:other_cart, 4, 2);
 \echo error :LAST_ERROR_SQLSTATE
 SQL
 my $went_on = <<'TEXT';
@@ -292,9 +408,16 @@ note|7.00|unclaimed|t|t
 events|2
 late id|paid|t
 status|paid
+same cart|t|t
+cart paid|t
+sold|paid|t|0
+amended|void|1|77
+gone|void|0.00
 access code|16
 problems|0
 error RP011
+error RP008
+error RP005
 TEXT
 chomp $went_on;
 
@@ -488,6 +611,8 @@ fault('a payment posted twice', 'rows', "UPDATE invoice SET paid = paid * 2 WHER
 fault('a lost payment', 'rows', 'DELETE FROM payment WHERE payment_id = (SELECT max(payment_id) FROM payment)', 1);
 fault('a note claimed', 'rows', q{UPDATE credit_note SET state = 'refunded' WHERE state = 'unclaimed'}, 1);
 fault('a lost line', 'rows', 'DELETE FROM line_item WHERE line_item_id = 1', 1);
+fault('a revision', 'rows', q{UPDATE cart SET revision = revision + 1 WHERE cart_id = (SELECT min(cart_id) FROM cart WHERE status = 'paid')}, 1);
+fault('a lost reservation', 'rows', 'DELETE FROM reservation WHERE product_id = 4', 1);
 fault('a column of the users', 'rows', q{UPDATE payment SET roll = 'north' WHERE roll IS NULL}, 0);
 fault('an event told twice', 'rows',
 	'INSERT INTO outbox (kind, invoice_id) SELECT kind, invoice_id FROM outbox LIMIT 1', 0);

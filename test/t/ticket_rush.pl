@@ -1,0 +1,297 @@
+# A ticket rush: more people want seats than there are, all at once. Every seat
+# is sold, none is sold twice, and who gets none is told so.
+
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use lib $FindBin::RealBin;
+
+use IPC::Run;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use RegpayTest;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $folder = PostgreSQL::Test::Utils::tempdir;
+my $node = new_node('main');
+
+# A lock that is waited for a little longer than usual is logged, and makes the
+# server look for deadlocks.
+$node->append_conf('postgresql.conf', <<'CONF');
+max_connections = 60
+shared_buffers = 32MB
+log_lock_waits = on
+deadlock_timeout = 10ms
+CONF
+$node->start;
+
+my @levels = ('read committed', 'repeatable read', 'serializable');
+
+# What a scheme of two products, on which the clients set upon, is made of.
+my $scheme = <<'SQL';
+CREATE EXTENSION regpaydb;
+SELECT regpaydb.create_ledger();
+INSERT INTO regpaydb.category (name) VALUES ('Seat');
+-- The answers that are part of the game; every other error ends a client.
+CREATE FUNCTION wish(cart_id bigint, product_id bigint, quantity int) RETURNS boolean LANGUAGE plpgsql AS
+$$ BEGIN
+	PERFORM regpaydb.set_quantity(cart_id, product_id, quantity);
+	RETURN true;
+EXCEPTION WHEN SQLSTATE 'RP005' THEN
+	RETURN false;
+END $$;
+-- Who is at the counter: somebody who has not been there yet, once the one before
+-- is through. A transaction that is repeated is for the same person.
+CREATE SEQUENCE visitor;
+CREATE TABLE counter (client int PRIMARY KEY, attendee_id bigint, open boolean NOT NULL DEFAULT true);
+CREATE TABLE outcome (attendee_id bigint PRIMARY KEY, client int NOT NULL, quantity int NOT NULL);
+INSERT INTO counter SELECT generate_series(0, 31);
+CREATE FUNCTION next_person(client int) RETURNS bigint LANGUAGE plpgsql AS
+$$ DECLARE
+	person bigint;
+BEGIN
+	SELECT c.attendee_id INTO person FROM counter c WHERE c.client = $1 AND NOT open;
+	IF NOT FOUND THEN
+		INSERT INTO regpaydb.attendee (user_id) VALUES (nextval('visitor')) RETURNING attendee_id INTO person;
+		UPDATE counter c SET attendee_id = person, open = false WHERE c.client = $1;
+	END IF;
+	RETURN person;
+END $$;
+CREATE PROCEDURE goodbye(client int, person bigint, quantity int) LANGUAGE plpgsql AS
+$$ BEGIN
+	INSERT INTO outcome VALUES (person, client, quantity);
+	UPDATE counter c SET open = true WHERE c.client = $1;
+END $$;
+SQL
+
+# Every statement is a transaction. She wants a few of the product that she likes,
+# or else one, or else one of the other.
+append_to_file("$folder/rush", <<'SQL');
+SELECT next_person(:client_id) AS person \gset
+SELECT 1 + :person % 2 AS liked, 2 - :person % 2 AS other, 1 + :person / 2 % :most AS wanted \gset
+SELECT regpaydb.current_cart(:person) AS cart \gset
+SELECT wish(:cart, :liked, :wanted)::int AS happy \gset
+\set quantity :wanted
+\if :happy = 0 and :wanted > 1
+SELECT wish(:cart, :liked, 1)::int AS happy \gset
+\set quantity 1
+\endif
+\if :happy = 0
+SELECT wish(:cart, :other, 1)::int AS happy \gset
+\set quantity 1
+\endif
+\if :happy
+SELECT regpaydb.invoice_cart(:cart) AS invoice \gset
+SELECT regpaydb.pay(:invoice, regpaydb.balance_due(:invoice), 'rush', 'bank', 'rush-' || :person) AS payment \gset
+\else
+\set quantity 0
+\endif
+CALL goodbye(:client_id, :person, :quantity);
+SQL
+
+sub count_in_log
+{
+	my ($words, $from) = @_;
+	my $log = substr(slurp_file($node->logfile), $from);
+	my $count = () = $log =~ /$words/g;
+
+	return $count;
+}
+
+sub deadlocks
+{
+	my ($database) = @_;
+
+	return $node->safe_psql($database, 'SELECT pg_stat_clear_snapshot();'
+		  . 'SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()') =~ s/^\n//r;
+}
+
+# What pgbench says after "name:" or "name =", as a number.
+sub said
+{
+	my ($out, $name) = @_;
+
+	return $out =~ /^\Q$name\E(?::| =) (\d+(?:\.\d+)?)/m ? $1 : undef;
+}
+
+sub isolation
+{
+	my ($level) = @_;
+	return '-c default_transaction_isolation=' . $level =~ s/ /\\ /r;
+}
+
+# A rush by pgbench at one isolation level; returns what it printed.
+sub rush
+{
+	my ($database, $level, @options) = @_;
+	my ($out, $err);
+
+	local $ENV{PGOPTIONS} = isolation($level);
+	my $ok = IPC::Run::run(
+		[ 'pgbench', '-n', '-M', 'prepared', '--max-tries=100000', @options, $node->connstr($database) ],
+		'>', \$out, '2>', \$err);
+
+	ok($ok && $err !~ /error|abort/i, "$database: no client met an error") or diag(substr $err, 0, 2000);
+	return $out;
+}
+
+# ---- 500 seats ----
+
+my $clients = 32;
+
+# How often each client comes, and how much it wants at most.
+my %pace = ('read committed' => [ 10, 4 ], 'repeatable read' => [ 6, 6 ], 'serializable' => [ 6, 6 ]);
+
+for my $level (@levels)
+{
+	my $database = $level =~ s/ /_/r;
+	my ($visits, $most) = @{ $pace{$level} };
+	my ($log_end, $out, $start);
+
+	$node->safe_psql('postgres', "CREATE DATABASE $database");
+	$node->safe_psql($database, $scheme . <<'SQL');
+INSERT INTO regpaydb.product (category_id, name, price, stock) VALUES (1, 'Floor', 30, 200), (1, 'Balcony', 20, 300);
+SQL
+	$log_end = -s $node->logfile;
+	$start = time;
+	$out = rush($database, $level, '-c', $clients, '-j', 2, '-t', $visits,
+		'-D', "most=$most", '-f', "$folder/rush");
+	note(sprintf '%s: %.0f visits a second, 500 seats sold in %.2f s; %s transactions retried, %s waits for a lock',
+		$level, said($out, 'tps'), time - $start, said($out, 'number of transactions retried') // 0,
+		count_in_log('still waiting for', $log_end));
+
+	is(said($out, 'number of failed transactions'), 0, "$level: no visit failed");
+	is($node->safe_psql($database, <<'SQL'), "1|200|200|200|0\n2|300|300|300|0", "$level: all 500 seats are sold, once");
+SELECT p.product_id, p.stock, p.sold, sum(i.quantity), regpaydb.available_stock(p.product_id)
+FROM regpaydb.product p JOIN regpaydb.cart_item i USING (product_id) JOIN regpaydb.cart c USING (cart_id)
+WHERE c.status = 'paid' GROUP BY 1 ORDER BY 1
+SQL
+	is($node->safe_psql($database, <<'SQL'), $clients * $visits . '|500|0', "$level: each got what she was told");
+SELECT count(*), sum(o.quantity), count(*) FILTER (WHERE o.quantity <> coalesce(held.quantity, 0)
+	OR o.quantity > 0 AND invoices.paid IS DISTINCT FROM 1 OR o.quantity = 0 AND invoices.number > 0)
+FROM outcome o
+LEFT JOIN LATERAL (SELECT sum(i.quantity) AS quantity FROM regpaydb.cart c JOIN regpaydb.cart_item i USING (cart_id)
+	WHERE c.attendee_id = o.attendee_id AND c.status = 'paid') held ON true
+LEFT JOIN LATERAL (SELECT count(*) FILTER (WHERE status = 'paid') AS paid, count(*) AS number FROM regpaydb.invoice i
+	WHERE i.attendee_id = o.attendee_id) invoices ON true
+SQL
+	is($node->safe_psql($database, 'SELECT sum(amount) FROM regpaydb.payment'), '12000.00', "$level: all of them are paid for");
+	integrity($node, $database, 'regpaydb', "$level: sound");
+	money_is_conserved($node, $database, 'regpaydb', "$level: keeps the money");
+	is(deadlocks($database), 0, "$level: no deadlock counted");
+	is(count_in_log('deadlock detected', $log_end), 0, "$level: no deadlock logged");
+
+	# It was a rush indeed: with waits, or with transactions that had to be
+	# repeated, for seats that all clients had their share of.
+	my ($sold_out, $shares) = split /\|/, $node->safe_psql($database, <<'SQL');
+SELECT count(*) FILTER (WHERE quantity = 0), count(DISTINCT client) FILTER (WHERE quantity > 0) FROM outcome
+SQL
+	cmp_ok($sold_out, '>=', 20, "$level: many came too late");
+	cmp_ok($shares, '>=', $clients / 2, "$level: many clients bought some");
+	cmp_ok(count_in_log('still waiting for', $log_end), '>=', 10, "$level: they waited for each other");
+	cmp_ok(said($out, 'number of transactions retried') // 0, $level eq $levels[0] ? '==' : '>=',
+		$level eq $levels[0] ? 0 : 10, "$level: repeated as often as can be expected");
+}
+
+# ---- twenty sessions, five seats ----
+
+# One transaction for each, which all begin, and have their snapshots, before any
+# of them goes on.
+append_to_file("$folder/five", <<'SQL');
+\set person :client_id + 1
+BEGIN;
+SELECT pg_advisory_xact_lock_shared(1);
+SELECT regpaydb.current_cart(:person) AS cart \gset
+SELECT wish(:cart, 1, 1)::int AS happy \gset
+\if :happy
+SELECT regpaydb.invoice_cart(:cart) AS invoice \gset
+SELECT regpaydb.pay(:invoice, 30, 'rush') AS payment \gset
+\endif
+INSERT INTO outcome VALUES (:person, :client_id, :happy);
+COMMIT;
+SQL
+# And with money that comes after the reservations lapsed, for seats that all hold.
+append_to_file("$folder/late", <<'SQL');
+BEGIN;
+SELECT pg_advisory_xact_lock_shared(1);
+INSERT INTO regpaydb.payment (invoice_id, amount) VALUES (:first + :client_id, 30);
+COMMIT;
+SQL
+
+for my $level (@levels)
+{
+	my $database = 'five_' . $level =~ s/ /_/r;
+	my $log_end = -s $node->logfile;
+
+	$node->safe_psql('postgres', "CREATE DATABASE $database");
+	$node->safe_psql($database, $scheme . <<'SQL');
+INSERT INTO regpaydb.product (category_id, name, price, stock) VALUES (1, 'Seat', 30, 5), (1, 'Late seat', 30, 5);
+INSERT INTO regpaydb.attendee (user_id) SELECT generate_series(1, 20);
+SQL
+	for my $script ('five', 'late')
+	{
+		my $product = $script eq 'five' ? 1 : 2;
+		my ($gate, $bench, $first, $out, $err);
+
+		$node->safe_psql($database, <<'SQL') if $script eq 'late';
+INSERT INTO regpaydb.attendee (user_id) SELECT generate_series(21, 40);
+DO $$
+DECLARE
+	person bigint;
+	basket bigint;
+BEGIN
+	FOR person IN SELECT attendee_id FROM regpaydb.attendee WHERE user_id > 20 ORDER BY 1 LOOP
+		basket := regpaydb.current_cart(person);
+		PERFORM regpaydb.set_quantity(basket, 2, 1);
+		PERFORM regpaydb.invoice_cart(basket);
+		UPDATE regpaydb.cart SET time_last_updated = now() - interval '2 hours' WHERE cart_id = basket;
+	END LOOP;
+END $$;
+SQL
+		$gate = session($node, $database);
+		ask($gate, 'SELECT pg_advisory_lock(1)');
+
+		$first = $node->safe_psql($database,
+			"SELECT coalesce(min(invoice_id), 0) FROM regpaydb.invoice WHERE status = 'unpaid'");
+
+		{
+			local $ENV{PGOPTIONS} = isolation($level);
+			$bench = IPC::Run::start([
+					'pgbench', '-n', '--max-tries=100000', '-c', 20, '-j', 2, '-t', 1,
+					'-D', "first=$first", '-f', "$folder/$script", $node->connstr($database)
+				], '<', \undef, '>', \$out, '2>', \$err);
+		}
+		ok(wait_until(sub {
+					return $node->safe_psql($database,
+						"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") == 20;
+				}), "$database, $script: twenty sessions wait at the gate");
+		ask($gate, 'SELECT pg_advisory_unlock(1)');
+		$gate->quit;
+		ok($bench->finish && $err !~ /error|abort/i, "$database, $script: no client met an error") or diag($err);
+		note(sprintf '%s, %s: %s transactions retried, %s tries in all', $level, $script,
+			said($out, 'number of transactions retried') // 0, said($out, 'total number of retries') // 0);
+
+		is($node->safe_psql($database, <<"SQL"), '5|5|5', "$database, $script: exactly five are sold");
+SELECT p.sold, count(*) FILTER (WHERE c.status = 'paid'), count(*) FILTER (WHERE v.status = 'paid' AND v.paid = 30)
+FROM regpaydb.product p JOIN regpaydb.cart_item i USING (product_id) JOIN regpaydb.cart c USING (cart_id)
+LEFT JOIN regpaydb.invoice v USING (cart_id)
+WHERE p.product_id = $product GROUP BY 1
+SQL
+		cmp_ok(said($out, 'number of transactions retried') // 0, $level eq $levels[0] ? '==' : '>=',
+			$level eq $levels[0] ? 0 : 5, "$database, $script: repeated as often as can be expected");
+	}
+	is($node->safe_psql($database, 'SELECT count(*), sum(quantity) FROM outcome'), '20|5',
+		"$database: five are happy, fifteen were told that it is sold out");
+	is($node->safe_psql($database, <<'SQL'), '15|15|450.00', "$database: late money for what is gone is credit");
+SELECT (SELECT count(*) FROM regpaydb.invoice WHERE status = 'void'), count(*), sum(value)
+FROM regpaydb.credit_note WHERE state = 'unclaimed'
+SQL
+	integrity($node, $database, 'regpaydb', "$database: sound");
+	money_is_conserved($node, $database, 'regpaydb', "$database: keeps the money");
+	is(deadlocks($database), 0, "$database: no deadlock counted");
+	is(count_in_log('deadlock detected', $log_end), 0, "$database: no deadlock logged");
+}
+
+done_testing();
