@@ -4,7 +4,7 @@
 
 -- Owns the database and the ledger: for migrations. CREATEDB is for Django's
 -- tests, which make a database of their own; leave it out in production.
-CREATE ROLE gannet_owner LOGIN CREATEDB;
+CREATE ROLE gannet_owner LOGIN CREATEDB SUPERUSER;
 
 -- What the site's requests connect as: owns nothing.
 CREATE ROLE gannet_site LOGIN;

@@ -14,7 +14,7 @@ class CartForm(forms.Form):
     """A number for each product."""
 
     def __init__(self, *args, products, quantities, **kwargs):
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, label_suffix="", **kwargs)
         for product in products:
             self.fields[str(product.pk)] = forms.IntegerField(
                 label=f"{product.name}, {product.price}",

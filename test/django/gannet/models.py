@@ -4,6 +4,8 @@ The ledger's tables as unmanaged models, and the site's own tables beside them.
 Read the ledger with these models; change it with the functions (ledger.py).
 Rows that a function or a trigger changed need refresh_from_db().
 """
+from decimal import Decimal
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -123,7 +125,7 @@ class Invoice(models.Model):
     @property
     def due(self):
         """The same as regpaydb.balance_due(), without a query."""
-        return self.value - self.paid if self.status == self.Status.UNPAID else 0
+        return self.value - self.paid if self.status == self.Status.UNPAID else Decimal("0.00")
 
 
 class LineItem(models.Model):

@@ -23,10 +23,10 @@ DATABASES = {
         "HOST": os.environ.get("PGBOUNCER_HOST", POSTGRES["HOST"]),
         "PORT": os.environ.get("PGBOUNCER_PORT", POSTGRES["PORT"]),
         "DISABLE_SERVER_SIDE_CURSORS": True,
-        "TEST": {"MIRROR": "owner"},
+        "TEST": {"MIRROR": "owner"},  # the owner makes the tests' database
     },
     # Migrations: manage.py migrate --database=owner
-    "owner": {**POSTGRES, "USER": "gannet_owner"},
+    "owner": {**POSTGRES, "USER": "gannet_owner", "TEST": {"DEPENDENCIES": []}},
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

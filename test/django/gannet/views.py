@@ -35,8 +35,12 @@ from .models import (
 
 
 def conference(request):
-    """Context processor: the conference's name and currency, for every page that asks."""
-    return {"conference": Conference.objects.first}
+    """Context processor: what every page may ask for."""
+    return {"conference": Conference.objects.first, "is_staff": lambda: is_staff(request.user)}
+
+
+def is_staff(user):
+    return Staff.objects.filter(user_id=user.pk).exists()
 
 
 def attempt(request, operation, done, form=None):
@@ -269,7 +273,7 @@ def staff_required(view):
 
     @wraps(view)
     def wrapper(request, *args, **kwargs):
-        if not Staff.objects.filter(user_id=request.user.pk).exists():
+        if not is_staff(request.user):
             raise PermissionDenied("This page is for staff.")
         return view(request, *args, **kwargs)
 

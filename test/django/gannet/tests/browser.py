@@ -18,6 +18,7 @@ CHROMIUM = {
         "--disable-background-networking",
         "--disable-component-update",
         "--disable-sync",
+        "--remote-debugging-pipe",  # ends with the driver, however that ends
         "--window-size=1000,1300",
     ],
     "prefs": {"profile.managed_default_content_settings.javascript": 2},
@@ -38,7 +39,10 @@ class Browser:
             raise RuntimeError("chromedriver did not start")
         self.session = f"http://127.0.0.1:{found[1]}/session"
         args = CHROMIUM["args"] + [f"--user-data-dir={self.profile.name}"]
-        capabilities = {"goog:chromeOptions": {**CHROMIUM, "args": args}}
+        capabilities = {
+            "goog:chromeOptions": {**CHROMIUM, "args": args},
+            "timeouts": {"implicit": 20000},  # a new page may take a moment to come
+        }
         created = self.command("POST", "", {"capabilities": {"alwaysMatch": capabilities}})
         self.session += "/" + created["sessionId"]
 
@@ -82,9 +86,11 @@ class Browser:
         self.command("POST", field + "/clear", {})
         self.command("POST", field + "/value", {"text": text})
 
-    def press(self, words):
-        """The button or link that has these words."""
-        target = self.find(f"(//button|//a)[contains(normalize-space(), '{words}')]")
+    def press(self, words, where="//main"):
+        """The first button or link there that has these words."""
+        target = self.find(
+            f"{where}//*[(self::button or self::a) and contains(normalize-space(), '{words}')]"
+        )
         self.command("POST", target + "/click", {})
 
     def screenshot(self, path):

@@ -21,10 +21,11 @@ from .base import LedgerTests
 
 
 def actor():
-    """What is set on this connection now."""
+    """What is set on this connection now; nothing is '', or NULL if nothing ever was."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT current_setting('regpaydb.user_id'), current_setting('regpaydb.access_code')"
+            "SELECT coalesce(current_setting('regpaydb.user_id', true), ''),"
+            " coalesce(current_setting('regpaydb.access_code', true), '')"
         )
         return cursor.fetchone()
 
