@@ -1,6 +1,5 @@
 """Settings of a small conference site on regpaydb."""
 import os
-from pathlib import Path
 
 SECRET_KEY = os.environ.get("SECRET_KEY", "for development only")
 DEBUG = os.environ.get("DEBUG") == "1"
@@ -66,7 +65,6 @@ ROOT_URLCONF = "gannet.urls"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "home"
 STATIC_URL = "/static/"
-STATIC_ROOT = Path(__file__).parent.parent / "output" / "static"
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-us"

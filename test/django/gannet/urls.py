@@ -8,7 +8,6 @@ urlpatterns = [
     path("login/", LoginView.as_view(template_name="login.html"), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("cart/", views.change_cart, name="change_cart"),
-    path("checkout/", views.checkout, name="checkout"),
     path("new-access-url/", views.new_access_url, name="new_access_url"),
     # Whoever has the code may view and pay; no login.
     path("invoice/<slug:access_code>/", views.invoice, name="invoice"),

@@ -101,7 +101,7 @@ class BrowserTests(LedgerTests, StaticLiveServerTestCase):
         self.browser.type(str(product.pk), "1")
         self.browser.press("Save")
         self.assertSees("This is reserved for you for a while.")
-        self.browser.press("Make an invoice")
+        self.browser.press("Save and make an invoice")
         self.assertSees("Here is your invoice.")
         self.look("home")
         self.browser.press("Invoice ")
