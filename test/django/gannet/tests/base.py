@@ -27,7 +27,7 @@ class LedgerTests:
         super().tearDown()
 
     def user(self):
-        return User.objects.create_user(f"user{next(numbers)}", password="secret")
+        return User.objects.create_user(f"user{next(numbers)}")
 
     def staff(self):
         user = self.user()

@@ -27,6 +27,8 @@ class BrowserTests(LedgerTests, StaticLiveServerTestCase):
         self.browser.open(self.live_server_url + reverse(name, args=args))
 
     def log_in(self, user):
+        user.set_password("secret")
+        user.save()
         self.open("login")
         self.browser.type("username", user.username)
         self.browser.type("password", "secret")
