@@ -10,7 +10,6 @@ ADVICE = {
     "RP004": "Please ask for an invoice of the registration as it is now.",
     "RP005": "Please change what is in the cart.",
     "RP007": "Refund it instead: what was paid becomes a credit note.",
-    "RP008": "",
     "RP010": "Please ask an administrator to add you to the staff.",
 }
 
@@ -31,10 +30,11 @@ def translate(error):
     if not sqlstate.startswith("RP") or sqlstate == "RP012":
         return None
     diag = cause.diag
+    hint = ADVICE.get(sqlstate) or diag.message_hint or ""
     sentences = [
         diag.message_primary[0].upper() + diag.message_primary[1:] + ".",
         diag.message_detail,
-        ADVICE.get(sqlstate, diag.message_hint),
+        "" if "regpaydb." in hint else hint,
     ]
     return ValidationError(" ".join(filter(None, sentences)), code=sqlstate)
 

@@ -1,6 +1,7 @@
 import hashlib
 import hmac
 import json
+import re
 import time
 from decimal import Decimal
 from functools import wraps
@@ -9,7 +10,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import IntegrityError, connection, transaction
+from django.db import DataError, IntegrityError, connection, transaction
 from django.forms import Form
 from django.http import Http404, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404, redirect, render
@@ -94,7 +95,8 @@ def register(attendee):
     # made by the database.
     with ledger_errors(), connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO regpaydb.attendee (user_id, recipient, email) VALUES (%s, %s, %s)",
+            "INSERT INTO regpaydb.attendee (user_id, recipient, email) VALUES (%s, %s, %s)"
+            " ON CONFLICT DO NOTHING",  # the button was pressed twice
             [attendee.user_id, attendee.recipient, attendee.email],
         )
 
@@ -161,7 +163,7 @@ def invoice_or_404(access_code, invoice_id):
     # could view more, but not under this URL.
     if not call("can_view", invoice_id=invoice_id, access_code=access_code):
         raise Http404
-    return get_object_or_404(Invoice.objects.select_related("attendee"), pk=invoice_id)
+    return get_object_or_404(Invoice, pk=invoice_id)
 
 
 @never_cache
@@ -191,7 +193,8 @@ def pay(request, access_code, invoice_id):
         payment_id = call(
             "pay", invoice_id=invoice.pk, amount=invoice.due, reference=f"Demo payment {invoice.pk}"
         )
-        DemoPayment.objects.create(payment_id=payment_id, paid_by=str(request.user))
+        paid_by = request.user.get_username() or "access URL"
+        DemoPayment.objects.create(payment_id=payment_id, paid_by=paid_by)
 
     attempt(request, pay, "Thank you. The payment has arrived.")
     return redirect("invoice", access_code, invoice_id)
@@ -238,7 +241,7 @@ def stripe_webhook(request):
             "provider_ref": charge["id"],
         }
         record_charge(payment, charge)
-    except (IntegrityError, KeyError, ValidationError, ValueError) as error:
+    except (DataError, IntegrityError, KeyError, ValidationError, ValueError) as error:
         # Not Stripe's, no such invoice, or a reference that stands for another payment.
         # Stripe repeats the event for some days, and shows the answer.
         return HttpResponseBadRequest(str(error))
@@ -282,7 +285,7 @@ def staff_required(view):
 def staff_home(request):
     number = request.GET.get("number", "")
     if number:
-        if number.isdecimal() and Invoice.objects.filter(pk=min(int(number), 2**63 - 1)).exists():
+        if re.fullmatch("[0-9]{1,18}", number) and Invoice.objects.filter(pk=number).exists():
             return redirect("staff_invoice", int(number))
         messages.error(request, f"There is no invoice {number}.")
     return render(
