@@ -22,15 +22,20 @@ class ActorMiddleware:
     def __call__(self, request):
         request.failed = False
         with transaction.atomic():
+            set_actor(self.user_id(request))
             response = self.get_response(request)
             if request.failed:
                 transaction.set_rollback(True)
         return response
 
     def process_view(self, request, view_func, view_args, view_kwargs):
-        if not getattr(view_func, "without_actor", False):
-            user_id = request.user.pk if request.user.is_authenticated else NOBODY
-            set_actor(user_id, view_kwargs.get("access_code", ""))
+        if getattr(view_func, "without_actor", False):
+            set_actor()
+        elif "access_code" in view_kwargs:
+            set_actor(self.user_id(request), view_kwargs["access_code"])
+
+    def user_id(self, request):
+        return request.user.pk if request.user.is_authenticated else NOBODY
 
     def process_exception(self, request, exception):
         # It becomes a response, such as the page for error 404, before it gets to
