@@ -18,6 +18,7 @@ CHROMIUM = {
         "--disable-background-networking",
         "--disable-component-update",
         "--disable-sync",
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost",  # no CDN
         "--remote-debugging-pipe",  # ends with the driver, however that ends
         "--window-size=1000,1300",
     ],
