@@ -184,7 +184,6 @@ extern int32 row_reserved(Ledger *ledger, int64 cart_id, int64 product_id);
 extern LineItemRow *row_cart_lines(Ledger *ledger, int64 cart_id, int *nlines);
 extern int64 row_count_entries(Ledger *ledger, int64 cart_id);
 extern void row_set_item(Ledger *ledger, int64 cart_id, int64 product_id, int32 quantity);
-extern void row_delete_item(Ledger *ledger, int64 cart_id, int64 product_id);
 extern void row_amend_cart(Ledger *ledger, int64 cart_id, int64 entry_count);
 extern void row_touch_cart(Ledger *ledger, int64 cart_id);
 extern void row_renew_cart(Ledger *ledger, int64 cart_id);
