@@ -125,6 +125,9 @@ extern bool row_is_staff(Ledger *ledger, int64 user_id);
 
 extern bool row_attendee(Ledger *ledger, int64 attendee_id, AttendeeRow *row);
 extern bool row_invoice_attendee(Ledger *ledger, int64 invoice_id, AttendeeRow *row);
+extern Datum row_actor_attendees(Ledger *ledger, const int64 *user_id, const char *code);
+extern Datum row_actor_invoices(Ledger *ledger, const int64 *user_id, const char *code);
+extern Datum row_actor_carts(Ledger *ledger, const int64 *user_id, const char *code);
 extern bool row_lock_attendee(Ledger *ledger, int64 attendee_id, text **recipient);
 extern void row_set_access_code(Ledger *ledger, int64 attendee_id, const char *code);
 extern bool row_access_code_exists(Ledger *ledger, const char *code);

@@ -43,6 +43,9 @@
 	"c.revision::integer, c.entry_count::integer, " \
 	"(" RESERVED_UNTIL " OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp()) FROM @.cart c "
 
+#define ACTOR_IS_ATTENDEE \
+	"FROM @.attendee a WHERE a.user_id" EQ "$1 OR a.access_code" EQ "$2"
+
 #define UNPAID "'unpaid'::regpaydb.invoice_status"
 
 #define CREDIT_NOTE_IS_UNCLAIMED "n.state" EQ "'unclaimed'::regpaydb.credit_note_state"
@@ -76,6 +79,21 @@ static const struct
 		"SELECT user_id::bigint, access_code::pg_catalog.text, "
 		"recipient::pg_catalog.text FROM @.attendee WHERE attendee_id" EQ "$1",
 		1, {INT8OID}
+	},
+	/* Whoever a user or the holder of a code is; either may be NULL. */
+	[Q_ACTOR_ATTENDEES] = {
+		"SELECT a.attendee_id::bigint " ACTOR_IS_ATTENDEE,
+		2, {INT8OID, TEXTOID}
+	},
+	[Q_ACTOR_INVOICES] = {
+		"SELECT i.invoice_id::bigint FROM @.invoice i WHERE i.attendee_id" EQ "ANY "
+		"(ARRAY(SELECT a.attendee_id " ACTOR_IS_ATTENDEE "))",
+		2, {INT8OID, TEXTOID}
+	},
+	[Q_ACTOR_CARTS] = {
+		"SELECT c.cart_id::bigint FROM @.cart c WHERE c.attendee_id" EQ "ANY "
+		"(ARRAY(SELECT a.attendee_id " ACTOR_IS_ATTENDEE "))",
+		2, {INT8OID, TEXTOID}
 	},
 	[Q_INVOICE_ATTENDEE] = {
 		"SELECT a.user_id::bigint, a.access_code::pg_catalog.text, "
