@@ -9,7 +9,8 @@
  * whatever was done to the table.
  *
  * Lock order, everywhere: attendee, cart, product, invoice, credit note, each
- * by id.
+ * by id.  Rows of cart_item, which plain SQL has before any trigger of ours can
+ * lock the cart, are waited for only for a moment: see set_quantity().
  */
 #include "postgres.h"
 
@@ -41,6 +42,9 @@
 	"c.cart_id::bigint, c.attendee_id::bigint, c.status::pg_catalog.text, " \
 	"c.revision::integer, c.entry_count::integer, " \
 	"(" RESERVED_UNTIL " OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp()) FROM @.cart c "
+
+#define ACTOR_IS_ATTENDEE \
+	"FROM @.attendee a WHERE a.user_id" EQ "$1 OR a.access_code" EQ "$2"
 
 #define UNPAID "'unpaid'::regpaydb.invoice_status"
 
@@ -75,6 +79,21 @@ static const struct
 		"SELECT user_id::bigint, access_code::pg_catalog.text, "
 		"recipient::pg_catalog.text FROM @.attendee WHERE attendee_id" EQ "$1",
 		1, {INT8OID}
+	},
+	/* Whoever a user or the holder of a code is; either may be NULL. */
+	[Q_ACTOR_ATTENDEES] = {
+		"SELECT a.attendee_id::bigint " ACTOR_IS_ATTENDEE,
+		2, {INT8OID, TEXTOID}
+	},
+	[Q_ACTOR_INVOICES] = {
+		"SELECT i.invoice_id::bigint FROM @.invoice i WHERE i.attendee_id" EQ "ANY "
+		"(ARRAY(SELECT a.attendee_id " ACTOR_IS_ATTENDEE "))",
+		2, {INT8OID, TEXTOID}
+	},
+	[Q_ACTOR_CARTS] = {
+		"SELECT c.cart_id::bigint FROM @.cart c WHERE c.attendee_id" EQ "ANY "
+		"(ARRAY(SELECT a.attendee_id " ACTOR_IS_ATTENDEE "))",
+		2, {INT8OID, TEXTOID}
 	},
 	[Q_INVOICE_ATTENDEE] = {
 		"SELECT a.user_id::bigint, a.access_code::pg_catalog.text, "
@@ -285,6 +304,11 @@ static const struct
 		"WHERE cart_id" EQ "$1 ORDER BY product_id",
 		1, {INT8OID}
 	},
+	[Q_ITEM] = {
+		"SELECT quantity::integer FROM @.cart_item "
+		"WHERE cart_id" EQ "$1 AND product_id" EQ "$2",
+		2, {INT8OID, INT8OID}
+	},
 	[Q_RESERVED] = {
 		"SELECT quantity::integer FROM @.reservation "
 		"WHERE cart_id" EQ "$1 AND product_id" EQ "$2",
@@ -344,6 +368,18 @@ static const struct
 		"DELETE FROM @.reservation WHERE cart_id" EQ "$1",
 		1, {INT8OID}
 	},
+	[Q_HOLDS_ITEMS] = {
+		"SELECT 1 FROM @.reservation WHERE cart_id" EQ "$1 LIMIT 1",
+		1, {INT8OID}
+	},
+	/* Items of which the reservation is not as it should be. */
+	[Q_UNRESERVED_ITEMS] = {
+		"SELECT 1 FROM @.cart_item i JOIN @.cart c ON c.cart_id" EQ "i.cart_id "
+		"WHERE i.cart_id" EQ "$1 AND NOT EXISTS (SELECT 1 FROM @.reservation r "
+		"WHERE r.cart_id" EQ "i.cart_id AND r.product_id" EQ "i.product_id "
+		"AND r.quantity" EQ "i.quantity AND r.reserved_until" EQ RESERVED_UNTIL ") LIMIT 1",
+		1, {INT8OID}
+	},
 	[Q_RESERVE_ITEMS] = {
 		"INSERT INTO @.reservation (cart_id, product_id, quantity, reserved_until) "
 		"SELECT i.cart_id, i.product_id, i.quantity, " RESERVED_UNTIL " "
@@ -354,6 +390,11 @@ static const struct
 	[Q_MOVE_RESERVATION] = {
 		"UPDATE @.reservation r SET reserved_until = " RESERVED_UNTIL " "
 		"FROM @.cart c WHERE r.cart_id" EQ "$1 AND c.cart_id" EQ "$1",
+		1, {INT8OID}
+	},
+	[Q_MISTIMED_RESERVATION] = {
+		"SELECT 1 FROM @.reservation r JOIN @.cart c ON c.cart_id" EQ "r.cart_id "
+		"WHERE r.cart_id" EQ "$1 AND r.reserved_until" NE RESERVED_UNTIL " LIMIT 1",
 		1, {INT8OID}
 	},
 	[Q_UNPAID_INVOICES_OF_CART] = {
@@ -367,12 +408,28 @@ static const struct
 		"AND (status" EQ UNPAID " OR status" EQ "'paid'::regpaydb.invoice_status)",
 		2, {INT8OID, INT4OID}
 	},
-	/* Nobody is waited for, so that the order of the carts does not matter. */
+	/*
+	 * Nobody is waited for, so that the order of the carts does not matter.
+	 * What is sold out is worked out here for all carts at once: cart_problem
+	 * adds the reservations of a product up for every cart that has it.
+	 */
 	[Q_LOCK_EXPIRED] = {
 		"SELECT i.invoice_id::bigint, c.cart_id::bigint "
 		"FROM @.invoice i JOIN @.cart c ON c.cart_id" EQ "i.cart_id "
-		"WHERE i.status" EQ UNPAID " AND (c.revision" NE "i.cart_revision OR EXISTS "
-		"(SELECT 1 FROM @.cart_problem p WHERE p.cart_id" EQ "c.cart_id)) "
+		"WHERE i.status" EQ UNPAID " AND (c.revision" NE "i.cart_revision "
+		"OR c.cart_id" EQ "ANY (SELECT e.cart_id FROM @.cart_item e "
+		"JOIN @.product p ON p.product_id" EQ "e.product_id "
+		"LEFT JOIN (SELECT r.product_id, pg_catalog.sum(r.quantity) AS quantity "
+		"FROM @.current_reservation r GROUP BY r.product_id) held "
+		"ON held.product_id" EQ "e.product_id "
+		"LEFT JOIN @.current_reservation own ON own.product_id" EQ "e.product_id "
+		"AND own.cart_id" EQ "e.cart_id "
+		"JOIN @.invoice u ON u.cart_id" EQ "e.cart_id AND u.status" EQ UNPAID " "
+		"WHERE e.quantity OPERATOR(pg_catalog.>) (p.stock OPERATOR(pg_catalog.-) p.sold "
+		"OPERATOR(pg_catalog.-) COALESCE(held.quantity, 0) "
+		"OPERATOR(pg_catalog.+) COALESCE(own.quantity, 0))) "
+		"OR EXISTS (SELECT 1 FROM @.cart_problem o WHERE o.cart_id" EQ "c.cart_id "
+		"AND o.kind" NE "'sold_out')) "
 		"ORDER BY i.invoice_id LIMIT $1 FOR NO KEY UPDATE OF c SKIP LOCKED",
 		1, {INT4OID}
 	},

@@ -333,8 +333,8 @@ SELECT proname AS function, pg_get_function_arguments(oid) AS arguments,
 FROM pg_proc
 WHERE pronamespace = 'regpaydb'::regnamespace AND prorettype <> 'trigger'::regtype
 ORDER BY proname;
--- What only reads is stable, all else volatile; none is leakproof or parallel
--- safe, as each looks at the state of the session.
+-- What only reads is stable, all else volatile; none is leakproof, and parallel
+-- safe is what policies call.
 SELECT proname, provolatile, proparallel, proleakproof
 FROM pg_proc WHERE pronamespace = 'regpaydb'::regnamespace
 	AND (provolatile <> 'v' OR proparallel <> 'u' OR proleakproof)
@@ -358,6 +358,11 @@ SELECT 'column', c.relname || '.' || a.attname
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 WHERE c.relnamespace IN ('regpaydb'::regnamespace, 'second'::regnamespace) AND c.relkind IN ('r', 'v', 'm', 'c')
 	AND a.attnum > 0 AND NOT a.attisdropped AND col_description(c.oid, a.attnum) IS NULL
+UNION ALL
+SELECT 'policy', c.relname || '.' || p.polname
+FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid
+WHERE c.relnamespace IN ('regpaydb'::regnamespace, 'second'::regnamespace)
+	AND obj_description(p.oid, 'pg_policy') IS NULL
 UNION ALL
 SELECT 'trigger', c.relname || '.' || t.tgname
 FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
