@@ -24,6 +24,8 @@ DATABASES = {
         "DISABLE_SERVER_SIDE_CURSORS": True,
         "TEST": {"MIRROR": "owner"},  # the owner makes the tests' database
     },
+    # consume_outbox
+    "worker": {**POSTGRES, "USER": "gannet_worker", "TEST": {"MIRROR": "owner"}},
     # Migrations: manage.py migrate --database=owner
     "owner": {**POSTGRES, "USER": "gannet_owner", "TEST": {"DEPENDENCIES": []}},
 }

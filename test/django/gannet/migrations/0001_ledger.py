@@ -1,5 +1,5 @@
 """
-The extension, the ledger, and what the site's role may do.
+The extension, the ledger, and what the site's roles may do.
 
 Run as the owner of the database: manage.py migrate --database=owner. There is
 no way back: it would drop the conference's money.
@@ -9,6 +9,7 @@ from django.contrib.postgres.operations import CreateExtension
 from django.db import migrations
 
 SITE = settings.DATABASES["default"]["USER"]
+WORKER = settings.DATABASES["worker"]["USER"]
 
 
 class Migration(migrations.Migration):
@@ -32,12 +33,20 @@ class Migration(migrations.Migration):
             "SELECT regpaydb.create_ledger(conference_name => 'Gannet Conf 2026', currency => 'AUD')"
         ),
         # The same role serves attendees and staff: the ledger's table staff says
-        # which users are staff, and ActorMiddleware on whose behalf it acts.
+        # which users are staff, and ActorMiddleware on whose behalf it acts. As
+        # it has the access app, it sees in the ledger what that user may view.
         migrations.RunSQL(
             f"""
-            GRANT USAGE ON SCHEMA regpaydb TO {SITE};
-            GRANT ALL ON ALL TABLES IN SCHEMA regpaydb TO {SITE};
-            GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA regpaydb TO {SITE};
+            SELECT regpaydb.grant_access('{SITE}', 'app');
+            SELECT regpaydb.grant_access('{SITE}', 'staff');
+            GRANT INSERT (user_id, recipient, email) ON regpaydb.attendee TO {SITE};
+            """
+        ),
+        # FOR UPDATE needs UPDATE of some column; the rows can't be changed anyway.
+        migrations.RunSQL(
+            f"""
+            SELECT regpaydb.grant_access('{WORKER}', 'reports');
+            GRANT DELETE, UPDATE (outbox_id) ON regpaydb.outbox TO {WORKER};
             """
         ),
     ]

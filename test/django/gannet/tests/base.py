@@ -3,7 +3,7 @@ from datetime import timedelta
 from itertools import count
 
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import connections
 
 from gannet.ledger import call
 from gannet.models import Attendee, Category, Invoice, Product, Staff
@@ -18,10 +18,10 @@ class LedgerTests:
     attendees and products of its own.
     """
 
-    databases = {"default", "owner"}
+    databases = {"default", "owner", "worker"}
 
     def tearDown(self):
-        with connection.cursor() as cursor:
+        with connections["owner"].cursor() as cursor:
             cursor.execute("SELECT * FROM regpaydb.check_integrity()")
             self.assertEqual(cursor.fetchall(), [])
         super().tearDown()

@@ -260,8 +260,10 @@ class ErrorTests(LedgerTests, TransactionTestCase):
     def test_no_privilege_is_permission_denied(self):
         for name, execute in self.drivers():
             for sql in (
-                "CREATE TABLE regpaydb.planted (x int)",
-                "SELECT * FROM pg_catalog.pg_authid",
+                "UPDATE regpaydb.invoice SET paid = value",
+                "DELETE FROM regpaydb.payment",
+                "INSERT INTO regpaydb.credit_note (attendee_id, value) VALUES (1, 1)",
+                "SELECT regpaydb.create_ledger('mine')",
             ):
                 with self.assertRaises(PermissionDenied, msg=name):
                     with ledger_errors():

@@ -39,7 +39,8 @@ def at_once(count, work):
 
     def thread(number):
         try:
-            connections["default"].ensure_connection()
+            for connection in connections.all():
+                connection.ensure_connection()
             barrier.wait()
             return work(number)
         finally:
@@ -401,7 +402,7 @@ class OutboxTests(LedgerTests, TransactionTestCase):
 
     def test_two_workers_share_the_work(self):
         subjects = self.paid_invoices(30)
-        taken = at_once(2, lambda number: sum(consume("owner", 5) for _ in range(20)))
+        taken = at_once(2, lambda number: sum(consume("worker", 5) for _ in range(20)))
         self.assertEqual(sum(taken), 60)  # made, and paid
         self.assertEqual(sorted(message.subject for message in mail.outbox), sorted(subjects))
 
@@ -412,11 +413,11 @@ class OutboxTests(LedgerTests, TransactionTestCase):
             if number == 1:
                 barrier.wait()  # the other has its rows, and is still at it
                 try:
-                    return consume("owner", 10)
+                    return consume("worker", 10)
                 finally:
                     barrier.wait()
-            with transaction.atomic(using="owner"):
-                held = consume("owner", 3)
+            with transaction.atomic(using="worker"):
+                held = consume("worker", 3)
                 barrier.wait()
                 barrier.wait()
             return held
@@ -427,8 +428,8 @@ class OutboxTests(LedgerTests, TransactionTestCase):
     def test_a_worker_that_dies_leaves_its_rows(self):
         subjects = self.paid_invoices(1)
         with self.assertRaises(RuntimeError):
-            with transaction.atomic(using="owner"):
-                consume("owner")
+            with transaction.atomic(using="worker"):
+                consume("worker")
                 raise RuntimeError("the plug is pulled")
         call_command("consume_outbox", once=True)
         self.assertEqual([message.subject for message in mail.outbox], subjects * 2)

@@ -23,7 +23,7 @@ class Command(BaseCommand):
     help = __doc__
 
     def add_arguments(self, parser):
-        parser.add_argument("--database", default="owner", help="whose role may read the outbox")
+        parser.add_argument("--database", default="worker", help="whose role may read the outbox")
         parser.add_argument("--once", action="store_true", help="end when the outbox is empty")
 
     def handle(self, database, once, **options):
@@ -46,7 +46,7 @@ def consume(database, limit=10):
             .order_by("pk")[:limit]
         )
         for row in rows:
-            handle(row)
+            handle(row, database)
         # Deleted in the transaction that holds their locks: should this process
         # die before the end, somebody takes them again. So mail is sent at least
         # once, not exactly once.
@@ -54,13 +54,20 @@ def consume(database, limit=10):
     return len(rows)
 
 
-def handle(row):
-    if row.kind == "invoice_updated" and row.new_status in SUBJECTS:
-        attendee = row.invoice.attendee
-        send_mail(
-            SUBJECTS[row.new_status].format(row.invoice_id),
-            f"Dear {attendee.recipient},\n\n"
-            f"{SUBJECTS[row.new_status].format(row.invoice_id)}: {row.invoice.value}.\n",
-            settings.DEFAULT_FROM_EMAIL,
-            [attendee.email],
-        )
+def handle(row, database):
+    if row.kind != "invoice_updated" or row.new_status not in SUBJECTS:
+        return
+    # These columns only: the worker's role may not read access codes.
+    invoice = (
+        Invoice.objects.using(database)
+        .select_related("attendee")
+        .only("value", "attendee__recipient", "attendee__email")
+        .get(pk=row.invoice_id)
+    )
+    subject = SUBJECTS[row.new_status].format(invoice.pk)
+    send_mail(
+        subject,
+        f"Dear {invoice.attendee.recipient},\n\n{subject}: {invoice.value}.\n",
+        settings.DEFAULT_FROM_EMAIL,
+        [invoice.attendee.email],
+    )
