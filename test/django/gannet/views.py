@@ -270,7 +270,10 @@ def record_charge(payment, charge):
 
 
 def staff_required(view):
-    """The ledger's table staff says who is; the functions ask it again."""
+    """
+    The ledger's table staff says who is. This is what keeps attendees out: the
+    site's role may call the functions of staff, whoever it acts for.
+    """
 
     @wraps(view)
     def wrapper(request, *args, **kwargs):

@@ -1,5 +1,4 @@
 """Models, operations and errors."""
-import json
 from datetime import timedelta
 from decimal import Decimal
 
@@ -12,7 +11,7 @@ from django.db.models import Count
 from django.test import TransactionTestCase
 
 from gannet.ledger import call, ledger_errors, translate
-from gannet.models import CreditNote, DemoPayment, Invoice, Outbox, Payment
+from gannet.models import CreditNote, DemoPayment, Invoice, Payment
 
 from .base import LedgerTests
 

@@ -9,16 +9,27 @@ from unittest.mock import patch
 
 from django.conf import settings
 from django.core import mail
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.management import call_command
 from django.db import connection, connections, transaction
 from django.http import Http404
 from django.test import Client, TransactionTestCase
 from django.urls import reverse
 
-from gannet.ledger import call, set_actor
+from gannet.ledger import call, ledger_errors, set_actor
 from gannet.management.commands.consume_outbox import consume
-from gannet.models import Attendee, CreditNote, DemoPayment, Invoice, Outbox, Payment, StripePayment
+from gannet.models import (
+    Attendee,
+    Cart,
+    CartItem,
+    CreditNote,
+    DemoPayment,
+    Invoice,
+    LineItem,
+    Outbox,
+    Payment,
+    StripePayment,
+)
 
 from .base import LedgerTests
 
@@ -269,15 +280,59 @@ class ActorTests(LedgerTests, TransactionTestCase):
             self.during(self.client, reverse("stripe_webhook"), "post"), (("", ""), ("", ""))
         )
 
-    def test_nobody_sees_nothing(self):
-        invoice = self.invoice(self.attendee())
+    def test_who_sees_what(self):
+        """The database itself hides other people's rows, in every table."""
+        ada, ben = self.attendee(), self.attendee("Ben Okafor")
+        for attendee in ada, ben:
+            self.invoice(attendee, "30.00")
+            invoice = self.invoice(attendee)
+            call("pay", invoice_id=invoice.pk, amount=150, reference="card")
+            cart_id = call("current_cart", attendee_id=attendee.pk)
+            call("set_quantity", cart_id=cart_id, product_id=self.product().pk, quantity=1)
+        owners = {
+            Attendee: "user_id",
+            Cart: "attendee__user_id",
+            CartItem: "cart__attendee__user_id",
+            Invoice: "attendee__user_id",
+            LineItem: "invoice__attendee__user_id",
+            Payment: "invoice__attendee__user_id",
+            CreditNote: "attendee__user_id",
+        }
+        actors = [
+            (ada.user_id, "", {ada.user_id}),
+            (0, ben.access_code, {ben.user_id}),
+            (ada.user_id, ben.access_code, {ada.user_id, ben.user_id}),
+            (0, "WRONG", set()),
+            (0, "", set()),
+            ("", "", set()),
+        ]
+        for model, path in owners.items():
+            with self.subTest(model.__name__):
+                for user_id, access_code, expected in actors:
+                    with transaction.atomic():
+                        set_actor(user_id, access_code)
+                        self.assertEqual(set(model.objects.values_list(path, flat=True)), expected)
+                        self.assertFalse(Outbox.objects.exists())
+                with transaction.atomic():
+                    set_actor(self.staff().pk)
+                    everybody = set(model.objects.values_list(path, flat=True))
+                self.assertLessEqual({ada.user_id, ben.user_id}, everybody)
+
+    def test_an_actor_pays_nothing_that_she_may_not_view(self):
+        ada, invoice = self.attendee(), self.invoice(self.attendee("Ben Okafor"))
+        payment = {"invoice_id": invoice.pk, "amount": 100, "reference": "x"}
         with transaction.atomic():
-            set_actor(0)
-            self.assertEqual(list(Invoice.objects.all()), [])
-            self.assertEqual(list(Attendee.objects.all()), [])
-        with transaction.atomic():
-            set_actor(self.staff().pk)
-            self.assertIn(invoice, Invoice.objects.all())
+            set_actor(ada.user_id)
+            with self.assertRaises(ValidationError) as caught:
+                call("pay", **payment)
+            self.assertEqual(caught.exception.code, "RP002")
+            with self.assertRaises(PermissionDenied), ledger_errors(), transaction.atomic():
+                with connection.cursor() as cursor:
+                    cursor.execute(
+                        "INSERT INTO regpaydb.payment (invoice_id, amount) VALUES (%s, 100)",
+                        [invoice.pk],
+                    )
+        self.assertEqual(self.fresh(invoice).payments.count(), 0)
 
     def test_a_failed_request_leaves_nothing(self):
         ada = self.attendee()
