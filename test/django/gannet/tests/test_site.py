@@ -50,8 +50,8 @@ def at_once(count, work):
 
     def thread(number):
         try:
-            for connection in connections.all():
-                connection.ensure_connection()
+            for each in connections.all():
+                each.ensure_connection()
             barrier.wait()
             return work(number)
         finally:
