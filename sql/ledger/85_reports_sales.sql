@@ -152,7 +152,7 @@ CREATE VIEW report_discount_status WITH (security_invoker = true) AS
 	FROM cart_discount d
 	JOIN cart c ON c.cart_id = d.cart_id
 	JOIN product p ON p.product_id = d.product_id
-	GROUP BY d.description, p.product_id, d.amount;
+	GROUP BY d.description, p.product_id, p.name, d.amount;
 COMMENT ON VIEW report_discount_status IS 'On how many items each discount is given, by the kind of cart that they are in.';
 COMMENT ON COLUMN report_discount_status.description IS 'Why it is given.';
 COMMENT ON COLUMN report_discount_status.product_id IS 'The product that it is given on.';

@@ -120,7 +120,7 @@ CREATE VIEW report_unclaimed_ageing WITH (security_invoker = true) AS
 	JOIN attendee a ON a.attendee_id = n.attendee_id
 	CROSS JOIN LATERAL (SELECT extract(day FROM now() - p."time")::integer AS days) AS age
 	WHERE n.state = 'unclaimed';
-COMMENT ON VIEW report_unclaimed_ageing IS 'Money that was paid too much or given back and is nobody''s claim yet, and for how long: every unclaimed credit note.';
+COMMENT ON VIEW report_unclaimed_ageing IS 'Money that was paid too much, too late or given back, and that nobody asked for yet: every unclaimed credit note, and for how long it has been one.';
 COMMENT ON COLUMN report_unclaimed_ageing.credit_note_id IS 'Key: the note.';
 COMMENT ON COLUMN report_unclaimed_ageing.attendee_id IS 'Whose money it is.';
 COMMENT ON COLUMN report_unclaimed_ageing.user_id IS 'The owner''s key in the application.';
