@@ -161,7 +161,8 @@ COMMENT ON COLUMN report_overdue_ageing.days IS 'For how many whole days it has 
 COMMENT ON COLUMN report_overdue_ageing.bucket IS 'The same in months: 0-30, 31-60, 61-90, over 90 days.';
 
 -- A credit note moves money between an attendee's invoices and her credit, which
--- leaves her balance as it is, unless one of the two is somebody else's.
+-- leaves her balance as it is, unless one of the two is somebody else's.  That
+-- other side may be hidden from who asks: outer joins keep the balance right.
 CREATE VIEW report_attendee_statement WITH (security_invoker = true) AS
 	SELECT attendee_id, row_number() OVER entries AS entry_number, "time", entry, invoice_id,
 		credit_note_id, reference, amount, sum(amount) OVER entries AS balance
@@ -188,17 +189,17 @@ CREATE VIEW report_attendee_statement WITH (security_invoker = true) AS
 		SELECT n.attendee_id, p."time", 3, n.credit_note_id, 'credit from somebody else''s invoice',
 			p.invoice_id, n.credit_note_id, p.reference, -n.value
 		FROM credit_note n
-		JOIN payment p ON p.payment_id = n.credit_note_id
-		JOIN invoice i ON i.invoice_id = p.invoice_id
-		WHERE n.attendee_id <> i.attendee_id
+		LEFT JOIN payment p ON p.payment_id = n.credit_note_id
+		LEFT JOIN invoice i ON i.invoice_id = p.invoice_id
+		WHERE n.attendee_id IS DISTINCT FROM i.attendee_id
 		UNION ALL
 		SELECT n.attendee_id, p."time", 4, p.payment_id, 'credit put on somebody else''s invoice',
-			p.invoice_id, n.credit_note_id, p.reference, p.amount
+			p.invoice_id, n.credit_note_id, p.reference, n.value
 		FROM credit_note n
-		JOIN credit_note_application c ON c.credit_note_id = n.credit_note_id
-		JOIN payment p ON p.payment_id = c.payment_id
-		JOIN invoice i ON i.invoice_id = p.invoice_id
-		WHERE n.attendee_id <> i.attendee_id
+		LEFT JOIN credit_note_application c ON c.credit_note_id = n.credit_note_id
+		LEFT JOIN payment p ON p.payment_id = c.payment_id
+		LEFT JOIN invoice i ON i.invoice_id = p.invoice_id
+		WHERE n.state = 'applied' AND n.attendee_id IS DISTINCT FROM i.attendee_id
 		UNION ALL
 		SELECT attendee_id, closed_time, 5, invoice_id, format('invoice %s', status),
 			invoice_id, NULL, '', -value
@@ -214,9 +215,9 @@ CREATE VIEW report_attendee_statement WITH (security_invoker = true) AS
 COMMENT ON VIEW report_attendee_statement IS 'What every attendee was charged, paid and got back, with the running balance. Moves between her own invoices and credit leave that as it is and are left out.';
 COMMENT ON COLUMN report_attendee_statement.attendee_id IS 'The attendee.';
 COMMENT ON COLUMN report_attendee_statement.entry_number IS 'Place in the attendee''s statement; key together with attendee_id.';
-COMMENT ON COLUMN report_attendee_statement."time" IS 'When it was recorded.';
+COMMENT ON COLUMN report_attendee_statement."time" IS 'When it was recorded; NULL where who asks may not see the invoice that it happened to.';
 COMMENT ON COLUMN report_attendee_statement.entry IS 'What happened, for people.';
-COMMENT ON COLUMN report_attendee_statement.invoice_id IS 'The invoice that it happened to, if any.';
+COMMENT ON COLUMN report_attendee_statement.invoice_id IS 'The invoice that it happened to, if any and if who asks may see it.';
 COMMENT ON COLUMN report_attendee_statement.credit_note_id IS 'The credit note that it happened to, if any.';
 COMMENT ON COLUMN report_attendee_statement.reference IS 'What people identify the payment or refund by.';
 COMMENT ON COLUMN report_attendee_statement.amount IS 'What it adds to what the attendee owes; negative where it takes off.';
