@@ -57,19 +57,21 @@ COMMENT ON COLUMN report_received_by_day.payments IS 'How many payments.';
 COMMENT ON COLUMN report_received_by_day.amount IS 'Their sum, less what was given back.';
 COMMENT ON COLUMN report_received_by_day.reference_list IS 'The platform''s keys of the payments, or what else they were identified by, in the order in which they were recorded.';
 
+-- The invoice that a note came from, or went to, may be somebody else's and
+-- hidden from the owner: outer joins show the note all the same.
 CREATE VIEW report_credit_notes WITH (security_invoker = true) AS
 	SELECT n.credit_note_id, p."time", n.attendee_id, a.user_id, a.recipient AS owner, a.email,
 		n.value, n.state,
 		CASE n.state
 			WHEN 'unclaimed' THEN 'unclaimed'
-			WHEN 'applied' THEN format('applied to invoice %s', used.invoice_id)
+			WHEN 'applied' THEN concat_ws(' to invoice ', 'applied', used.invoice_id)
 			ELSE concat_ws(': ', 'refunded', nullif(r.reference, ''))
 		END AS status,
 		p.invoice_id AS from_invoice_id, used.invoice_id AS to_invoice_id,
 		coalesce(used."time", r."time") AS claim_time
 	FROM credit_note n
-	JOIN payment p ON p.payment_id = n.credit_note_id
 	JOIN attendee a ON a.attendee_id = n.attendee_id
+	LEFT JOIN payment p ON p.payment_id = n.credit_note_id
 	LEFT JOIN credit_note_application c ON c.credit_note_id = n.credit_note_id
 	LEFT JOIN payment used ON used.payment_id = c.payment_id
 	LEFT JOIN credit_note_refund r ON r.credit_note_id = n.credit_note_id;
@@ -112,12 +114,12 @@ CREATE VIEW report_unclaimed_ageing WITH (security_invoker = true) AS
 			WHEN age.days <= 30 THEN '0-30 days'
 			WHEN age.days <= 60 THEN '31-60 days'
 			WHEN age.days <= 90 THEN '61-90 days'
-			ELSE 'over 90 days'
+			WHEN age.days > 90 THEN 'over 90 days'
 		END AS bucket
 	FROM credit_note n
-	JOIN payment p ON p.payment_id = n.credit_note_id
-	JOIN invoice i ON i.invoice_id = p.invoice_id
 	JOIN attendee a ON a.attendee_id = n.attendee_id
+	LEFT JOIN payment p ON p.payment_id = n.credit_note_id
+	LEFT JOIN invoice i ON i.invoice_id = p.invoice_id
 	CROSS JOIN LATERAL (SELECT extract(day FROM now() - p."time")::integer AS days) AS age
 	WHERE n.state = 'unclaimed';
 COMMENT ON VIEW report_unclaimed_ageing IS 'Money that was paid too much, too late or given back, and that nobody asked for yet: every unclaimed credit note, and for how long it has been one.';
@@ -140,7 +142,7 @@ CREATE VIEW report_overdue_ageing WITH (security_invoker = true) AS
 			WHEN age.days <= 30 THEN '0-30 days'
 			WHEN age.days <= 60 THEN '31-60 days'
 			WHEN age.days <= 90 THEN '61-90 days'
-			ELSE 'over 90 days'
+			WHEN age.days > 90 THEN 'over 90 days'
 		END AS bucket
 	FROM invoice i
 	JOIN attendee a ON a.attendee_id = i.attendee_id
