@@ -265,7 +265,7 @@ SELECT DISTINCT attendee_id FROM report_payments;
 SELECT DISTINCT attendee_id FROM report_product_line_items;
 -- Carol's invoice, which Alice's note went to, is not seen; that it did, is.
 SELECT attendee_id, entry, invoice_id, amount, balance FROM report_attendee_statement;
-SELECT attendee_id, count(*) FROM report_credit_notes GROUP BY 1;
+SELECT credit_note_id, status, from_invoice_id, to_invoice_id, claim_time IS NULL AS hidden FROM report_credit_notes ORDER BY 1;
 SELECT sum(invoices), sum(value) FROM report_paid_invoices_by_date;
 ROLLBACK;
 

@@ -212,9 +212,9 @@ sub shuffled
 }
 
 # The script that makes it in the ledger that search_path and regpaydb.ledger
-# name; each statement is a transaction.  In the end the hours of the conference
-# are stretched to months before now, in the same order: nothing that depends on
-# times but carts' reservations, which stay as they are.
+# name; each statement is a transaction.  In the end its seconds are stretched to
+# the months before now, in the same order; but carts stay as they are, since
+# their reservations are about now.
 sub generate_conference
 {
 	my ($seed) = @_;
