@@ -165,6 +165,7 @@ COMMENT ON COLUMN report_overdue_ageing.bucket IS 'The same in months: 0-30, 31-
 -- A credit note moves money between an attendee's invoices and her credit, which
 -- leaves her balance as it is, unless one of the two is somebody else's.  That
 -- other side may be hidden from who asks: outer joins keep the balance right.
+-- (Constants have names so that a dump shows them as they are.)
 CREATE VIEW report_attendee_statement WITH (security_invoker = true) AS
 	SELECT attendee_id, row_number() OVER entries AS entry_number, "time", entry, invoice_id,
 		credit_note_id, reference, amount, sum(amount) OVER entries AS balance
@@ -188,14 +189,16 @@ CREATE VIEW report_attendee_statement WITH (security_invoker = true) AS
 		LEFT JOIN credit_note n ON n.credit_note_id = coalesce(c.credit_note_id, p.payment_id)
 		WHERE n.attendee_id IS DISTINCT FROM i.attendee_id
 		UNION ALL
-		SELECT n.attendee_id, p."time", 3, n.credit_note_id, 'credit from somebody else''s invoice',
+		SELECT n.attendee_id, p."time", 3, n.credit_note_id,
+			'credit from somebody else''s invoice' AS entry,
 			p.invoice_id, n.credit_note_id, p.reference, -n.value
 		FROM credit_note n
 		LEFT JOIN payment p ON p.payment_id = n.credit_note_id
 		LEFT JOIN invoice i ON i.invoice_id = p.invoice_id
 		WHERE n.attendee_id IS DISTINCT FROM i.attendee_id
 		UNION ALL
-		SELECT n.attendee_id, p."time", 4, p.payment_id, 'credit put on somebody else''s invoice',
+		SELECT n.attendee_id, p."time", 4, p.payment_id,
+			'credit put on somebody else''s invoice' AS entry,
 			p.invoice_id, n.credit_note_id, p.reference, n.value
 		FROM credit_note n
 		LEFT JOIN credit_note_application c ON c.credit_note_id = n.credit_note_id
@@ -204,12 +207,12 @@ CREATE VIEW report_attendee_statement WITH (security_invoker = true) AS
 		WHERE n.state = 'applied' AND n.attendee_id IS DISTINCT FROM i.attendee_id
 		UNION ALL
 		SELECT attendee_id, closed_time, 5, invoice_id, format('invoice %s', status),
-			invoice_id, NULL, '', -value
+			invoice_id, NULL AS credit_note_id, '' AS reference, -value
 		FROM invoice
 		WHERE closed_time IS NOT NULL
 		UNION ALL
-		SELECT n.attendee_id, r."time", 6, r.credit_note_refund_id, 'credit paid out',
-			NULL, n.credit_note_id, r.reference, n.value
+		SELECT n.attendee_id, r."time", 6, r.credit_note_refund_id, 'credit paid out' AS entry,
+			NULL AS invoice_id, n.credit_note_id, r.reference, n.value
 		FROM credit_note n
 		JOIN credit_note_refund r ON r.credit_note_id = n.credit_note_id) AS entry
 	WINDOW entries AS (PARTITION BY attendee_id ORDER BY "time", place, id

@@ -269,6 +269,33 @@ SELECT credit_note_id, status, from_invoice_id, to_invoice_id, claim_time IS NUL
 SELECT sum(invoices), sum(value) FROM report_paid_invoices_by_date;
 ROLLBACK;
 
+-- The functions call nothing that is planted in the caller's search_path.
+CREATE SCHEMA reports_hostile;
+SET search_path = reports_hostile, pg_catalog;
+CREATE FUNCTION planted_number(numeric, numeric) RETURNS numeric LANGUAGE plpgsql AS $$ BEGIN RAISE 'planted'; END $$;
+DO $$
+DECLARE
+	type text;
+	operator text;
+BEGIN
+	FOREACH type IN ARRAY '{bigint,timestamptz,numeric,regpaydb.invoice_status,regpaydb.payment_kind}'::text[] LOOP
+		EXECUTE format('CREATE FUNCTION planted(%s, %1$s) RETURNS boolean LANGUAGE plpgsql AS $f$ BEGIN RAISE ''planted''; END $f$', type);
+		FOREACH operator IN ARRAY '{=,<>,<,<=,>,>=}'::text[] LOOP
+			EXECUTE format('CREATE OPERATOR %s (leftarg = %s, rightarg = %2$s, function = planted)', operator, type);
+		END LOOP;
+	END LOOP;
+END $$;
+CREATE OPERATOR - (leftarg = numeric, rightarg = numeric, function = planted_number);
+CREATE OPERATOR * (leftarg = numeric, rightarg = numeric, function = planted_number);
+CREATE AGGREGATE sum(numeric) (sfunc = planted_number, stype = numeric);
+CREATE FUNCTION planted_json(jsonb, jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$ BEGIN RAISE 'planted'; END $$;
+CREATE AGGREGATE jsonb_agg(jsonb) (sfunc = planted_json, stype = jsonb);
+SELECT test.raises('SELECT 2.0 - 1.0'), test.raises('SELECT now() <= now()');
+SELECT difference FROM regpaydb.reconciliation('infinity');
+SELECT length(regpaydb.invoice_document(1)::text) OPERATOR(pg_catalog.>) 500 AS document;
+SET search_path = reports;
+DROP SCHEMA reports_hostile CASCADE;
+
 -- They write nothing.
 BEGIN READ ONLY;
 SELECT count(*) FROM test.count_reports();
