@@ -111,3 +111,22 @@ actor_may_view(Ledger *ledger, int64 attendee_id)
 	return viewer_may_view(ledger, exists ? &attendee : NULL, has_user ? &user_id : NULL,
 						   code, code == NULL ? 0 : strlen(code));
 }
+
+/*
+ * actor_must_be_staff
+ *		Raise RP010 where there is an actor who is not staff: for what concerns
+ *		everybody in the ledger.  Raises 22023.
+ */
+void
+actor_must_be_staff(Ledger *ledger)
+{
+	int64		user_id;
+
+	if (actor_user_id(&user_id) ? row_is_staff(ledger, user_id) : actor_code() == NULL)
+		return;
+	ereport(ERROR,
+			(errcode(RP_STAFF_ONLY),
+			 errmsg("the actor is not staff"),
+			 errdetail("What concerns the whole ledger is for the users in the table staff."),
+			 errhint("Reset the settings regpaydb.user_id and regpaydb.access_code, or add the user to the table staff.")));
+}

@@ -290,8 +290,8 @@ expire_invoice(Ledger *ledger, int64 invoice_id)
  *		Void, or refund to credit, unpaid invoices whose carts can't be had any
  *		more, so many at most; returns how many.
  *
- * Passes over carts that are in use just now.  Raises RP012, 22004, 22023,
- * 42501.
+ * Passes over carts that are in use just now.  Raises RP010 for an actor who
+ * is not staff, RP012, 22004, 22023, 42501.
  */
 PG_FUNCTION_INFO_V1(regpaydb_expire_invoices);
 Datum
@@ -308,6 +308,7 @@ regpaydb_expire_invoices(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("limit must not be below zero")));
+	actor_must_be_staff(ledger);
 	invoice_ids = row_lock_expired(ledger, PG_GETARG_INT32(0), &ninvoices);
 	lock_carts_of_invoices(ledger, invoice_ids, ninvoices);
 	for (int i = 0; i < ninvoices; i++)

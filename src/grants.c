@@ -17,7 +17,6 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -29,6 +28,7 @@
 #include "errors.h"
 #include "grants.h"
 #include "ledger.h"
+#include "row_security.h"
 
 /* Uses of a ledger, as bits. */
 #define ACCESS_APP		1
@@ -65,6 +65,7 @@ static const struct
 	{EVERYBODY, "available_stock(bigint)"},
 	{EVERYBODY, "balance_due(bigint)"},
 	{EVERYBODY, "can_view(bigint, bigint, text)"},
+	{EVERYBODY, "invoice_document(bigint)"},
 	{EVERYBODY, "total_payments(bigint)"},
 	{ATTENDEES, "current_cart(bigint)"},
 	{ATTENDEES, "extend_reservation(bigint, interval)"},
@@ -85,6 +86,7 @@ static const struct
 	{ACCESS_STAFF, "rotate_access_code(bigint)"},
 	{ACCESS_STAFF, "void_invoice(bigint)"},
 	{ACCESS_STAFF | ACCESS_REPORTS, "check_integrity()"},
+	{ACCESS_STAFF | ACCESS_REPORTS, "reconciliation(timestamptz)"},
 };
 
 /* Who may do what with a ledger's tables and views. */
@@ -124,45 +126,21 @@ static const struct
 	{ACCESS_STAFF | ACCESS_REPORTS, "SELECT", "current_reservation"},
 	{ACCESS_STAFF | ACCESS_REPORTS, "SELECT", "cart_problem"},
 	{ACCESS_STAFF | ACCESS_REPORTS, "SELECT", "integrity_problem"},
-};
-
-#define BY_ATTENDEE(table) \
-	"attendee_id >= regpaydb.actor_floor('" table "') " \
-	"OR attendee_id = ANY (regpaydb.actor_attendees('" table "'))"
-#define BY_CART(table) \
-	"cart_id >= regpaydb.actor_floor('" table "') " \
-	"OR cart_id = ANY (regpaydb.actor_carts('" table "'))"
-#define BY_INVOICE(table) \
-	"invoice_id >= regpaydb.actor_floor('" table "') " \
-	"OR invoice_id = ANY (regpaydb.actor_invoices('" table "'))"
-#define BY_NOTE(table) \
-	"EXISTS (SELECT FROM credit_note n WHERE n.credit_note_id = " table ".credit_note_id)"
-
-/*
- * What a role of access app sees, and may write where it has the privilege.
- * Without an actor the privilege is what counts, as for the functions.
- */
-static const struct
-{
-	const char *table;
-	const char *sees;
-	const char *writes;			/* NULL for what it sees */
-}			actor_policies[] = {
-	{"attendee", BY_ATTENDEE("attendee") " OR user_id = regpaydb.actor_user()",
-	"NOT regpaydb.actor_is_set() OR " BY_ATTENDEE("attendee") " OR user_id = regpaydb.actor_user()"},
-	{"staff", "user_id >= regpaydb.actor_floor('staff') OR user_id = regpaydb.actor_user()", NULL},
-	{"cart", BY_ATTENDEE("cart"), NULL},
-	{"cart_item", BY_CART("cart_item"), NULL},
-	{"cart_discount", BY_CART("cart_discount"), NULL},
-	{"reservation", BY_CART("reservation"), NULL},
-	{"invoice", BY_ATTENDEE("invoice"), NULL},
-	{"line_item", BY_INVOICE("line_item"), NULL},
-	{"payment", BY_INVOICE("payment"), "NOT regpaydb.actor_is_set() OR " BY_INVOICE("payment")},
-	{"credit_note", BY_ATTENDEE("credit_note"), NULL},
-	{"credit_note_claim", BY_NOTE("credit_note_claim"), NULL},
-	{"credit_note_application", BY_NOTE("credit_note_application"), NULL},
-	{"credit_note_refund", BY_NOTE("credit_note_refund"), NULL},
-	{"outbox", "outbox_id >= regpaydb.actor_floor('outbox')", NULL},
+	{ACCESS_STAFF | ACCESS_REPORTS, "SELECT", "report_attendee_statement"},
+	{ACCESS_STAFF | ACCESS_REPORTS, "SELECT", "report_credit_note_refunds"},
+	{ACCESS_STAFF | ACCESS_REPORTS, "SELECT", "report_credit_notes"},
+	{ACCESS_STAFF | ACCESS_REPORTS, "SELECT", "report_discount_status"},
+	{ACCESS_STAFF | ACCESS_REPORTS, "SELECT", "report_invoices"},
+	{ACCESS_STAFF | ACCESS_REPORTS, "SELECT", "report_items_sold"},
+	{ACCESS_STAFF | ACCESS_REPORTS, "SELECT", "report_outbox_lag"},
+	{ACCESS_STAFF | ACCESS_REPORTS, "SELECT", "report_overdue_ageing"},
+	{ACCESS_STAFF | ACCESS_REPORTS, "SELECT", "report_paid_invoices_by_date"},
+	{ACCESS_STAFF | ACCESS_REPORTS, "SELECT", "report_payments"},
+	{ACCESS_STAFF | ACCESS_REPORTS, "SELECT", "report_product_line_items"},
+	{ACCESS_STAFF | ACCESS_REPORTS, "SELECT", "report_product_status"},
+	{ACCESS_STAFF | ACCESS_REPORTS, "SELECT", "report_received_by_day"},
+	{ACCESS_STAFF | ACCESS_REPORTS, "SELECT", "report_sales_and_payments"},
+	{ACCESS_STAFF | ACCESS_REPORTS, "SELECT", "report_unclaimed_ageing"},
 };
 
 /* The bit of an access's name.  Raises 22023. */
@@ -178,81 +156,6 @@ access_arg(FunctionCallInfo fcinfo, int number)
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("there is no access \"%s\"", name),
 			 errhint("Access is app, staff or reports.")));
-}
-
-/*
- * The roles that a policy on a table is for, as of now; NIL where there is none.
- */
-static List *
-policy_roles(Oid table, const char *policy)
-{
-	Oid			argtypes[] = {OIDOID, TEXTOID};
-	Datum		args[] = {ObjectIdGetDatum(table), CStringGetTextDatum(policy)};
-	List	   *roles = NIL;
-
-	if (SPI_execute_with_args("SELECT r FROM pg_catalog.pg_policy p, pg_catalog.unnest(p.polroles) r "
-							  "WHERE p.polrelid = $1 AND p.polname = $2",
-							  2, argtypes, args, NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read the policies");
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		bool		isnull;
-
-		roles = lappend_oid(roles, DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i],
-																  SPI_tuptable->tupdesc, 1, &isnull)));
-	}
-	return roles;
-}
-
-static char *
-role_names(List *roles)
-{
-	StringInfoData names;
-	ListCell   *cell;
-
-	initStringInfo(&names);
-	foreach(cell, roles)
-		appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "",
-						 quote_identifier(GetUserNameFromId(lfirst_oid(cell), false)));
-	return names.data;
-}
-
-/*
- * Add a role to a policy, or make the policy, with these clauses, for it; or
- * take it out, and drop the policy where it was the last one.
- */
-static void
-set_policy(const Ledger *ledger, const char *table, const char *policy, Oid role,
-		   bool member, const char *kind, const char *clauses)
-{
-	List	   *roles = policy_roles(get_relname_relid(table, ledger->schema), policy);
-
-	if (list_member_oid(roles, role) == member)
-		return;
-	if (member && roles == NIL)
-	{
-		ddl_execute(psprintf("CREATE POLICY %s ON %s %s TO %s %s", policy, table, kind,
-							 role_names(list_make1_oid(role)), clauses));
-		return;
-	}
-	roles = member ? lappend_oid(roles, role) : list_delete_oid(roles, role);
-	if (roles == NIL)
-		ddl_execute(psprintf("DROP POLICY %s ON %s", policy, table));
-	else
-		ddl_execute(psprintf("ALTER POLICY %s ON %s TO %s", policy, table, role_names(roles)));
-}
-
-static void
-set_actor_policies(const Ledger *ledger, Oid role, bool member)
-{
-	for (int i = 0; i < (int) lengthof(actor_policies); i++)
-	{
-		const char *sees = actor_policies[i].sees;
-		const char *writes = actor_policies[i].writes;
-
-		set_policy(ledger, actor_policies[i].table, "actor", role, member, "AS RESTRICTIVE",
-				   psprintf("USING (%s) WITH CHECK (%s)", sees, writes != NULL ? writes : sees));
-	}
 }
 
 /* The accesses that a role has in the ledger whose table conference this is. */
@@ -381,7 +284,8 @@ set_access(FunctionCallInfo fcinfo, bool grant)
 	for (int i = 0; i < (int) lengthof(accesses); i++)
 		if (accesses[i].access == access)
 			set_policy(ledger, "conference", accesses[i].name, role, grant, "FOR SELECT",
-					   "USING (true)");
+					   "USING (true)",
+					   "Lists the roles that regpaydb.grant_access() gave this access.");
 	access = access_of_role(ledger->tables[CONFERENCE], role);
 	set_actor_policies(ledger, role, (access & ACCESS_APP) != 0);
 	if (!grant)

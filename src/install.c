@@ -17,6 +17,7 @@
 #include "utils/lsyscache.h"
 #include "utils/tuplestore.h"
 
+#include "actor.h"
 #include "call.h"
 #include "compat.h"
 #include "ddl.h"
@@ -262,7 +263,7 @@ regpaydb_upgrade_ledger(PG_FUNCTION_ARGS)
  *		Whatever in the ledger does not agree with the facts: no rows, when all
  *		is well.
  *
- * Raises RP012, 42501.  Spec section 3.
+ * Raises RP010 for an actor who is not staff, RP012, 42501.  Spec section 3.
  */
 PG_FUNCTION_INFO_V1(regpaydb_check_integrity);
 Datum
@@ -274,6 +275,7 @@ regpaydb_check_integrity(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	ledger = engine_begin_read(&scope, PAYMENT, "amount", ACL_SELECT);
+	actor_must_be_staff(ledger);
 	row_integrity_problems(ledger);
 	for (uint64 i = 0; i < SPI_processed; i++)
 		tuplestore_puttuple(result->setResult, SPI_tuptable->vals[i]);

@@ -83,6 +83,34 @@ row_integrity_problems(Ledger *ledger)
 	store_run(ledger, Q_INTEGRITY_PROBLEMS, NULL, NULL);
 }
 
+/*
+ * row_reconciliation: leaves the row of regpaydb.reconciliation() in
+ * SPI_tuptable.
+ */
+void
+row_reconciliation(Ledger *ledger, TimestampTz as_of)
+{
+	Datum		args[] = {TimestampTzGetDatum(as_of)};
+
+	store_run(ledger, Q_RECONCILIATION, args, NULL);
+}
+
+/*
+ * row_invoice_document
+ *		As jsonb, in the memory context from before engine_begin; false where
+ *		there is no such invoice.
+ */
+bool
+row_invoice_document(Ledger *ledger, int64 invoice_id, Datum *document)
+{
+	Datum		args[] = {Int64GetDatum(invoice_id)};
+
+	if (store_run(ledger, Q_INVOICE_DOCUMENT, args, NULL) == 0)
+		return false;
+	*document = SPI_datumTransfer(needed_column(0, 1), false, -1);
+	return true;
+}
+
 /* ---- attendees ---- */
 
 static bool

@@ -201,5 +201,7 @@ extern int64 row_invoice_of_revision(Ledger *ledger, const CartRow *cart);
 extern int64 *row_lock_expired(Ledger *ledger, int32 limit, int *nexpired);
 
 extern void row_integrity_problems(Ledger *ledger);
+extern void row_reconciliation(Ledger *ledger, TimestampTz as_of);
+extern bool row_invoice_document(Ledger *ledger, int64 invoice_id, Datum *document);
 
 #endif							/* REGPAYDB_ROWS_H */

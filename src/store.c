@@ -22,6 +22,9 @@
 
 #define EQ	" OPERATOR(pg_catalog.=) "
 #define NE	" OPERATOR(pg_catalog.<>) "
+#define LE	" OPERATOR(pg_catalog.<=) "
+#define GT	" OPERATOR(pg_catalog.>) "
+#define MINUS	" OPERATOR(pg_catalog.-) "
 
 #define INVOICE_COLUMNS \
 	"invoice_id::bigint, attendee_id::bigint, status::pg_catalog.text, " \
@@ -49,6 +52,19 @@
 #define UNPAID "'unpaid'::regpaydb.invoice_status"
 
 #define CREDIT_NOTE_IS_UNCLAIMED "n.state" EQ "'unclaimed'::regpaydb.credit_note_state"
+
+/* Of an invoice at time $1, from the times that it keeps. */
+#define IS_ISSUED_AND_OPEN \
+	"i.issue_time" LE "$1 AND (i.closed_time" LE "$1) IS NOT TRUE"
+#define WAS_PAID	IS_ISSUED_AND_OPEN " AND i.paid_time" LE "$1"
+#define WAS_UNPAID	IS_ISSUED_AND_OPEN " AND (i.paid_time" LE "$1) IS NOT TRUE"
+
+#define SUM_WHERE(amount, condition) \
+	"COALESCE(pg_catalog.sum(" amount ") FILTER (WHERE " condition "), 0.00)"
+
+#define ARRAY_OF(members, key) \
+	"COALESCE(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(" members ") " \
+	"ORDER BY " key "), '[]'::pg_catalog.jsonb)"
 
 #define MAX_ARGS 8
 
@@ -232,6 +248,68 @@ static const struct
 	[Q_INTEGRITY_PROBLEMS] = {
 		"SELECT object::pg_catalog.text, problem::pg_catalog.text FROM @.integrity_problem",
 		0, {0}
+	},
+	/*
+	 * Sums of what had been recorded by $1.  A claim is taken to be no earlier
+	 * than its note: a transaction that began before the note was made, and
+	 * waited for it, has an earlier time.
+	 */
+	[Q_RECONCILIATION] = {
+		"SELECT m.received::numeric, m.on_paid::numeric, m.on_other::numeric, "
+		"n.unclaimed::numeric, n.refunded::numeric, "
+		"(m.received" MINUS "m.on_paid" MINUS "m.on_other" MINUS "n.unclaimed" MINUS "n.refunded)::numeric, "
+		"i.paid_value::numeric, (i.unpaid_value" MINUS "m.on_unpaid)::numeric "
+		"FROM (SELECT "
+		SUM_WHERE("p.amount", "p.kind" EQ "ANY ('{payment,manual}'::regpaydb.payment_kind[])") " AS received, "
+		SUM_WHERE("p.amount", WAS_PAID) " AS on_paid, "
+		SUM_WHERE("p.amount", "(" WAS_PAID ") IS NOT TRUE") " AS on_other, "
+		SUM_WHERE("p.amount", WAS_UNPAID) " AS on_unpaid "
+		"FROM @.payment p JOIN @.invoice i ON i.invoice_id" EQ "p.invoice_id "
+		"LEFT JOIN @.credit_note_application c ON c.payment_id" EQ "p.payment_id "
+		"LEFT JOIN @.payment made ON made.payment_id" EQ "c.credit_note_id "
+		"WHERE p.\"time\"" LE "$1 AND (made.\"time\"" GT "$1) IS NOT TRUE) m, "
+		"(SELECT "
+		SUM_WHERE("i.value", WAS_PAID) " AS paid_value, "
+		SUM_WHERE("i.value", WAS_UNPAID) " AS unpaid_value FROM @.invoice i) i, "
+		"(SELECT "
+		SUM_WHERE("n.value", "(used.\"time\"" LE "$1) IS NOT TRUE AND (r.\"time\"" LE "$1) IS NOT TRUE") " AS unclaimed, "
+		SUM_WHERE("n.value", "r.\"time\"" LE "$1") " AS refunded "
+		"FROM @.credit_note n JOIN @.payment made ON made.payment_id" EQ "n.credit_note_id "
+		"LEFT JOIN @.credit_note_application c ON c.credit_note_id" EQ "n.credit_note_id "
+		"LEFT JOIN @.payment used ON used.payment_id" EQ "c.payment_id "
+		"LEFT JOIN @.credit_note_refund r ON r.credit_note_id" EQ "n.credit_note_id "
+		"WHERE made.\"time\"" LE "$1) n",
+		1, {TIMESTAMPTZOID}
+	},
+	[Q_INVOICE_DOCUMENT] = {
+		"SELECT pg_catalog.jsonb_build_object("
+		"'invoice_id', i.invoice_id, 'conference', f.name, 'currency', f.currency, "
+		"'status', i.status, 'attendee_id', i.attendee_id, 'recipient', i.recipient, "
+		"'issue_time', i.issue_time, 'due_time', i.due_time, "
+		"'paid_time', i.paid_time, 'closed_time', i.closed_time, "
+		"'lines', (SELECT " ARRAY_OF("'description', l.description, 'quantity', l.quantity, "
+									 "'price', l.price, 'total', l.price OPERATOR(pg_catalog.*) l.quantity, "
+									 "'product_id', l.product_id", "l.line_item_id")
+		" FROM @.line_item l WHERE l.invoice_id" EQ "i.invoice_id), "
+		"'payments', (SELECT " ARRAY_OF("'payment_id', p.payment_id, 'time', p.\"time\", 'kind', p.kind, "
+										"'reference', p.reference, 'provider', p.provider, 'amount', p.amount, "
+										"'credit_note_id', CASE WHEN p.kind" EQ "'credit_note'::regpaydb.payment_kind "
+										"THEN p.payment_id ELSE c.credit_note_id END", "p.payment_id")
+		" FROM @.payment p LEFT JOIN @.credit_note_application c ON c.payment_id" EQ "p.payment_id "
+		"WHERE p.invoice_id" EQ "i.invoice_id), "
+		"'credit_notes', (SELECT " ARRAY_OF("'credit_note_id', n.credit_note_id, 'time', p.\"time\", "
+											"'value', n.value, 'state', n.state, 'applied_to_invoice_id', used.invoice_id, "
+											"'claim_time', COALESCE(used.\"time\", r.\"time\"), "
+											"'reference', r.reference", "n.credit_note_id")
+		" FROM @.payment p JOIN @.credit_note n ON n.credit_note_id" EQ "p.payment_id "
+		"LEFT JOIN @.credit_note_application c ON c.credit_note_id" EQ "n.credit_note_id "
+		"LEFT JOIN @.payment used ON used.payment_id" EQ "c.payment_id "
+		"LEFT JOIN @.credit_note_refund r ON r.credit_note_id" EQ "n.credit_note_id "
+		"WHERE p.invoice_id" EQ "i.invoice_id), "
+		"'totals', pg_catalog.jsonb_build_object('value', i.value, 'paid', i.paid, "
+		"'due', CASE WHEN i.status" EQ UNPAID " THEN i.value" MINUS "i.paid ELSE 0.00 END))"
+		"::pg_catalog.jsonb FROM @.invoice i, @.conference f WHERE i.invoice_id" EQ "$1",
+		1, {INT8OID}
 	},
 	[Q_PRODUCT] = {
 		"SELECT p.stock::integer, (p.stock OPERATOR(pg_catalog.-) p.sold "

@@ -103,6 +103,14 @@ BEGIN
 	RETURN id;
 END $$;
 
+-- A ledger without its reports, which keep columns from changing their types.
+CREATE FUNCTION test.drop_reports(ledger regnamespace) RETURNS void
+	LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE (SELECT format('DROP VIEW %s', string_agg(oid::regclass::text, ', '))
+		FROM pg_class WHERE relnamespace = ledger AND relkind = 'v' AND starts_with(relname, 'report_'));
+END $$;
+
 -- Let the reservation of a cart have ended a minute ago.
 CREATE FUNCTION test.lapse(id bigint) RETURNS void
 	LANGUAGE plpgsql AS $$
@@ -372,6 +380,15 @@ ORDER BY 1, 2;
 -- (The list above looks at something.)
 SELECT count(*) > 10 AS has_relations FROM pg_class
 WHERE relnamespace = 'second'::regnamespace AND relkind IN ('r', 'v');
+
+-- The reports read as whoever asks them may.
+SELECT relname AS report FROM pg_class
+WHERE relnamespace = 'second'::regnamespace AND relkind = 'v' AND starts_with(relname, 'report_')
+	AND 'security_invoker=true' = ANY (reloptions)
+ORDER BY relname;
+SELECT relname FROM pg_class
+WHERE relnamespace = 'second'::regnamespace AND relkind = 'v' AND starts_with(relname, 'report_')
+	AND 'security_invoker=true' = ANY (reloptions) IS NOT TRUE;
 
 -- Every foreign key has an index that starts with its columns.
 SELECT con.conrelid::regclass AS "table", con.conname

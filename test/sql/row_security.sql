@@ -243,6 +243,44 @@ RESET force_parallel_mode;
 RESET regpaydb.user_id;
 RESET ROLE;
 
+-- ---------------------------------------------------------------------------
+-- Switched on by the first role that needs it, off by the last
+-- ---------------------------------------------------------------------------
+CREATE FUNCTION test.row_security(ledger name) RETURNS TABLE ("on" bigint, policies text) LANGUAGE sql AS $$
+	SELECT (SELECT count(*) FROM pg_class WHERE relnamespace = ledger::regnamespace AND relrowsecurity),
+		(SELECT string_agg(format('%s %s', n, polname), ', ' ORDER BY polname) FROM (
+			SELECT polname, count(*) AS n FROM pg_policy JOIN pg_class c ON c.oid = polrelid
+			WHERE c.relnamespace = ledger::regnamespace GROUP BY 1) p)
+$$;
+SELECT test.new_ledger('rls_switch');
+SELECT * FROM test.row_security('rls_switch');
+SELECT regpaydb.grant_access('regress_reports', 'reports'), regpaydb.grant_access('regress_hand', 'staff');
+SELECT * FROM test.row_security('rls_switch');
+SELECT regpaydb.grant_access('regress_app', 'app'), regpaydb.grant_access('regress_hand', 'app');
+SELECT * FROM test.row_security('rls_switch');
+SELECT regpaydb.revoke_access('regress_app', 'app');
+SELECT * FROM test.row_security('rls_switch');
+SELECT regpaydb.revoke_access('regress_hand', 'app');
+SELECT * FROM test.row_security('rls_switch');
+-- Policies of the owner's are left alone, and count.
+ALTER TABLE invoice ENABLE ROW LEVEL SECURITY;
+CREATE POLICY cheap ON invoice USING (value < 50);
+SELECT regpaydb.grant_access('regress_app', 'app');
+SELECT test.invoice(1, 20), test.invoice(1, 80), test.invoice(2, 30);
+SELECT * FROM test.row_security('rls_switch');
+SET regpaydb.user_id = '101';
+SET ROLE regress_app;
+SELECT invoice_id, value FROM invoice;
+RESET ROLE;
+SET ROLE regress_reports;
+SELECT invoice_id, value FROM invoice;
+RESET ROLE;
+RESET regpaydb.user_id;
+SELECT regpaydb.revoke_access('regress_app', 'app');
+SELECT * FROM test.row_security('rls_switch');
+SET regpaydb.ledger = 'rls';
+SET search_path = rls;
+
 DROP VIEW test.plain;
 DROP OWNED BY regress_app, regress_reports, regress_hand;
 DROP ROLE regress_app, regress_reports, regress_hand;
