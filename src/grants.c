@@ -25,6 +25,7 @@
 #include "call.h"
 #include "compat.h"
 #include "ddl.h"
+#include "engine.h"
 #include "errors.h"
 #include "grants.h"
 #include "ledger.h"
@@ -279,6 +280,7 @@ set_access(FunctionCallInfo fcinfo, bool grant)
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
+	engine_check_version(ledger, false);
 	save_nestlevel = NewGUCNestLevel();
 	ddl_search_path(ledger->schema_name);
 	for (int i = 0; i < (int) lengthof(accesses); i++)

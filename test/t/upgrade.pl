@@ -186,11 +186,17 @@ my %calls = (
 	expire_invoices => 'SELECT regpaydb.expire_invoices()',
 	reconciliation => 'SELECT * FROM regpaydb.reconciliation(now())',
 	invoice_document => 'SELECT regpaydb.invoice_document(1)',
-	check_integrity => 'SELECT * FROM regpaydb.check_integrity()');
+	check_integrity => 'SELECT * FROM regpaydb.check_integrity()',
+	grant_access => q{SELECT regpaydb.grant_access('pg_monitor', 'reports')},
+	revoke_access => q{SELECT regpaydb.revoke_access('pg_monitor', 'reports')},
+	actor_floor => q{SELECT regpaydb.actor_floor('regpaydb.invoice')},
+	actor_attendees => q{SELECT regpaydb.actor_attendees('regpaydb.invoice')},
+	actor_invoices => q{SELECT regpaydb.actor_invoices('regpaydb.invoice')},
+	actor_carts => q{SELECT regpaydb.actor_carts('regpaydb.invoice')});
 my $functions = $node->safe_psql('conference', <<'SQL');
 SELECT string_agg(proname, ' ' ORDER BY proname) FROM pg_proc
 WHERE pronamespace = 'regpaydb'::regnamespace AND prorettype <> 'trigger'::regtype
-	AND proname NOT IN ('create_ledger', 'upgrade_ledger', 'grant_access')
+	AND proname NOT IN ('create_ledger', 'upgrade_ledger', 'actor_is_set', 'actor_user')
 SQL
 is(join(' ', sort grep { !/ / } keys %calls), $functions, 'every function is called');
 
