@@ -95,15 +95,14 @@ engine_check_version(Ledger *ledger, bool missing_ok)
 
 /*
  * engine_begin_as_owner
- *		Connect to SPI and act as the ledger's owner until engine_end.
+ *		Act as the ledger's owner until engine_end.
  *
  * An error restores the caller's identity by itself.
  */
 void
 engine_begin_as_owner(EngineScope *scope, Ledger *ledger)
 {
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
+	direct_begin(&scope->direct);
 	GetUserIdAndSecContext(&scope->save_userid, &scope->save_sec_context);
 	SetUserIdAndSecContext(ledger->owner,
 						   scope->save_sec_context |
@@ -154,7 +153,6 @@ engine_begin_read(EngineScope *scope, LedgerTable table, const char *column,
 void
 engine_end(EngineScope *scope)
 {
+	direct_end(&scope->direct);
 	SetUserIdAndSecContext(scope->save_userid, scope->save_sec_context);
-	if (SPI_finish() != SPI_OK_FINISH)
-		elog(ERROR, "SPI_finish failed");
 }

@@ -9,6 +9,7 @@
 
 #include "utils/acl.h"
 
+#include "direct.h"
 #include "ledger.h"
 
 /* Whom to be again when the engine is done. */
@@ -16,6 +17,7 @@ typedef struct EngineScope
 {
 	Oid			save_userid;
 	int			save_sec_context;
+	DirectScope direct;
 	Ledger		reader;			/* see engine_begin_read */
 } EngineScope;
 

@@ -8,7 +8,6 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_enum.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "fmgr.h"
@@ -16,7 +15,6 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/syscache.h"
 #include "utils/tuplestore.h"
 
 #include "actor.h"
@@ -27,6 +25,7 @@
 #include "money.h"
 #include "settle.h"
 #include "store.h"
+#include "table.h"
 #include "trigger.h"
 
 static void
@@ -185,29 +184,15 @@ typedef struct PaymentColumns
 	Oid			credit_application;
 } PaymentColumns;
 
-static Oid
-enum_value(Oid type, const char *label)
-{
-	Oid			value = GetSysCacheOid2(ENUMTYPOIDNAME, Anum_pg_enum_oid,
-										ObjectIdGetDatum(type), CStringGetDatum(label));
-
-	if (!OidIsValid(value))
-		elog(ERROR, "type %s has no value \"%s\"", format_type_be(type), label);
-	return value;
-}
-
 static void
 find_payment_columns(TriggerData *trigger, PaymentColumns *columns)
 {
-	Oid			kind = extension_type("payment_kind");
-
 	columns->payment_id = find_trigger_column(trigger, "payment_id", INT8OID);
 	columns->invoice_id = find_trigger_column(trigger, "invoice_id", INT8OID);
 	columns->amount = find_trigger_column(trigger, "amount", NUMERICOID);
-	columns->kind = find_trigger_column(trigger, "kind", kind);
-	columns->credit_note = enum_value(kind, payment_kind_names[PAYMENT_CREDIT_NOTE]);
-	columns->credit_application =
-		enum_value(kind, payment_kind_names[PAYMENT_CREDIT_APPLICATION]);
+	columns->kind = find_trigger_column(trigger, "kind", enum_type(ENUM_PAYMENT_KIND));
+	columns->credit_note = enum_oid(ENUM_PAYMENT_KIND, PAYMENT_CREDIT_NOTE);
+	columns->credit_application = enum_oid(ENUM_PAYMENT_KIND, PAYMENT_CREDIT_APPLICATION);
 }
 
 static Datum

@@ -116,6 +116,7 @@ typedef struct CartItemRow
 
 extern const char *const cart_status_names[];
 extern const char *const invoice_status_names[];
+extern const char *const outbox_kind_names[];
 extern const char *const payment_kind_names[];
 
 extern char *row_ledger_version(Ledger *ledger);

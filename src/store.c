@@ -17,6 +17,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
+#include "direct.h"
 #include "store.h"
 
 #define EQ	" OPERATOR(pg_catalog.=) "
@@ -450,6 +451,7 @@ get_plan(Ledger *ledger, StoreQuery query)
 uint64
 store_run(Ledger *ledger, StoreQuery query, Datum *args, const char *nulls)
 {
+	DirectScope *scope = direct_begin_sql();
 	SPIPlanPtr	plan;
 	int			result;
 
@@ -460,6 +462,7 @@ store_run(Ledger *ledger, StoreQuery query, Datum *args, const char *nulls)
 	SPI_freetuptable(SPI_tuptable);
 	SPI_tuptable = NULL;
 	result = SPI_execute_plan(plan, args, nulls, ledger->read_only, 0);
+	direct_end_sql(scope);
 	if (result < 0)
 		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(result));
 	return SPI_processed;
