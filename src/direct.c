@@ -14,6 +14,7 @@
 
 #include "access/genam.h"
 #include "access/relscan.h"
+#include "access/sysattr.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
@@ -45,6 +46,7 @@ struct DirectTable
 	bool		written;
 	bool		found;			/* whether slot holds a row, and of which key */
 	int64		found_key;
+	bool		locked;			/* and whether it is locked */
 	TupleTableSlot *slot;
 	TupleTableSlot *new_slot;
 	EState	   *estate;			/* and the rest, for writing */
@@ -76,10 +78,10 @@ close_table(DirectTable *table)
 	}
 	if (table->snapshot != NULL)
 		UnregisterSnapshot(table->snapshot);
-	if (table->result != NULL)
-		ExecCloseIndices(table->result);
 	if (table->estate != NULL)
 	{
+		/* Indexes, and tables whose triggers were fired. */
+		ExecCloseResultRelations(table->estate);
 		ExecResetTupleTable(table->estate->es_tupleTable, false);
 		FreeExecutorState(table->estate);
 	}
@@ -283,6 +285,7 @@ scan_for(DirectTable *table, int64 key)
 	found = index_getnext_slot(table->scan, ForwardScanDirection, table->slot);
 	table->found = found;
 	table->found_key = key;
+	table->locked = false;
 	MemoryContextSwitchTo(save_context);
 	return found;
 }
@@ -296,6 +299,31 @@ direct_find(DirectTable *table, int64 key)
 {
 	update_snapshot(table, key);
 	return scan_for(table, key);
+}
+
+/*
+ * direct_find_at
+ *		The same where the row was found before, at this place.
+ */
+bool
+direct_find_at(DirectTable *table, ItemPointer tid, int64 key)
+{
+	update_snapshot(table, key);
+	if (table->slot == NULL || tid == NULL || !ItemPointerIsValid(tid) ||
+		!table_tuple_fetch_row_version(table->rel, tid, table->snapshot, table->slot) ||
+		DatumGetInt64(direct_needed_value(table, 0)) != key)
+		return scan_for(table, key);
+	table->found = true;
+	table->found_key = key;
+	table->locked = false;
+	return true;
+}
+
+/* direct_tid: the place of the row that was found. */
+ItemPointer
+direct_tid(DirectTable *table)
+{
+	return &table->slot->tts_tid;
 }
 
 static void
@@ -344,7 +372,8 @@ direct_lock(DirectTable *table, int64 key)
 	{
 		case TM_Ok:
 			/* A later version of the row may be another one by its key. */
-			return DatumGetInt64(direct_needed_value(table, 0)) == key;
+			table->locked = DatumGetInt64(direct_needed_value(table, 0)) == key;
+			return table->locked;
 		case TM_Updated:
 			if (IsolationUsesXactSnapshot())
 				concurrent_change("update");
@@ -465,17 +494,32 @@ fire_triggers(DirectTable *table, ItemPointer tid, List *recheck_indexes)
 }
 
 /*
+ * Whether no trigger is to be queued for an update: all of them belong to
+ * foreign keys, which it does not touch.  A row of this very transaction's is
+ * different: the check that its insertion has queued will pass over it.
+ */
+static bool
+needs_no_triggers(DirectTable *table)
+{
+	bool		isnull;
+
+	return table->info->update_keeps_keys &&
+		!TransactionIdIsCurrentTransactionId(DatumGetTransactionId(slot_getsysattr(table->slot,
+																				   MinTransactionIdAttributeNumber,
+																				   &isnull)));
+}
+
+/*
  * direct_update
- *		Write a row that was found or locked.  replaced says which of the columns
- *		get new values.
+ *		Write a row that was locked or, if locked is false, one that was just
+ *		found.  replaced says which of the columns get new values.
  *
- * False where another session has changed the row since it was found; one that
- * was locked it can't have.  Raises 40001, and what constraints and triggers
- * raise.
+ * False where the row is gone or, not being locked, has changed since it was
+ * found.  Raises 40001, and what constraints and triggers raise.
  */
 bool
-direct_update(DirectTable *table, int64 key, const Datum *values, const bool *nulls,
-			  const bool *replaced)
+direct_update(DirectTable *table, int64 key, bool locked, const Datum *values,
+			  const bool *nulls, const bool *replaced)
 {
 	TupleDesc	desc = RelationGetDescr(table->rel);
 	List	   *recheck_indexes = NIL;
@@ -486,7 +530,8 @@ direct_update(DirectTable *table, int64 key, const Datum *values, const bool *nu
 	TupleTableSlot *slot;
 
 	begin_writing(table, CMD_UPDATE);
-	if ((!table->found || table->found_key != key) && !direct_lock(table, key))
+	if ((!table->found || table->found_key != key || (locked && !table->locked)) &&
+		!(locked && direct_lock(table, key)))
 		return false;
 	slot = table->new_slot;
 	ExecClearTuple(slot);
@@ -535,7 +580,7 @@ direct_update(DirectTable *table, int64 key, const Datum *values, const bool *nu
 		recheck_indexes = insert_index_tuples(table->result, slot, table->estate, true,
 											  update_indexes);
 	}
-	if (table->info->update_fires)
+	if (table->info->update_fires && (recheck_indexes != NIL || !needs_no_triggers(table)))
 		fire_triggers(table, &tid, recheck_indexes);
 	return true;
 }

@@ -8,6 +8,8 @@
 
 #include "postgres.h"
 
+#include "storage/itemptr.h"
+
 #include "ledger.h"
 #include "table.h"
 
@@ -38,10 +40,12 @@ extern void direct_end_sql(DirectScope *scope);
 
 extern DirectTable *direct_open(Ledger *ledger, LedgerTable table, DirectAccess access);
 extern bool direct_find(DirectTable *table, int64 key);
+extern bool direct_find_at(DirectTable *table, ItemPointer tid, int64 key);
+extern ItemPointer direct_tid(DirectTable *table);
 extern bool direct_lock(DirectTable *table, int64 key);
 extern Datum direct_value(DirectTable *table, int column, bool *isnull);
 extern Datum direct_needed_value(DirectTable *table, int column);
-extern bool direct_update(DirectTable *table, int64 key, const Datum *values,
+extern bool direct_update(DirectTable *table, int64 key, bool locked, const Datum *values,
 						  const bool *nulls, const bool *replaced);
 extern void direct_insert(DirectTable *table, const Datum *values, const bool *nulls);
 

@@ -82,6 +82,23 @@ recorded_before(Ledger *ledger, PaymentRow *payment)
 }
 
 /*
+ * Settle a payment that was inserted: the invoice is found afresh, as another
+ * session may have changed it since.
+ */
+static void
+settle_inserted(Ledger *ledger, const PaymentRow *payment, SettleCheck check)
+{
+	InvoiceRow	invoice;
+
+	if (settle_peek_invoice(ledger, payment->invoice_id, NULL, &invoice) &&
+		actor_may_view(ledger, invoice.attendee_id) &&
+		settle_payment(ledger, &invoice, payment, check, invoice.attendee_id))
+		return;
+	lock_invoice(ledger, payment->invoice_id, &invoice);
+	(void) settle_payment(ledger, &invoice, payment, check, invoice.attendee_id);
+}
+
+/*
  * pay(invoice_id, amount, reference, provider DEFAULT NULL,
  *	   provider_ref DEFAULT NULL) -> payment_id
  *		Record a payment on an invoice that can be paid, and settle it.
@@ -113,10 +130,7 @@ regpaydb_pay(PG_FUNCTION_ARGS)
 		check_payable(ledger, &invoice);
 		payment.payment_id = row_next_payment_id(ledger);
 		if (row_insert_payment(ledger, &payment))
-		{
-			lock_invoice(ledger, payment.invoice_id, &invoice);
-			settle_payment(ledger, &invoice, &payment, check_payable, invoice.attendee_id);
-		}
+			settle_inserted(ledger, &payment, check_payable);
 		else if (!recorded_before(ledger, &payment))
 			store_not_written(ledger, PAYMENT);
 	}
@@ -167,8 +181,7 @@ regpaydb_record_manual_payment(PG_FUNCTION_ARGS)
 
 	payment.payment_id = row_next_payment_id(ledger);
 	row_insert_payment(ledger, &payment);
-	lock_invoice(ledger, payment.invoice_id, &invoice);
-	settle_payment(ledger, &invoice, &payment, NULL, invoice.attendee_id);
+	settle_inserted(ledger, &payment, NULL);
 	engine_end(&scope);
 	PG_RETURN_INT64(payment.payment_id);
 }

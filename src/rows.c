@@ -195,6 +195,7 @@ read_invoice(Ledger *ledger, StoreQuery query, int64 invoice_id, InvoiceRow *row
 	row->cart_id = int8_column(0, 8);
 	row->cart_revision = DatumGetInt32(needed_column(0, 9));
 	row->state.unsellable = false;
+	row->locked = query == Q_LOCK_INVOICE;
 	return true;
 }
 
@@ -215,11 +216,12 @@ money_value(DirectTable *table, int column, const char *name)
 
 /* The invoice that was found. */
 static void
-get_invoice(DirectTable *table, InvoiceRow *row)
+get_invoice(DirectTable *table, InvoiceRow *row, bool locked)
 {
 	bool		isnull;
 	Datum		revision = direct_value(table, INVOICE_COL_CART_REVISION, &isnull);
 
+	row->locked = locked;
 	row->invoice_id = DatumGetInt64(direct_needed_value(table, INVOICE_COL_ID));
 	row->attendee_id = DatumGetInt64(direct_needed_value(table, INVOICE_COL_ATTENDEE_ID));
 	row->state.status =
@@ -244,7 +246,41 @@ row_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *row)
 		return read_invoice(ledger, Q_INVOICE, invoice_id, row);
 	if (!direct_find(table, invoice_id))
 		return false;
-	get_invoice(table, row);
+	get_invoice(table, row, false);
+	return true;
+}
+
+/*
+ * row_invoice_cart
+ *		The cart that an invoice bills, or 0, and the place of its row.  False
+ *		where there is no such invoice or SQL would have to look.
+ */
+bool
+row_invoice_cart(Ledger *ledger, int64 invoice_id, ItemPointer tid, int64 *cart_id)
+{
+	DirectTable *table = direct_open(ledger, INVOICE, DIRECT_UPDATE);
+
+	if (table == NULL || !direct_find(table, invoice_id))
+		return false;
+	*cart_id = int8_or_0(table, INVOICE_COL_CART_ID);
+	*tid = *direct_tid(table);
+	return true;
+}
+
+/*
+ * row_peek_invoice
+ *		Read an invoice, which may be at tid, that is to be written without being
+ *		locked before: row_update_invoice tells whether that was possible.  False
+ *		where there is no such invoice or SQL would have to look.
+ */
+bool
+row_peek_invoice(Ledger *ledger, int64 invoice_id, ItemPointer tid, InvoiceRow *row)
+{
+	DirectTable *table = direct_open(ledger, INVOICE, DIRECT_UPDATE);
+
+	if (table == NULL || !direct_find_at(table, tid, invoice_id))
+		return false;
+	get_invoice(table, row, false);
 	return true;
 }
 
@@ -257,7 +293,7 @@ row_lock_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *row)
 		return read_invoice(ledger, Q_LOCK_INVOICE, invoice_id, row);
 	if (!direct_lock(table, invoice_id))
 		return false;
-	get_invoice(table, row);
+	get_invoice(table, row, true);
 	return true;
 }
 
@@ -294,8 +330,12 @@ update_invoice_by_sql(Ledger *ledger, int64 invoice_id, const InvoiceVerdict *af
 	store_write_own(ledger, Q_UPDATE_INVOICE, INVOICE, invoice_id, args, nulls, true);
 }
 
-/* row_update_invoice: carry out a verdict on the locked invoice before. */
-void
+/*
+ * row_update_invoice
+ *		Carry out a verdict on the invoice before.  False, and nothing is done,
+ *		where it was not locked and has changed meanwhile.
+ */
+bool
 row_update_invoice(Ledger *ledger, const InvoiceRow *before,
 				   const InvoiceVerdict *after, int64 last_payment_id)
 {
@@ -325,13 +365,22 @@ row_update_invoice(Ledger *ledger, const InvoiceRow *before,
 
 	if (table == NULL)
 	{
+		if (!before->locked)
+			return false;
 		update_invoice_by_sql(ledger, before->invoice_id, after, last_payment_id, paid, closed);
-		return;
+		return true;
 	}
 	values[INVOICE_COL_STATUS] = ObjectIdGetDatum(enum_oid(ENUM_INVOICE_STATUS, after->status));
 	values[INVOICE_COL_PAID] = money_datum(after->paid);
-	if (!direct_update(table, before->invoice_id, values, nulls, replaced))
+	if (direct_update(table, before->invoice_id, before->locked, values, nulls, replaced))
+	{
+		/* It may have waited for another session. */
+		ledger_check_name(ledger);
+		return true;
+	}
+	if (before->locked)
 		store_not_written(ledger, INVOICE);
+	return false;
 }
 
 /*

@@ -465,6 +465,13 @@ store_run(Ledger *ledger, StoreQuery query, Datum *args, const char *nulls)
 	direct_end_sql(scope);
 	if (result < 0)
 		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(result));
+
+	/*
+	 * A rule made another query of it, or none at all, which PostgreSQL does
+	 * not notice the end of: it knows no table that such a plan depends on.
+	 */
+	if (result == SPI_OK_REWRITTEN)
+		ledger->plans[query] = NULL;
 	return SPI_processed;
 }
 

@@ -439,6 +439,24 @@ find_triggers(Relation rel, int16 event, const char *key, bool *fires, bool *fir
 	return true;
 }
 
+/* Whether no column that we update is one of a key or a foreign key. */
+static bool
+update_keeps_keys(TableInfo *info, Relation rel)
+{
+	Bitmapset  *keys = RelationGetIndexAttrBitmap(rel, INDEX_ATTR_BITMAP_KEY);
+	ListCell   *lc;
+
+	foreach(lc, RelationGetFKeyList(rel))
+	{
+		ForeignKeyCacheInfo *foreign_key = lfirst(lc);
+
+		for (int i = 0; i < foreign_key->nkeys; i++)
+			keys = bms_add_member(keys, foreign_key->conkey[i] -
+								  FirstLowInvalidHeapAttributeNumber);
+	}
+	return !bms_overlap(keys, info->updated_columns);
+}
+
 /* ---- the table ---- */
 
 /* The primary key's index, if rows are found by it as a query would. */
@@ -497,6 +515,7 @@ fill_info(TableInfo *info, Ledger *ledger, LedgerTable table, Relation rel)
 			compile_checks(info, rel) &&
 			find_triggers(rel, TRIGGER_TYPE_UPDATE, key->name,
 						  &info->update_fires, &info->update_fires_code);
+		info->update_keeps_keys = !info->update_fires_code && update_keeps_keys(info, rel);
 	}
 	else
 		info->can_insert =

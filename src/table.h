@@ -96,6 +96,7 @@ typedef struct TableInfo
 	bool		insert_fires_code;
 	bool		update_fires;
 	bool		update_fires_code;
+	bool		update_keeps_keys;	/* and so, those are foreign keys' only */
 } TableInfo;
 
 extern void table_init(void);
