@@ -29,13 +29,15 @@ check_privilege(Ledger *ledger, LedgerTable table, const char *column, AclMode p
 {
 	Oid			caller = GetUserId();
 	Oid			relid = ledger->tables[table];
-	AttrNumber	number = get_attnum(relid, column);
+	AttrNumber	number;
 
 	if (schema_aclcheck(ledger->schema, caller, ACL_USAGE) != ACLCHECK_OK)
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_SCHEMA, ledger->schema_name);
-	if (pg_class_aclcheck(relid, caller, privilege) != ACLCHECK_OK &&
-		(number == InvalidAttrNumber ||
-		 pg_attribute_aclcheck(relid, number, caller, privilege) != ACLCHECK_OK))
+	if (pg_class_aclcheck(relid, caller, privilege) == ACLCHECK_OK)
+		return;
+	number = get_attnum(relid, column);
+	if (number == InvalidAttrNumber ||
+		pg_attribute_aclcheck(relid, number, caller, privilege) != ACLCHECK_OK)
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(relid));
 }
 

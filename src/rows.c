@@ -77,9 +77,11 @@ row_has_payments(Ledger *ledger)
 bool
 row_is_staff(Ledger *ledger, int64 user_id)
 {
+	DirectTable *table = direct_open(ledger, STAFF, DIRECT_READ);
 	Datum		args[] = {Int64GetDatum(user_id)};
 
-	return store_run(ledger, Q_IS_STAFF, args, NULL) > 0;
+	return table != NULL ? direct_find(table, user_id) :
+		store_run(ledger, Q_IS_STAFF, args, NULL) > 0;
 }
 
 /* row_integrity_problems: leaves (object, problem) rows in SPI_tuptable. */
@@ -107,14 +109,30 @@ read_attendee(Ledger *ledger, StoreQuery query, int64 id, AttendeeRow *row)
 bool
 row_attendee(Ledger *ledger, int64 attendee_id, AttendeeRow *row)
 {
-	return read_attendee(ledger, Q_ATTENDEE, attendee_id, row);
+	DirectTable *table = direct_open(ledger, ATTENDEE, DIRECT_READ);
+
+	if (table == NULL)
+		return read_attendee(ledger, Q_ATTENDEE, attendee_id, row);
+	if (!direct_find(table, attendee_id))
+		return false;
+	row->user_id = DatumGetInt64(direct_needed_value(table, ATTENDEE_COL_USER_ID));
+	row->access_code =
+		TextDatumGetCString(direct_needed_value(table, ATTENDEE_COL_ACCESS_CODE));
+	row->recipient = DatumGetTextPCopy(direct_needed_value(table, ATTENDEE_COL_RECIPIENT));
+	return true;
 }
 
 /* row_invoice_attendee: the attendee whose invoice it is. */
 bool
 row_invoice_attendee(Ledger *ledger, int64 invoice_id, AttendeeRow *row)
 {
-	return read_attendee(ledger, Q_INVOICE_ATTENDEE, invoice_id, row);
+	DirectTable *table = direct_open(ledger, INVOICE, DIRECT_READ);
+
+	if (table == NULL)
+		return read_attendee(ledger, Q_INVOICE_ATTENDEE, invoice_id, row);
+	return direct_find(table, invoice_id) &&
+		row_attendee(ledger, DatumGetInt64(direct_needed_value(table, INVOICE_COL_ATTENDEE_ID)),
+					 row);
 }
 
 /*

@@ -97,15 +97,31 @@ static const ColumnSpec outbox_columns[] = {
 	[OUTBOX_COL_CART_ID] = {"cart_id", TYPE_INT8, true},
 };
 
+static const ColumnSpec attendee_columns[] = {
+	[ATTENDEE_COL_ID] = {"attendee_id", TYPE_INT8, false},
+	[ATTENDEE_COL_USER_ID] = {"user_id", TYPE_INT8, false},
+	[ATTENDEE_COL_ACCESS_CODE] = {"access_code", TYPE_TEXT, false},
+	[ATTENDEE_COL_RECIPIENT] = {"recipient", TYPE_TEXT, false},
+};
+
+static const ColumnSpec staff_columns[] = {
+	[STAFF_COL_USER_ID] = {"user_id", TYPE_INT8, false},
+};
+
+/* What is done to the rows of a table; those that are not here are SQL's. */
 static const struct
 {
 	const ColumnSpec *columns;
 	int			ncolumns;
-	bool		has_key;		/* rows are found by the first column */
+	bool		read;			/* found by the first column, its key */
+	bool		updated;
+	bool		inserted;
 }			specs[LEDGER_TABLES] = {
-	[INVOICE] = {invoice_columns, lengthof(invoice_columns), true},
-	[PAYMENT] = {payment_columns, lengthof(payment_columns), false},
-	[OUTBOX] = {outbox_columns, lengthof(outbox_columns), false},
+	[ATTENDEE] = {attendee_columns, lengthof(attendee_columns), true, false, false},
+	[STAFF] = {staff_columns, lengthof(staff_columns), true, false, false},
+	[INVOICE] = {invoice_columns, lengthof(invoice_columns), true, true, false},
+	[PAYMENT] = {payment_columns, lengthof(payment_columns), false, false, true},
+	[OUTBOX] = {outbox_columns, lengthof(outbox_columns), false, false, true},
 };
 
 /* ---- the extension's enum types ---- */
@@ -506,10 +522,13 @@ fill_info(TableInfo *info, Ledger *ledger, LedgerTable table, Relation rel)
 	if (!find_columns(info, table, RelationGetDescr(rel)) ||
 		!owner_may(ledger, rel, ACL_SELECT))
 		return;
-	if (specs[table].has_key)
+	if (specs[table].read)
 	{
 		info->key_index = find_key_index(info, rel);
 		info->can_read = OidIsValid(info->key_index);
+	}
+	if (specs[table].updated)
+	{
 		info->can_update = info->can_read &&
 			owner_may(ledger, rel, ACL_UPDATE) &&
 			compile_checks(info, rel) &&
@@ -517,7 +536,7 @@ fill_info(TableInfo *info, Ledger *ledger, LedgerTable table, Relation rel)
 						  &info->update_fires, &info->update_fires_code);
 		info->update_keeps_keys = !info->update_fires_code && update_keeps_keys(info, rel);
 	}
-	else
+	if (specs[table].inserted)
 		info->can_insert =
 			owner_may(ledger, rel, ACL_INSERT) &&
 			compile_checks(info, rel) && compile_defaults(info, rel) &&

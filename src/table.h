@@ -56,6 +56,21 @@ typedef enum OutboxColumn
 	OUTBOX_COLUMNS
 } OutboxColumn;
 
+typedef enum AttendeeColumn
+{
+	ATTENDEE_COL_ID,
+	ATTENDEE_COL_USER_ID,
+	ATTENDEE_COL_ACCESS_CODE,
+	ATTENDEE_COL_RECIPIENT,
+	ATTENDEE_COLUMNS
+} AttendeeColumn;
+
+typedef enum StaffColumn
+{
+	STAFF_COL_USER_ID,
+	STAFF_COLUMNS
+} StaffColumn;
+
 #define MAX_TABLE_COLUMNS 11
 
 /* The extension's types of which columns are. */
