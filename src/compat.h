@@ -5,11 +5,15 @@
 #ifndef REGPAYDB_COMPAT_H
 #define REGPAYDB_COMPAT_H
 
+#include "access/genam.h"
 #include "access/table.h"
+#include "access/tableam.h"
 #include "catalog/dependency.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
 #include "commands/sequence.h"
+#include "executor/executor.h"
+#include "parser/parse_relation.h"
 #include "utils/acl.h"
 #include "utils/rel.h"
 
@@ -40,6 +44,87 @@ identity_sequence_of(Relation rel, AttrNumber attnum)
 	return getIdentitySequence(rel, attnum, false);
 #else
 	return getIdentitySequence(RelationGetRelid(rel), attnum, false);
+#endif
+}
+
+static inline IndexScanDesc
+begin_index_scan(Relation rel, Relation index, Snapshot snapshot, int nkeys)
+{
+#if PG_VERSION_NUM >= 180000
+	return index_beginscan(rel, index, snapshot, NULL, nkeys, 0);
+#else
+	return index_beginscan(rel, index, snapshot, nkeys, 0);
+#endif
+}
+
+/* Which indexes an update has to write. */
+#if PG_VERSION_NUM >= 160000
+typedef TU_UpdateIndexes UpdateIndexes;
+#define ALL_INDEXES		TU_All
+#define needs_index_tuples(indexes) ((indexes) != TU_None)
+#else
+typedef bool UpdateIndexes;
+#define ALL_INDEXES		true
+#define needs_index_tuples(indexes) (indexes)
+#endif
+
+static inline List *
+insert_index_tuples(ResultRelInfo *result, TupleTableSlot *slot, EState *estate,
+					bool update, UpdateIndexes indexes)
+{
+#if PG_VERSION_NUM >= 160000
+	return ExecInsertIndexTuples(result, slot, estate, update, false, NULL, NIL,
+								 indexes == TU_Summarizing);
+#else
+	return ExecInsertIndexTuples(result, slot, estate, update, false, NULL, NIL);
+#endif
+}
+
+/* A range table of one relation, whose columns given are updated, if any. */
+static inline void
+init_range_table(EState *estate, Relation rel, Bitmapset *updated_columns)
+{
+	RangeTblEntry *rte = makeNode(RangeTblEntry);
+#if PG_VERSION_NUM >= 160000
+	List	   *permissions = NIL;
+#endif
+
+	rte->rtekind = RTE_RELATION;
+	rte->relid = RelationGetRelid(rel);
+	rte->relkind = rel->rd_rel->relkind;
+	rte->rellockmode = RowExclusiveLock;
+#if PG_VERSION_NUM >= 160000
+	addRTEPermissionInfo(&permissions, rte)->updatedCols = updated_columns;
+#else
+	rte->updatedCols = updated_columns;
+#endif
+#if PG_VERSION_NUM >= 180000
+	ExecInitRangeTable(estate, list_make1(rte), permissions, bms_make_singleton(1));
+#elif PG_VERSION_NUM >= 160000
+	ExecInitRangeTable(estate, list_make1(rte), permissions);
+#else
+	ExecInitRangeTable(estate, list_make1(rte));
+#endif
+}
+
+/* Give the executor the CHECK constraints, which it would compile otherwise. */
+static inline void
+set_compiled_checks(ResultRelInfo *result, ExprState **checks)
+{
+#if PG_VERSION_NUM >= 180000
+	result->ri_CheckConstraintExprs = checks;
+#else
+	result->ri_ConstraintExprs = checks;
+#endif
+}
+
+static inline bool
+check_is_enforced(const ConstrCheck *check)
+{
+#if PG_VERSION_NUM >= 180000
+	return check->ccenforced;
+#else
+	return true;
 #endif
 }
 

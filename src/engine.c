@@ -31,13 +31,15 @@ check_privilege(Ledger *ledger, LedgerTable table, const char *column, AclMode p
 {
 	Oid			caller = GetUserId();
 	Oid			relid = ledger->tables[table];
-	AttrNumber	number = get_attnum(relid, column);
+	AttrNumber	number;
 
 	if (schema_aclcheck(ledger->schema, caller, ACL_USAGE) != ACLCHECK_OK)
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_SCHEMA, ledger->schema_name);
-	if (pg_class_aclcheck(relid, caller, privilege) != ACLCHECK_OK &&
-		(number == InvalidAttrNumber ||
-		 pg_attribute_aclcheck(relid, number, caller, privilege) != ACLCHECK_OK))
+	if (pg_class_aclcheck(relid, caller, privilege) == ACLCHECK_OK)
+		return;
+	number = get_attnum(relid, column);
+	if (number == InvalidAttrNumber ||
+		pg_attribute_aclcheck(relid, number, caller, privilege) != ACLCHECK_OK)
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(relid));
 }
 
@@ -124,15 +126,14 @@ protect_caller(EngineScope *scope, Ledger *ledger)
 
 /*
  * engine_begin_as_owner
- *		Connect to SPI and act as the ledger's owner until engine_end.
+ *		Act as the ledger's owner until engine_end.
  *
  * An error restores the caller's identity by itself.
  */
 void
 engine_begin_as_owner(EngineScope *scope, Ledger *ledger)
 {
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
+	direct_begin(&scope->direct);
 	scope->save_nestlevel = 0;
 	GetUserIdAndSecContext(&scope->save_userid, &scope->save_sec_context);
 	SetUserIdAndSecContext(ledger->owner,
@@ -197,9 +198,8 @@ engine_begin_read_in(EngineScope *scope, Ledger *ledger, LedgerTable table,
 void
 engine_end(EngineScope *scope)
 {
+	direct_end(&scope->direct);
 	SetUserIdAndSecContext(scope->save_userid, scope->save_sec_context);
 	if (scope->save_nestlevel > 0)
 		AtEOXact_GUC(false, scope->save_nestlevel);
-	if (SPI_finish() != SPI_OK_FINISH)
-		elog(ERROR, "SPI_finish failed");
 }

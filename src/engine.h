@@ -9,6 +9,7 @@
 
 #include "utils/acl.h"
 
+#include "direct.h"
 #include "ledger.h"
 
 /* Whom to be again when the engine is done. */
@@ -17,6 +18,7 @@ typedef struct EngineScope
 	Oid			save_userid;
 	int			save_sec_context;
 	int			save_nestlevel; /* of settings; 0 where they are left alone */
+	DirectScope direct;
 	Ledger		reader;			/* see engine_begin_read */
 } EngineScope;
 

@@ -266,6 +266,7 @@ set_access(FunctionCallInfo fcinfo, bool grant)
 	Oid			role;
 	int			access;
 	const char *role_name;
+	EngineScope scope;
 	int			save_nestlevel;
 
 	require_arg(fcinfo, 0, "role");
@@ -278,9 +279,12 @@ set_access(FunctionCallInfo fcinfo, bool grant)
 				 errmsg("must be owner of ledger \"%s\"", ledger->schema_name),
 				 errhint("SET ROLE to its owner first.")));
 
+	engine_begin_as_owner(&scope, ledger);
+	engine_check_version(ledger, false);
+	engine_end(&scope);
+
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	engine_check_version(ledger, false);
 	save_nestlevel = NewGUCNestLevel();
 	ddl_search_path(ledger->schema_name);
 	for (int i = 0; i < (int) lengthof(accesses); i++)

@@ -162,6 +162,9 @@ load_ledger(Ledger *ledger, const char *schema_name)
 	if (ledger->plans == NULL || strcmp(ledger->schema_name, schema_name) != 0)
 		ledger->plans = MemoryContextAllocZero(CacheMemoryContext,
 											   STORE_QUERIES * sizeof(SPIPlanPtr));
+	if (ledger->tables_info == NULL)
+		ledger->tables_info = MemoryContextAllocZero(CacheMemoryContext,
+													 LEDGER_TABLES * sizeof(struct TableInfo *));
 	strlcpy(ledger->schema_name, schema_name, sizeof(ledger->schema_name));
 	strlcpy(ledger->quoted_schema, quoted, sizeof(ledger->quoted_schema));
 	ledger->version_checked = false;
@@ -192,7 +195,8 @@ load_ledger(Ledger *ledger, const char *schema_name)
 		identity_sequence_of(payment, get_attnum(RelationGetRelid(payment), "payment_id"));
 	table_close(payment, AccessShareLock);
 
-	ledger->loaded_at = changes_before;
+	ledger->checked_at = changes_before;
+	ledger->loads++;
 	ledger->valid = (changes_seen == changes_before);
 }
 
@@ -206,10 +210,29 @@ find_ledger(Oid schema, const char *schema_name)
 	{
 		memset(ledger, 0, sizeof(Ledger));
 		ledger->schema = schema;
+		ledger->original = ledger;
 	}
 	if (!ledger->valid)
 		load_ledger(ledger, schema_name);
 	return ledger;
+}
+
+/*
+ * ledger_refresh
+ *		Look at the ledger again, after code of somebody else's has run, if that
+ *		has changed it: the call goes on with it as it is now.  Raises RP012.
+ */
+void
+ledger_refresh(Ledger *ledger)
+{
+	if (!ledger->original->valid)
+	{
+		char	   *name = get_namespace_name(ledger->schema);
+
+		if (name == NULL)
+			no_ledger(ledger->schema_name);
+		load_ledger(ledger->original, name);
+	}
 }
 
 /*
@@ -218,12 +241,14 @@ find_ledger(Oid schema, const char *schema_name)
  *		call began, since its queries go by that.  Raises 40001.
  */
 void
-ledger_check_name(const Ledger *ledger)
+ledger_check_name(Ledger *ledger)
 {
 	char	   *name;
+	uint64		changes;
 
 	AcceptInvalidationMessages();
-	if (changes_seen == ledger->loaded_at)
+	changes = changes_seen;
+	if (changes == ledger->checked_at)
 		return;
 	name = get_namespace_name(ledger->schema);
 	if (name == NULL || strcmp(name, ledger->schema_name) != 0)
@@ -232,6 +257,7 @@ ledger_check_name(const Ledger *ledger)
 				 errmsg("ledger \"%s\" was renamed while it was worked on", ledger->schema_name),
 				 errhint("Retry the transaction.")));
 	pfree(name);
+	ledger->checked_at = changes;
 }
 
 /*

@@ -49,8 +49,11 @@ typedef struct Ledger
 	Oid			tables[LEDGER_TABLES];
 	Oid			payment_sequence;
 	Oid			deferrable_trigger_on;	/* a table that has one, if any */
-	uint64		loaded_at;		/* changes seen before this was loaded */
+	uint64		checked_at;		/* changes seen before its name was looked at */
+	uint64		loads;			/* how often it was loaded */
+	struct Ledger *original;	/* itself, also in a copy */
 	SPIPlanPtr *plans;			/* store.c's */
+	struct TableInfo **tables_info; /* table.c's */
 } Ledger;
 
 extern char *ledger_setting;
@@ -60,7 +63,8 @@ extern Ledger *ledger_of_setting(void);
 extern Ledger *ledger_of_schema(Oid schema);
 extern Ledger *ledger_of_relation(Relation rel, LedgerTable table,
 								  LedgerTable other_table);
-extern void ledger_check_name(const Ledger *ledger);
+extern void ledger_refresh(Ledger *ledger);
+extern void ledger_check_name(Ledger *ledger);
 pg_noreturn extern void no_ledger(const char *schema_name);
 
 #endif							/* REGPAYDB_LEDGER_H */

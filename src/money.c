@@ -6,12 +6,36 @@
 
 #include "fmgr.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 
 #include "errors.h"
 #include "money.h"
 
 #define MINOR_DIGITS	2
 #define MINOR_PER_UNIT	100
+
+/* Numbers that every amount is compared or multiplied with. */
+static Datum limit;
+static Datum negative_limit;
+static Datum minor_per_unit;
+
+static Datum
+make_constant(int64 value)
+{
+	MemoryContext save_context = MemoryContextSwitchTo(TopMemoryContext);
+	Datum		result = NumericGetDatum(int64_to_numeric(value));
+
+	MemoryContextSwitchTo(save_context);
+	return result;
+}
+
+static void
+make_constants(void)
+{
+	limit = make_constant(MONEY_MAX / MINOR_PER_UNIT + 1);
+	negative_limit = make_constant(-(MONEY_MAX / MINOR_PER_UNIT + 1));
+	minor_per_unit = make_constant(MINOR_PER_UNIT);
+}
 
 /*
  * money_from_numeric
@@ -27,9 +51,9 @@ int64
 money_from_numeric(Numeric amount, const char *what)
 {
 	Datum		value = NumericGetDatum(amount);
-	Datum		limit;
-	Datum		minor;
 
+	if (minor_per_unit == (Datum) 0)
+		make_constants();
 	if (numeric_is_nan(amount) || numeric_is_inf(amount))
 		ereport(ERROR,
 				(errcode(RP_INVALID_AMOUNT),
@@ -38,9 +62,8 @@ money_from_numeric(Numeric amount, const char *what)
 						   DatumGetCString(DirectFunctionCall1(numeric_out, value))),
 				 errhint("Give an amount of money, such as 149.00.")));
 
-	limit = NumericGetDatum(int64_to_numeric(MONEY_MAX / MINOR_PER_UNIT + 1));
-	if (DatumGetBool(DirectFunctionCall2(numeric_ge,
-										 DirectFunctionCall1(numeric_abs, value), limit)))
+	if (DatumGetBool(DirectFunctionCall2(numeric_ge, value, limit)) ||
+		DatumGetBool(DirectFunctionCall2(numeric_le, value, negative_limit)))
 		ereport(ERROR,
 				(errcode(RP_INVALID_AMOUNT),
 				 errmsg("%s is too large", what),
@@ -54,9 +77,9 @@ money_from_numeric(Numeric amount, const char *what)
 				 errdetail("Amounts are never rounded silently."),
 				 errhint("Round the amount to two decimals first.")));
 
-	minor = DirectFunctionCall2(numeric_mul, value,
-								NumericGetDatum(int64_to_numeric(MINOR_PER_UNIT)));
-	return DatumGetInt64(DirectFunctionCall1(numeric_int8, minor));
+	return DatumGetInt64(DirectFunctionCall1(numeric_int8,
+											 DirectFunctionCall2(numeric_mul, value,
+																 minor_per_unit)));
 }
 
 /* money_to_numeric: minor units as a numeric with two decimals. */

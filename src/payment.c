@@ -8,7 +8,6 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_enum.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "fmgr.h"
@@ -16,7 +15,6 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/syscache.h"
 #include "utils/tuplestore.h"
 
 #include "actor.h"
@@ -27,6 +25,7 @@
 #include "money.h"
 #include "settle.h"
 #include "store.h"
+#include "table.h"
 #include "trigger.h"
 
 static void
@@ -83,6 +82,23 @@ recorded_before(Ledger *ledger, PaymentRow *payment)
 }
 
 /*
+ * Settle a payment that was inserted: the invoice is found afresh, as another
+ * session may have changed it since.
+ */
+static void
+settle_inserted(Ledger *ledger, const PaymentRow *payment, SettleCheck check)
+{
+	InvoiceRow	invoice;
+
+	if (settle_peek_invoice(ledger, payment->invoice_id, NULL, &invoice) &&
+		actor_may_view(ledger, invoice.attendee_id) &&
+		settle_payment(ledger, &invoice, payment, check, invoice.attendee_id))
+		return;
+	lock_invoice(ledger, payment->invoice_id, &invoice);
+	(void) settle_payment(ledger, &invoice, payment, check, invoice.attendee_id);
+}
+
+/*
  * pay(invoice_id, amount, reference, provider DEFAULT NULL,
  *	   provider_ref DEFAULT NULL) -> payment_id
  *		Record a payment on an invoice that can be paid, and settle it.
@@ -114,10 +130,7 @@ regpaydb_pay(PG_FUNCTION_ARGS)
 		check_payable(ledger, &invoice);
 		payment.payment_id = row_next_payment_id(ledger);
 		if (row_insert_payment(ledger, &payment))
-		{
-			lock_invoice(ledger, payment.invoice_id, &invoice);
-			settle_payment(ledger, &invoice, &payment, check_payable, invoice.attendee_id);
-		}
+			settle_inserted(ledger, &payment, check_payable);
 		else if (!recorded_before(ledger, &payment))
 			store_not_written(ledger, PAYMENT);
 	}
@@ -168,8 +181,7 @@ regpaydb_record_manual_payment(PG_FUNCTION_ARGS)
 
 	payment.payment_id = row_next_payment_id(ledger);
 	row_insert_payment(ledger, &payment);
-	lock_invoice(ledger, payment.invoice_id, &invoice);
-	settle_payment(ledger, &invoice, &payment, NULL, invoice.attendee_id);
+	settle_inserted(ledger, &payment, NULL);
 	engine_end(&scope);
 	PG_RETURN_INT64(payment.payment_id);
 }
@@ -185,29 +197,15 @@ typedef struct PaymentColumns
 	Oid			credit_application;
 } PaymentColumns;
 
-static Oid
-enum_value(Oid type, const char *label)
-{
-	Oid			value = GetSysCacheOid2(ENUMTYPOIDNAME, Anum_pg_enum_oid,
-										ObjectIdGetDatum(type), CStringGetDatum(label));
-
-	if (!OidIsValid(value))
-		elog(ERROR, "type %s has no value \"%s\"", format_type_be(type), label);
-	return value;
-}
-
 static void
 find_payment_columns(TriggerData *trigger, PaymentColumns *columns)
 {
-	Oid			kind = extension_type("payment_kind");
-
 	columns->payment_id = find_trigger_column(trigger, "payment_id", INT8OID);
 	columns->invoice_id = find_trigger_column(trigger, "invoice_id", INT8OID);
 	columns->amount = find_trigger_column(trigger, "amount", NUMERICOID);
-	columns->kind = find_trigger_column(trigger, "kind", kind);
-	columns->credit_note = enum_value(kind, payment_kind_names[PAYMENT_CREDIT_NOTE]);
-	columns->credit_application =
-		enum_value(kind, payment_kind_names[PAYMENT_CREDIT_APPLICATION]);
+	columns->kind = find_trigger_column(trigger, "kind", enum_type(ENUM_PAYMENT_KIND));
+	columns->credit_note = enum_oid(ENUM_PAYMENT_KIND, PAYMENT_CREDIT_NOTE);
+	columns->credit_application = enum_oid(ENUM_PAYMENT_KIND, PAYMENT_CREDIT_APPLICATION);
 }
 
 static Datum

@@ -9,6 +9,7 @@
 
 #include "actor.h"
 #include "ledger.h"
+#include "table.h"
 
 PG_MODULE_MAGIC;
 
@@ -37,4 +38,5 @@ _PG_init(void)
 							   PGC_USERSET, GUC_NO_SHOW_ALL, NULL, actor_changed, NULL);
 	MarkGUCPrefixReserved("regpaydb");
 	ledger_init();
+	table_init();
 }

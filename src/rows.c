@@ -1,15 +1,21 @@
 /*
  * rows.c
  *	  A typed function for every SQL text of store.c.
+ *
+ * Where a payment's way through the ledger leads, a row is read and written
+ * without SQL, if its table is one in which that makes no difference.
  */
 #include "postgres.h"
 
 #include "commands/sequence.h"
 #include "executor/spi.h"
+#include "access/xact.h"
 #include "utils/builtins.h"
 #include "utils/numeric.h"
 
 #include "columns.h"
+#include "direct.h"
+#include "money.h"
 #include "rows.h"
 #include "store.h"
 
@@ -33,7 +39,7 @@ static const char *const credit_note_state_names[] = {
 	[CREDIT_NOTE_REFUNDED] = "refunded",
 };
 
-static const char *const outbox_kind_names[] = {
+const char *const outbox_kind_names[] = {
 	[OUTBOX_INVOICE_CREATED] = "invoice_created",
 	[OUTBOX_INVOICE_UPDATED] = "invoice_updated",
 	[OUTBOX_CREDIT_NOTE_CREATED] = "credit_note_created",
@@ -71,9 +77,11 @@ row_has_payments(Ledger *ledger)
 bool
 row_is_staff(Ledger *ledger, int64 user_id)
 {
+	DirectTable *table = direct_open(ledger, STAFF, DIRECT_READ);
 	Datum		args[] = {Int64GetDatum(user_id)};
 
-	return store_run(ledger, Q_IS_STAFF, args, NULL) > 0;
+	return table != NULL ? direct_find(table, user_id) :
+		store_run(ledger, Q_IS_STAFF, args, NULL) > 0;
 }
 
 /* row_integrity_problems: leaves (object, problem) rows in SPI_tuptable. */
@@ -129,14 +137,30 @@ read_attendee(Ledger *ledger, StoreQuery query, int64 id, AttendeeRow *row)
 bool
 row_attendee(Ledger *ledger, int64 attendee_id, AttendeeRow *row)
 {
-	return read_attendee(ledger, Q_ATTENDEE, attendee_id, row);
+	DirectTable *table = direct_open(ledger, ATTENDEE, DIRECT_READ);
+
+	if (table == NULL)
+		return read_attendee(ledger, Q_ATTENDEE, attendee_id, row);
+	if (!direct_find(table, attendee_id))
+		return false;
+	row->user_id = DatumGetInt64(direct_needed_value(table, ATTENDEE_COL_USER_ID));
+	row->access_code =
+		TextDatumGetCString(direct_needed_value(table, ATTENDEE_COL_ACCESS_CODE));
+	row->recipient = DatumGetTextPCopy(direct_needed_value(table, ATTENDEE_COL_RECIPIENT));
+	return true;
 }
 
 /* row_invoice_attendee: the attendee whose invoice it is. */
 bool
 row_invoice_attendee(Ledger *ledger, int64 invoice_id, AttendeeRow *row)
 {
-	return read_attendee(ledger, Q_INVOICE_ATTENDEE, invoice_id, row);
+	DirectTable *table = direct_open(ledger, INVOICE, DIRECT_READ);
+
+	if (table == NULL)
+		return read_attendee(ledger, Q_INVOICE_ATTENDEE, invoice_id, row);
+	return direct_find(table, invoice_id) &&
+		row_attendee(ledger, DatumGetInt64(direct_needed_value(table, INVOICE_COL_ATTENDEE_ID)),
+					 row);
 }
 
 static Datum
@@ -254,19 +278,106 @@ read_invoice(Ledger *ledger, StoreQuery query, int64 invoice_id, InvoiceRow *row
 	row->cart_id = int8_column(0, 8);
 	row->cart_revision = DatumGetInt32(needed_column(0, 9));
 	row->state.unsellable = false;
+	row->locked = query == Q_LOCK_INVOICE;
 	return true;
+}
+
+static int64
+int8_or_0(DirectTable *table, int column)
+{
+	bool		isnull;
+	Datum		value = direct_value(table, column, &isnull);
+
+	return isnull ? 0 : DatumGetInt64(value);
+}
+
+static int64
+money_value(DirectTable *table, int column, const char *name)
+{
+	return money_from_numeric(DatumGetNumeric(direct_needed_value(table, column)), name);
+}
+
+/* The invoice that was found. */
+static void
+get_invoice(DirectTable *table, InvoiceRow *row, bool locked)
+{
+	bool		isnull;
+	Datum		revision = direct_value(table, INVOICE_COL_CART_REVISION, &isnull);
+
+	row->locked = locked;
+	row->invoice_id = DatumGetInt64(direct_needed_value(table, INVOICE_COL_ID));
+	row->attendee_id = DatumGetInt64(direct_needed_value(table, INVOICE_COL_ATTENDEE_ID));
+	row->state.status =
+		enum_value(ENUM_INVOICE_STATUS,
+				   DatumGetObjectId(direct_needed_value(table, INVOICE_COL_STATUS)));
+	row->state.value = money_value(table, INVOICE_COL_VALUE, "value");
+	row->state.paid = money_value(table, INVOICE_COL_PAID, "paid");
+	row->state.payment_count =
+		DatumGetInt64(direct_needed_value(table, INVOICE_COL_PAYMENT_COUNT));
+	row->state.unsellable = false;
+	row->last_payment_id = int8_or_0(table, INVOICE_COL_LAST_PAYMENT_ID);
+	row->cart_id = int8_or_0(table, INVOICE_COL_CART_ID);
+	row->cart_revision = isnull ? 0 : DatumGetInt32(revision);
 }
 
 bool
 row_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *row)
 {
-	return read_invoice(ledger, Q_INVOICE, invoice_id, row);
+	DirectTable *table = direct_open(ledger, INVOICE, DIRECT_READ);
+
+	if (table == NULL)
+		return read_invoice(ledger, Q_INVOICE, invoice_id, row);
+	if (!direct_find(table, invoice_id))
+		return false;
+	get_invoice(table, row, false);
+	return true;
+}
+
+/*
+ * row_invoice_cart
+ *		The cart that an invoice bills, or 0, and the place of its row.  False
+ *		where there is no such invoice or SQL would have to look.
+ */
+bool
+row_invoice_cart(Ledger *ledger, int64 invoice_id, ItemPointer tid, int64 *cart_id)
+{
+	DirectTable *table = direct_open(ledger, INVOICE, DIRECT_UPDATE);
+
+	if (table == NULL || !direct_find(table, invoice_id))
+		return false;
+	*cart_id = int8_or_0(table, INVOICE_COL_CART_ID);
+	*tid = *direct_tid(table);
+	return true;
+}
+
+/*
+ * row_peek_invoice
+ *		Read an invoice, which may be at tid, that is to be written without being
+ *		locked before: row_update_invoice tells whether that was possible.  False
+ *		where there is no such invoice or SQL would have to look.
+ */
+bool
+row_peek_invoice(Ledger *ledger, int64 invoice_id, ItemPointer tid, InvoiceRow *row)
+{
+	DirectTable *table = direct_open(ledger, INVOICE, DIRECT_UPDATE);
+
+	if (table == NULL || !direct_find_at(table, tid, invoice_id))
+		return false;
+	get_invoice(table, row, false);
+	return true;
 }
 
 bool
 row_lock_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *row)
 {
-	return read_invoice(ledger, Q_LOCK_INVOICE, invoice_id, row);
+	DirectTable *table = direct_open(ledger, INVOICE, DIRECT_UPDATE);
+
+	if (table == NULL)
+		return read_invoice(ledger, Q_LOCK_INVOICE, invoice_id, row);
+	if (!direct_lock(table, invoice_id))
+		return false;
+	get_invoice(table, row, true);
+	return true;
 }
 
 /*
@@ -287,16 +398,11 @@ row_insert_invoice(Ledger *ledger, const InvoiceRow *invoice, text *recipient, I
 	return int8_column(0, 1);
 }
 
-/* row_update_invoice: carry out a verdict on the locked invoice before. */
-void
-row_update_invoice(Ledger *ledger, const InvoiceRow *before,
-				   const InvoiceVerdict *after, int64 last_payment_id)
+static void
+update_invoice_by_sql(Ledger *ledger, int64 invoice_id, const InvoiceVerdict *after,
+					  int64 last_payment_id, bool paid, bool closed)
 {
-	bool		changed = after->status != before->state.status;
-	bool		paid = changed && after->status == INVOICE_PAID;
-	bool		closed = changed && (after->status == INVOICE_REFUNDED ||
-									 after->status == INVOICE_VOID);
-	Datum		args[] = {Int64GetDatum(before->invoice_id),
+	Datum		args[] = {Int64GetDatum(invoice_id),
 		CStringGetTextDatum(invoice_status_names[after->status]),
 		money_datum(after->paid), Int64GetDatum(after->payment_count),
 	Int64GetDatum(last_payment_id), BoolGetDatum(paid), BoolGetDatum(closed)};
@@ -304,7 +410,60 @@ row_update_invoice(Ledger *ledger, const InvoiceRow *before,
 
 	if (last_payment_id == 0)
 		nulls[4] = 'n';
-	store_write_own(ledger, Q_UPDATE_INVOICE, INVOICE, before->invoice_id, args, nulls, true);
+	store_write_own(ledger, Q_UPDATE_INVOICE, INVOICE, invoice_id, args, nulls, true);
+}
+
+/*
+ * row_update_invoice
+ *		Carry out a verdict on the invoice before.  False, and nothing is done,
+ *		where it was not locked and has changed meanwhile.
+ */
+bool
+row_update_invoice(Ledger *ledger, const InvoiceRow *before,
+				   const InvoiceVerdict *after, int64 last_payment_id)
+{
+	bool		changed = after->status != before->state.status;
+	bool		paid = changed && after->status == INVOICE_PAID;
+	bool		closed = changed && (after->status == INVOICE_REFUNDED ||
+									 after->status == INVOICE_VOID);
+	DirectTable *table = direct_open(ledger, INVOICE, DIRECT_UPDATE);
+	Datum		now = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
+	Datum		values[INVOICE_COLUMNS] = {
+		[INVOICE_COL_PAYMENT_COUNT] = Int64GetDatum(after->payment_count),
+		[INVOICE_COL_LAST_PAYMENT_ID] = Int64GetDatum(last_payment_id),
+		[INVOICE_COL_PAID_TIME] = now,
+		[INVOICE_COL_CLOSED_TIME] = now,
+	};
+	bool		nulls[INVOICE_COLUMNS] = {
+		[INVOICE_COL_LAST_PAYMENT_ID] = last_payment_id == 0,
+	};
+	bool		replaced[INVOICE_COLUMNS] = {
+		[INVOICE_COL_STATUS] = true,
+		[INVOICE_COL_PAID] = true,
+		[INVOICE_COL_PAYMENT_COUNT] = true,
+		[INVOICE_COL_LAST_PAYMENT_ID] = true,
+		[INVOICE_COL_PAID_TIME] = paid,
+		[INVOICE_COL_CLOSED_TIME] = closed,
+	};
+
+	if (table == NULL)
+	{
+		if (!before->locked)
+			return false;
+		update_invoice_by_sql(ledger, before->invoice_id, after, last_payment_id, paid, closed);
+		return true;
+	}
+	values[INVOICE_COL_STATUS] = ObjectIdGetDatum(enum_oid(ENUM_INVOICE_STATUS, after->status));
+	values[INVOICE_COL_PAID] = money_datum(after->paid);
+	if (direct_update(table, before->invoice_id, before->locked, values, nulls, replaced))
+	{
+		/* It may have waited for another session. */
+		ledger_check_name(ledger);
+		return true;
+	}
+	if (before->locked)
+		store_not_written(ledger, INVOICE);
+	return false;
 }
 
 /*
@@ -340,15 +499,8 @@ row_next_payment_id(Ledger *ledger)
 	return nextval_internal(ledger->payment_sequence, false);
 }
 
-/*
- * row_insert_payment
- *		Insert a payment that the engine settles by itself; false where its
- *		provider's reference is recorded already.
- *
- * Waits for a session that is just recording the same reference.
- */
-bool
-row_insert_payment(Ledger *ledger, const PaymentRow *payment)
+static bool
+insert_payment_by_sql(Ledger *ledger, const PaymentRow *payment)
 {
 	char		nulls[] = "        ";
 	Datum		args[] = {Int64GetDatum(payment->payment_id),
@@ -371,6 +523,44 @@ row_insert_payment(Ledger *ledger, const PaymentRow *payment)
 						payment->payment_id),
 				 errdetail("A trigger on the table changed its key, invoice or amount."),
 				 errhint("Triggers on a ledger's tables must let the engine's rows pass.")));
+	return true;
+}
+
+/*
+ * row_insert_payment
+ *		Insert a payment that the engine settles by itself; false where its
+ *		provider's reference is recorded already.
+ *
+ * Waits for a session that is just recording the same reference.
+ */
+bool
+row_insert_payment(Ledger *ledger, const PaymentRow *payment)
+{
+	/* A reference may be there already, which ON CONFLICT finds out. */
+	DirectTable *table = payment->provider_ref != NULL ? NULL :
+		direct_open(ledger, PAYMENT, DIRECT_INSERT);
+	Datum		values[PAYMENT_COLUMNS] = {
+		[PAYMENT_COL_ID] = Int64GetDatum(payment->payment_id),
+		[PAYMENT_COL_INVOICE_ID] = Int64GetDatum(payment->invoice_id),
+		[PAYMENT_COL_REFERENCE] = PointerGetDatum(payment->reference),
+		[PAYMENT_COL_PROVIDER] = PointerGetDatum(payment->provider),
+		[PAYMENT_COL_PROVIDER_REF] = PointerGetDatum(payment->provider_ref),
+	};
+	bool		nulls[PAYMENT_COLUMNS] = {
+		[PAYMENT_COL_PROVIDER] = payment->provider == NULL,
+		[PAYMENT_COL_PROVIDER_REF] = payment->provider_ref == NULL,
+		[PAYMENT_COL_ENTERED_BY] = payment->entered_by == NULL,
+	};
+
+	if (table == NULL)
+		return insert_payment_by_sql(ledger, payment);
+	values[PAYMENT_COL_KIND] = ObjectIdGetDatum(enum_oid(ENUM_PAYMENT_KIND, payment->kind));
+	values[PAYMENT_COL_AMOUNT] = money_datum(payment->amount);
+	if (payment->entered_by != NULL)
+		values[PAYMENT_COL_ENTERED_BY] = Int64GetDatum(*payment->entered_by);
+	direct_insert(table, values, nulls);
+	/* As the table's trigger does where it is SQL that inserts. */
+	ledger_refresh(ledger);
 	return true;
 }
 
@@ -478,35 +668,95 @@ row_insert_refund(Ledger *ledger, int64 credit_note_id, text *reference, int64 *
 
 /* ---- outbox ---- */
 
+/* What an outbox row tells of; 0 and NULL for what it does not. */
+typedef struct OutboxRow
+{
+	OutboxKind	kind;
+	int64		invoice_id;
+	const InvoiceStatus *old_status;
+	const InvoiceStatus *new_status;
+	int64		credit_note_id;
+	int64		cart_id;
+} OutboxRow;
+
+static void
+log_by_sql(Ledger *ledger, const OutboxRow *row)
+{
+	char		nulls[] = "      ";
+	Datum		args[] = {CStringGetTextDatum(outbox_kind_names[row->kind]),
+		Int64GetDatum(row->invoice_id),
+		row->old_status == NULL ? (Datum) 0 :
+		CStringGetTextDatum(invoice_status_names[*row->old_status]),
+		row->new_status == NULL ? (Datum) 0 :
+		CStringGetTextDatum(invoice_status_names[*row->new_status]),
+	Int64GetDatum(row->credit_note_id), Int64GetDatum(row->cart_id)};
+
+	nulls[1] = row->invoice_id == 0 ? 'n' : ' ';
+	nulls[2] = row->old_status == NULL ? 'n' : ' ';
+	nulls[3] = row->new_status == NULL ? 'n' : ' ';
+	nulls[4] = row->credit_note_id == 0 ? 'n' : ' ';
+	nulls[5] = row->cart_id == 0 ? 'n' : ' ';
+	store_write(ledger, Q_LOG, OUTBOX, args, nulls);
+}
+
+static Datum
+status_datum(const InvoiceStatus *status)
+{
+	return status == NULL ? (Datum) 0 :
+		ObjectIdGetDatum(enum_oid(ENUM_INVOICE_STATUS, *status));
+}
+
+static void
+log_row(Ledger *ledger, const OutboxRow *row)
+{
+	DirectTable *table = direct_open(ledger, OUTBOX, DIRECT_INSERT);
+	Datum		values[OUTBOX_COLUMNS] = {
+		[OUTBOX_COL_INVOICE_ID] = Int64GetDatum(row->invoice_id),
+		[OUTBOX_COL_CREDIT_NOTE_ID] = Int64GetDatum(row->credit_note_id),
+		[OUTBOX_COL_CART_ID] = Int64GetDatum(row->cart_id),
+	};
+	bool		nulls[OUTBOX_COLUMNS] = {
+		[OUTBOX_COL_INVOICE_ID] = row->invoice_id == 0,
+		[OUTBOX_COL_OLD_STATUS] = row->old_status == NULL,
+		[OUTBOX_COL_NEW_STATUS] = row->new_status == NULL,
+		[OUTBOX_COL_CREDIT_NOTE_ID] = row->credit_note_id == 0,
+		[OUTBOX_COL_CART_ID] = row->cart_id == 0,
+	};
+
+	if (table == NULL)
+	{
+		log_by_sql(ledger, row);
+		return;
+	}
+	values[OUTBOX_COL_KIND] = ObjectIdGetDatum(enum_oid(ENUM_OUTBOX_KIND, row->kind));
+	values[OUTBOX_COL_OLD_STATUS] = status_datum(row->old_status);
+	values[OUTBOX_COL_NEW_STATUS] = status_datum(row->new_status);
+	direct_insert(table, values, nulls);
+}
+
 /* row_log_invoice: before is NULL for an invoice that was just made. */
 void
 row_log_invoice(Ledger *ledger, OutboxKind kind, int64 invoice_id,
 				const InvoiceStatus *before, InvoiceStatus after)
 {
-	Datum		args[] = {CStringGetTextDatum(outbox_kind_names[kind]),
-		Int64GetDatum(invoice_id),
-		before == NULL ? (Datum) 0 : CStringGetTextDatum(invoice_status_names[*before]),
-	CStringGetTextDatum(invoice_status_names[after]), (Datum) 0, (Datum) 0};
+	OutboxRow	row = {kind, invoice_id, before, &after, 0, 0};
 
-	store_write(ledger, Q_LOG, OUTBOX, args, before == NULL ? "  n nn" : "    nn");
+	log_row(ledger, &row);
 }
 
 /* row_log_credit_note: invoice_id is 0 where no invoice has to do with it. */
 void
 row_log_credit_note(Ledger *ledger, OutboxKind kind, int64 credit_note_id, int64 invoice_id)
 {
-	Datum		args[] = {CStringGetTextDatum(outbox_kind_names[kind]),
-		Int64GetDatum(invoice_id), (Datum) 0, (Datum) 0,
-	Int64GetDatum(credit_note_id), (Datum) 0};
+	OutboxRow	row = {kind, invoice_id, NULL, NULL, credit_note_id, 0};
 
-	store_write(ledger, Q_LOG, OUTBOX, args, invoice_id == 0 ? " nnn n" : "  nn n");
+	log_row(ledger, &row);
 }
 
 void
 row_log_cart(Ledger *ledger, OutboxKind kind, int64 cart_id)
 {
-	Datum		args[] = {CStringGetTextDatum(outbox_kind_names[kind]),
-	(Datum) 0, (Datum) 0, (Datum) 0, (Datum) 0, Int64GetDatum(cart_id)};
+	OutboxRow	row = {kind, 0, NULL, NULL, 0, cart_id};
 
-	store_write(ledger, Q_LOG, OUTBOX, args, " nnnn ");
+	log_row(ledger, &row);
 }

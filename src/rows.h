@@ -7,6 +7,7 @@
 
 #include "postgres.h"
 
+#include "storage/itemptr.h"
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
@@ -15,6 +16,7 @@
 
 typedef struct InvoiceRow
 {
+	bool		locked;			/* else another session may be changing it */
 	int64		invoice_id;
 	int64		attendee_id;
 	int64		last_payment_id;	/* 0 where there is none */
@@ -116,6 +118,7 @@ typedef struct CartItemRow
 
 extern const char *const cart_status_names[];
 extern const char *const invoice_status_names[];
+extern const char *const outbox_kind_names[];
 extern const char *const payment_kind_names[];
 
 extern char *row_ledger_version(Ledger *ledger);
@@ -135,10 +138,12 @@ extern int64 row_invoice_for_access_code(Ledger *ledger, text *code);
 extern Numeric row_available_credit(Ledger *ledger, int64 attendee_id);
 
 extern bool row_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *row);
+extern bool row_peek_invoice(Ledger *ledger, int64 invoice_id, ItemPointer tid, InvoiceRow *row);
+extern bool row_invoice_cart(Ledger *ledger, int64 invoice_id, ItemPointer tid, int64 *cart_id);
 extern bool row_lock_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *row);
 extern int64 row_insert_invoice(Ledger *ledger, const InvoiceRow *invoice,
 								text *recipient, Interval *due);
-extern void row_update_invoice(Ledger *ledger, const InvoiceRow *before,
+extern bool row_update_invoice(Ledger *ledger, const InvoiceRow *before,
 							   const InvoiceVerdict *after, int64 last_payment_id);
 extern bool row_takes_credit(Ledger *ledger, const InvoiceRow *invoice);
 extern void row_insert_line(Ledger *ledger, int64 invoice_id, const LineItemRow *line);

@@ -103,6 +103,19 @@ typedef struct BusyInvoice
 
 static BusyInvoice *busy_invoices;
 
+/* Raise 55006 for an invoice whose verdict is being carried out. */
+static void
+check_not_busy(Ledger *ledger, int64 invoice_id)
+{
+	for (BusyInvoice *busy = busy_invoices; busy != NULL; busy = busy->outer)
+		if (busy->schema == ledger->schema && busy->invoice_id == invoice_id)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_IN_USE),
+					 errmsg("invoice " INT64_FORMAT " is being settled", invoice_id),
+					 errdetail("A trigger tries to change it while it changes."),
+					 errhint("Let the trigger write down what is to be done, and do it afterwards.")));
+}
+
 /*
  * settle_lock_invoice
  *		Lock an invoice to change it; false where there is none.
@@ -113,17 +126,40 @@ static BusyInvoice *busy_invoices;
 bool
 settle_lock_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice)
 {
-	for (BusyInvoice *busy = busy_invoices; busy != NULL; busy = busy->outer)
-		if (busy->schema == ledger->schema && busy->invoice_id == invoice_id)
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_IN_USE),
-					 errmsg("invoice " INT64_FORMAT " is being settled", invoice_id),
-					 errdetail("A trigger tries to change it while it changes."),
-					 errhint("Let the trigger write down what is to be done, and do it afterwards.")));
+	check_not_busy(ledger, invoice_id);
 	return row_lock_invoice(ledger, invoice_id, invoice);
 }
 
-static void
+/*
+ * The invoice that could not be written without being locked before, the last
+ * time: others want it too, so that to try it again costs more than it saves.
+ */
+static struct
+{
+	Oid			schema;
+	int64		invoice_id;
+}			contended;
+
+/*
+ * settle_peek_invoice
+ *		Read an invoice that is to be settled without being locked: its row is
+ *		written only if it is still the one that was read.  False where it has to
+ *		be locked first.  tid is where it may be found, or NULL.
+ *
+ * Raises 55006 as settle_lock_invoice does.
+ */
+bool
+settle_peek_invoice(Ledger *ledger, int64 invoice_id, ItemPointer tid, InvoiceRow *invoice)
+{
+	if (contended.schema == ledger->schema && contended.invoice_id == invoice_id)
+		return false;
+	check_not_busy(ledger, invoice_id);
+	/* What is done about a cart comes before the invoice is written. */
+	return row_peek_invoice(ledger, invoice_id, tid, invoice) && invoice->cart_id == 0;
+}
+
+/* False where the invoice was not locked and has changed. */
+static bool
 write_verdict(Ledger *ledger, const InvoiceRow *invoice, const InvoiceVerdict *verdict,
 			  int64 last_payment_id, int64 credit_note_id, int64 credit_owner)
 {
@@ -133,7 +169,8 @@ write_verdict(Ledger *ledger, const InvoiceRow *invoice, const InvoiceVerdict *v
 		sell_cart(ledger, invoice->cart_id);
 	if (cart == CART_RELEASE)
 		release_cart(ledger, invoice->cart_id);
-	row_update_invoice(ledger, invoice, verdict, last_payment_id);
+	if (!row_update_invoice(ledger, invoice, verdict, last_payment_id))
+		return false;
 	if (verdict->status != invoice->state.status)
 		row_log_invoice(ledger, OUTBOX_INVOICE_UPDATED, invoice->invoice_id,
 						&invoice->state.status, verdict->status);
@@ -142,68 +179,95 @@ write_verdict(Ledger *ledger, const InvoiceRow *invoice, const InvoiceVerdict *v
 	if (cart != CART_UNCHANGED)
 		row_log_cart(ledger, cart == CART_PAY ? OUTBOX_CART_PAID : OUTBOX_CART_RELEASED,
 					 invoice->cart_id);
+	return true;
 }
 
-static void
+static bool
 write_verdict_as_busy(Ledger *ledger, const InvoiceRow *invoice, const InvoiceVerdict *verdict,
 					  int64 last_payment_id, int64 credit_note_id, int64 credit_owner)
 {
 	BusyInvoice busy = {ledger->schema, invoice->invoice_id, busy_invoices};
+	volatile bool written = false;
 
 	PG_TRY();
 	{
 		busy_invoices = &busy;
-		write_verdict(ledger, invoice, verdict, last_payment_id, credit_note_id, credit_owner);
+		written = write_verdict(ledger, invoice, verdict, last_payment_id, credit_note_id, credit_owner);
 	}
 	PG_FINALLY();
 	{
 		busy_invoices = busy.outer;
 	}
 	PG_END_TRY();
+	if (!written)
+	{
+		contended.schema = ledger->schema;
+		contended.invoice_id = invoice->invoice_id;
+	}
+	return written;
 }
 
 /*
- * Carry out a verdict on a locked invoice: its row, the log, its credit note,
- * its cart.  last_payment_id is the highest one that the verdict takes into
- * account.  Returns the id of the credit note, or 0.
+ * Carry out a verdict on an invoice: its row, the log, its credit note, its
+ * cart.  last_payment_id is the highest one that the verdict takes into account.
+ * credit_note_id gets the id of the credit note, or 0.  False where the invoice
+ * was not locked and has changed.
  */
+static bool
+try_to_carry_out(Ledger *ledger, const InvoiceRow *invoice, const InvoiceVerdict *verdict,
+				 int64 last_payment_id, int64 credit_owner, int64 *credit_note_id)
+{
+	*credit_note_id = 0;
+	if (verdict->credit > 0)
+	{
+		*credit_note_id = row_next_payment_id(ledger);
+		last_payment_id = Max(last_payment_id, *credit_note_id);
+	}
+	return write_verdict_as_busy(ledger, invoice, verdict, last_payment_id, *credit_note_id,
+								 credit_owner);
+}
+
+/* The same for an invoice that is locked; returns the id of the credit note. */
 static int64
 carry_out(Ledger *ledger, const InvoiceRow *invoice, const InvoiceVerdict *verdict,
 		  int64 last_payment_id, int64 credit_owner)
 {
-	int64		credit_note_id = 0;
+	int64		credit_note_id;
 
-	if (verdict->credit > 0)
-	{
-		credit_note_id = row_next_payment_id(ledger);
-		last_payment_id = Max(last_payment_id, credit_note_id);
-	}
-	write_verdict_as_busy(ledger, invoice, verdict, last_payment_id, credit_note_id,
-						  credit_owner);
+	Assert(invoice->locked);
+	(void) try_to_carry_out(ledger, invoice, verdict, last_payment_id, credit_owner,
+							&credit_note_id);
 	return credit_note_id;
 }
 
 /*
- * Settle a locked invoice on which payments of amount were not counted yet;
- * state is what was.
+ * Settle an invoice on which payments of amount were not counted yet; state is
+ * what was.  False where it was not locked and has changed, or has to be locked
+ * to be sure.  status, if not NULL, gets what it is then.
  */
-static InvoiceStatus
+static bool
 settle(Ledger *ledger, const InvoiceRow *invoice, InvoiceState state, int64 amount,
-	   int64 npayments, int64 last_payment_id, int64 credit_owner)
+	   int64 npayments, int64 last_payment_id, int64 credit_owner, InvoiceStatus *status)
 {
 	InvoiceVerdict verdict;
 	InvoiceRefusal refusal;
+	int64		credit_note_id;
 
 	state.unsellable = npayments > 0 && state.status == INVOICE_UNPAID &&
 		cart_is_unsellable(ledger, invoice);
 	refusal = invoice_state_settle(&state, amount, npayments, &verdict);
+	if (refusal != INVOICE_OK && !invoice->locked)
+		return false;
 	if (refusal != INVOICE_OK)
 		refuse(refusal, invoice);
-	if (verdict.status != invoice->state.status || verdict.paid != invoice->state.paid ||
-		verdict.payment_count != invoice->state.payment_count ||
-		last_payment_id != invoice->last_payment_id)
-		carry_out(ledger, invoice, &verdict, last_payment_id, credit_owner);
-	return verdict.status;
+	if (status != NULL)
+		*status = verdict.status;
+	if (verdict.status == invoice->state.status && verdict.paid == invoice->state.paid &&
+		verdict.payment_count == invoice->state.payment_count &&
+		last_payment_id == invoice->last_payment_id)
+		return invoice->locked;
+	return try_to_carry_out(ledger, invoice, &verdict, last_payment_id, credit_owner,
+							&credit_note_id);
 }
 
 static InvoiceStatus
@@ -211,11 +275,14 @@ settle_totals(Ledger *ledger, const InvoiceRow *invoice, const PaymentTotals *to
 			  int64 credit_owner)
 {
 	InvoiceState nothing_paid = invoice->state;
+	InvoiceStatus status;
 
+	Assert(invoice->locked);
 	nothing_paid.paid = 0;
 	nothing_paid.payment_count = 0;
-	return settle(ledger, invoice, nothing_paid, totals->amount, totals->payment_count,
-				  totals->last_payment_id, credit_owner);
+	(void) settle(ledger, invoice, nothing_paid, totals->amount, totals->payment_count,
+				  totals->last_payment_id, credit_owner, &status);
+	return status;
 }
 
 /*
@@ -261,37 +328,43 @@ is_counted(Ledger *ledger, const InvoiceRow *invoice, int64 first_id, PaymentTot
 	return totals->payment_count <= invoice->state.payment_count;
 }
 
-/* Settle a locked invoice with payments that is_counted said are not. */
-static void
+/*
+ * Settle an invoice with payments that is_counted said are not; false where it
+ * was not locked and has to be.
+ */
+static bool
 settle_added(Ledger *ledger, const InvoiceRow *invoice, const Added *added,
 			 const PaymentTotals *totals, int64 credit_owner)
 {
-	if (totals->payment_count > 0)
-		settle_totals(ledger, invoice, totals, credit_owner);
-	else
-		settle(ledger, invoice, invoice->state, added->amount, added->npayments,
-			   added->last_id, credit_owner);
+	if (totals->payment_count == 0)
+		return settle(ledger, invoice, invoice->state, added->amount, added->npayments,
+					  added->last_id, credit_owner, NULL);
+	settle_totals(ledger, invoice, totals, credit_owner);
+	return true;
 }
 
 /*
  * settle_payment
- *		Settle an invoice, locked after the payment was inserted.
+ *		Settle an invoice, locked or peeked at after the payment was inserted;
+ *		false where it has to be locked for that.
  *
  * check, if any, is called before what was not counted yet is settled.
  * credit_owner is the attendee who gets what is paid too much.
  */
-void
+bool
 settle_payment(Ledger *ledger, const InvoiceRow *invoice, const PaymentRow *payment,
 			   SettleCheck check, int64 credit_owner)
 {
 	Added		added = {payment->amount, 1, payment->payment_id, payment->payment_id};
 	PaymentTotals totals;
 
+	if (!invoice->locked && payment->payment_id <= invoice->last_payment_id)
+		return false;
 	if (is_counted(ledger, invoice, payment->payment_id, &totals))
-		return;
+		return true;
 	if (check != NULL)
 		check(ledger, invoice);
-	settle_added(ledger, invoice, &added, &totals, credit_owner);
+	return settle_added(ledger, invoice, &added, &totals, credit_owner);
 }
 
 /*
@@ -350,7 +423,7 @@ settle_application(Ledger *ledger, const InvoiceRow *invoice, const CreditNoteRo
 						invoice->invoice_id);
 	if (!settle_lock_invoice(ledger, invoice->invoice_id, &locked))
 		elog(ERROR, "invoice " INT64_FORMAT " is gone", invoice->invoice_id);
-	settle_payment(ledger, &locked, &payment, NULL, note->attendee_id);
+	(void) settle_payment(ledger, &locked, &payment, NULL, note->attendee_id);
 	return payment.payment_id;
 }
 
@@ -364,6 +437,7 @@ settle_new_invoice(Ledger *ledger, int64 attendee_id, const CartRow *cart, text 
 				   Interval *due, const LineItemRow *lines, int nlines)
 {
 	InvoiceRow	invoice = {
+		.locked = true,
 		.attendee_id = attendee_id,
 		.cart_id = cart == NULL ? 0 : cart->cart_id,
 		.cart_revision = cart == NULL ? 0 : cart->revision,
@@ -375,7 +449,7 @@ settle_new_invoice(Ledger *ledger, int64 attendee_id, const CartRow *cart, text 
 		row_insert_line(ledger, invoice.invoice_id, &lines[i]);
 	row_log_invoice(ledger, OUTBOX_INVOICE_CREATED, invoice.invoice_id, NULL, INVOICE_UNPAID);
 	if (invoice.state.value == 0)
-		settle(ledger, &invoice, invoice.state, 0, 0, 0, attendee_id);
+		(void) settle(ledger, &invoice, invoice.state, 0, 0, 0, attendee_id, NULL);
 	return invoice.invoice_id;
 }
 
@@ -428,14 +502,36 @@ add_up(const NewPayment *payments, int64 npayments, const InvoiceRow *invoice)
 	return added;
 }
 
+/*
+ * Settle the payments of one invoice, sorted by id, without locking it before.
+ * False where that is not possible.
+ */
+static bool
+settle_unlocked(Ledger *ledger, NewPayment *payments, int64 npayments)
+{
+	InvoiceRow	invoice;
+	PaymentTotals nothing = {0};
+	Added		added;
+
+	/* It may not be, while a dump is restored. */
+	if (!ledger->version_checked ||
+		!settle_peek_invoice(ledger, payments[0].invoice_id, &payments[0].invoice_tid, &invoice) ||
+		payments[0].payment_id <= invoice.last_payment_id)
+		return false;
+	added = add_up(payments, npayments, &invoice);
+	return settle_added(ledger, &invoice, &added, &nothing, invoice.attendee_id);
+}
+
 /* Settle the payments of one invoice, which are sorted by id. */
 static void
-settle_group(Ledger *ledger, const NewPayment *payments, int64 npayments)
+settle_group(Ledger *ledger, NewPayment *payments, int64 npayments)
 {
 	InvoiceRow	invoice;
 	PaymentTotals totals;
 	Added		added;
 
+	if (settle_unlocked(ledger, payments, npayments))
+		return;
 	if (!settle_lock_invoice(ledger, payments[0].invoice_id, &invoice))
 		ereport(ERROR,
 				(errcode(RP_NOT_FOUND),
@@ -462,16 +558,38 @@ compare_payments(const void *a, const void *b)
 	return 0;
 }
 
-/* Lock what has to be locked before any of the invoices is. */
+/*
+ * Lock what has to be locked before any of the invoices is: the carts that they
+ * bill, if they do.
+ */
 static void
-lock_their_carts(Ledger *ledger, const NewPayment *payments, int64 npayments)
+lock_their_carts(Ledger *ledger, NewPayment *payments, int64 npayments)
 {
-	int64	   *invoice_ids = palloc_extended(npayments * sizeof(int64), MCXT_ALLOC_HUGE);
+	int64	   *invoice_ids = NULL;
 	int			ninvoices = 0;
+	int			capacity = 0;
 
 	for (int64 i = 0; i < npayments; i++)
-		if (i == 0 || payments[i].invoice_id != payments[i - 1].invoice_id)
-			invoice_ids[ninvoices++] = payments[i].invoice_id;
+	{
+		int64		cart_id;
+
+		ItemPointerSetInvalid(&payments[i].invoice_tid);
+		if (i > 0 && payments[i].invoice_id == payments[i - 1].invoice_id)
+			continue;
+		CHECK_FOR_INTERRUPTS();
+		if (row_invoice_cart(ledger, payments[i].invoice_id, &payments[i].invoice_tid,
+							 &cart_id) && cart_id == 0)
+			continue;
+		if (ninvoices == capacity)
+		{
+			capacity = capacity == 0 ? 64 : capacity * 2;
+			invoice_ids = invoice_ids == NULL ? palloc(capacity * sizeof(int64)) :
+				repalloc_huge(invoice_ids, capacity * sizeof(int64));
+		}
+		invoice_ids[ninvoices++] = payments[i].invoice_id;
+	}
+	if (ninvoices == 0)
+		return;
 	lock_carts_of_invoices(ledger, invoice_ids, ninvoices);
 	pfree(invoice_ids);
 }

@@ -13,6 +13,7 @@ typedef struct NewPayment
 	int64		invoice_id;
 	int64		payment_id;
 	int64		amount;
+	ItemPointerData invoice_tid;	/* where its row was, if that is known */
 	bool		engine_kind;	/* of a kind that only the engine makes */
 } NewPayment;
 
@@ -21,7 +22,9 @@ typedef void (*SettleCheck) (Ledger *ledger, const InvoiceRow *invoice);
 
 extern void settle_new_payments(Ledger *ledger, NewPayment *payments, int64 npayments);
 extern bool settle_lock_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice);
-extern void settle_payment(Ledger *ledger, const InvoiceRow *invoice,
+extern bool settle_peek_invoice(Ledger *ledger, int64 invoice_id, ItemPointer tid,
+								InvoiceRow *invoice);
+extern bool settle_payment(Ledger *ledger, const InvoiceRow *invoice,
 						   const PaymentRow *payment, SettleCheck check,
 						   int64 credit_owner);
 extern InvoiceStatus settle_afresh(Ledger *ledger, const InvoiceRow *invoice);

@@ -18,6 +18,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
+#include "direct.h"
 #include "store.h"
 
 #define EQ	" OPERATOR(pg_catalog.=) "
@@ -585,6 +586,7 @@ get_plan(Ledger *ledger, StoreQuery query)
 uint64
 store_run(Ledger *ledger, StoreQuery query, Datum *args, const char *nulls)
 {
+	DirectScope *scope = direct_begin_sql();
 	SPIPlanPtr	plan;
 	int			result;
 
@@ -595,8 +597,16 @@ store_run(Ledger *ledger, StoreQuery query, Datum *args, const char *nulls)
 	SPI_freetuptable(SPI_tuptable);
 	SPI_tuptable = NULL;
 	result = SPI_execute_plan(plan, args, nulls, ledger->read_only, 0);
+	direct_end_sql(scope);
 	if (result < 0)
 		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(result));
+
+	/*
+	 * A rule made another query of it, or none at all, which PostgreSQL does
+	 * not notice the end of: it knows no table that such a plan depends on.
+	 */
+	if (result == SPI_OK_REWRITTEN)
+		ledger->plans[query] = NULL;
 	return SPI_processed;
 }
 

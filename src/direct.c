@@ -1,0 +1,625 @@
+/*
+ * direct.c
+ *	  Rows of the ledger's tables, found, locked and written through the table
+ *	  and index interfaces, as logical replication's apply worker does it.
+ *
+ * Everything that SQL keeps is kept: snapshots, row locks, predicate locks,
+ * constraints, indexes, generated columns, and triggers that are fired after a
+ * row.  direct_open says where it can't be, and SQL has to do it.
+ *
+ * What is open here is open to the engine only: it is closed before any code of
+ * somebody else's may run, which may want to change the tables.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/relscan.h"
+#include "access/sysattr.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "commands/trigger.h"
+#include "executor/executor.h"
+#include "executor/nodeModifyTable.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/fmgroids.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "compat.h"
+#include "direct.h"
+
+struct DirectTable
+{
+	const TableInfo *info;
+	LedgerTable id;
+	bool		read_only;		/* reads what the calling query sees */
+	DirectAccess access;		/* what it is locked for */
+	Relation	rel;
+	Relation	key_index;
+	IndexScanDesc scan;
+	Snapshot	snapshot;
+	int64		last_written;	/* keys up to this one were written since */
+	bool		written;
+	bool		found;			/* whether slot holds a row, and of which key */
+	int64		found_key;
+	bool		locked;			/* and whether it is locked */
+	TupleTableSlot *slot;
+	TupleTableSlot *new_slot;
+	EState	   *estate;			/* and the rest, for writing */
+	ResultRelInfo *result;
+};
+
+/* Of the innermost engine call.  Not to be believed outside of one. */
+static DirectScope *current;
+
+/* ---- scopes ---- */
+
+/* direct_begin: at the beginning of an engine call. */
+void
+direct_begin(DirectScope *scope)
+{
+	memset(scope, 0, sizeof(*scope));
+	scope->outer = current;
+	scope->caller_context = CurrentMemoryContext;
+	current = scope;
+}
+
+static void
+close_table(DirectTable *table)
+{
+	if (table->scan != NULL)
+	{
+		index_endscan(table->scan);
+		index_close(table->key_index, NoLock);
+	}
+	if (table->snapshot != NULL)
+		UnregisterSnapshot(table->snapshot);
+	if (table->estate != NULL)
+	{
+		/* Indexes, and tables whose triggers were fired. */
+		ExecCloseResultRelations(table->estate);
+		ExecResetTupleTable(table->estate->es_tupleTable, false);
+		FreeExecutorState(table->estate);
+	}
+	if (table->new_slot != NULL)
+		ExecDropSingleTupleTableSlot(table->new_slot);
+	if (table->slot != NULL)
+		ExecDropSingleTupleTableSlot(table->slot);
+	table_close(table->rel, NoLock);
+	pfree(table);
+}
+
+/* Close what is open, as other code is to run. */
+static void
+close_tables(DirectScope *scope)
+{
+	for (int i = 0; i < LEDGER_TABLES; i++)
+	{
+		DirectTable *table = scope->tables[i];
+
+		scope->tables[i] = NULL;
+		if (table != NULL)
+			close_table(table);
+	}
+}
+
+/* direct_end: at the end of an engine call that raised no error. */
+void
+direct_end(DirectScope *scope)
+{
+	if (scope->context != NULL)
+	{
+		close_tables(scope);
+		MemoryContextDelete(scope->context);
+		if (scope->wrote)
+			CommandCounterIncrement();
+	}
+	if (scope->connected && SPI_finish() != SPI_OK_FINISH)
+		elog(ERROR, "SPI_finish failed");
+	MemoryContextSwitchTo(scope->caller_context);
+	current = scope->outer;
+}
+
+/*
+ * direct_begin_sql
+ *		Get ready for running SQL: close what is open, connect to SPI, which is
+ *		left until it is needed.
+ */
+DirectScope *
+direct_begin_sql(void)
+{
+	close_tables(current);
+	if (!current->connected)
+	{
+		MemoryContext save_context = CurrentMemoryContext;
+
+		if (SPI_connect() != SPI_OK_CONNECT)
+			elog(ERROR, "SPI_connect failed");
+		current->connected = true;
+		MemoryContextSwitchTo(save_context);
+	}
+	return current;
+}
+
+/*
+ * direct_end_sql
+ *		Somebody's code may have caught an error of an engine call, which has
+ *		not come to its end.
+ */
+void
+direct_end_sql(DirectScope *scope)
+{
+	current = scope;
+}
+
+/* ---- opening tables ---- */
+
+static LOCKMODE
+lock_mode(DirectAccess access)
+{
+	return access == DIRECT_READ ? AccessShareLock : RowExclusiveLock;
+}
+
+static bool
+is_usable(const TableInfo *info, DirectAccess access)
+{
+	switch (access)
+	{
+		case DIRECT_READ:
+			return info->can_read;
+		case DIRECT_UPDATE:
+			return info->can_update;
+		case DIRECT_INSERT:
+			return info->can_insert;
+	}
+	return false;
+}
+
+static DirectTable *
+open_table(Ledger *ledger, LedgerTable id, DirectAccess access)
+{
+	Relation	rel = try_table_open(ledger->tables[id], lock_mode(access));
+	const TableInfo *info = rel == NULL ? NULL : table_info(ledger, id, rel);
+	DirectTable *table;
+
+	if (info == NULL || !is_usable(info, access))
+	{
+		if (rel != NULL)
+			table_close(rel, NoLock);
+		return NULL;
+	}
+	if (current->context == NULL)
+	{
+		current->context = AllocSetContextCreate(current->caller_context, "regpaydb rows",
+												 ALLOCSET_DEFAULT_SIZES);
+		/* See what was written before this call. */
+		if (!ledger->read_only)
+			CommandCounterIncrement();
+	}
+	table = MemoryContextAllocZero(current->context, sizeof(DirectTable));
+	table->info = info;
+	table->id = id;
+	table->read_only = ledger->read_only;
+	table->access = access;
+	table->rel = rel;
+	return table;
+}
+
+/*
+ * direct_open
+ *		A table to read or write rows of, until the next SQL or the end of the
+ *		engine call; NULL where SQL has to do that.  As the ledger's owner.
+ */
+DirectTable *
+direct_open(Ledger *ledger, LedgerTable id, DirectAccess access)
+{
+	DirectTable *table;
+
+	ledger_check_name(ledger);
+	table = current->tables[id];
+	if (table != NULL && table->access != access && access != DIRECT_READ)
+	{
+		if (table->access != DIRECT_READ)
+			elog(ERROR, "ledger table %d is open for something else", id);
+		LockRelationOid(RelationGetRelid(table->rel), lock_mode(access));
+		table->access = access;
+	}
+	if (table == NULL)
+		table = current->tables[id] = open_table(ledger, id, access);
+	else if (!ledger->original->valid || !is_usable(table->info, access))
+		return NULL;
+	return table;
+}
+
+/* ---- finding and locking ---- */
+
+static void
+free_snapshot(DirectTable *table)
+{
+	if (table->scan != NULL)
+	{
+		index_endscan(table->scan);
+		index_close(table->key_index, NoLock);
+		table->scan = NULL;
+	}
+	if (table->snapshot != NULL)
+		UnregisterSnapshot(table->snapshot);
+	table->snapshot = NULL;
+}
+
+/* A snapshot that shows all that we have written to the row of this key. */
+static void
+update_snapshot(DirectTable *table, int64 key)
+{
+	if (table->written && key <= table->last_written)
+		CommandCounterIncrement();
+	if (table->snapshot != NULL &&
+		(table->read_only || table->snapshot->curcid == GetCurrentCommandId(false)))
+		return;
+	free_snapshot(table);
+	table->snapshot = RegisterSnapshot(table->read_only ? GetActiveSnapshot() :
+									   GetTransactionSnapshot());
+	table->written = false;
+}
+
+static bool
+scan_for(DirectTable *table, int64 key)
+{
+	MemoryContext save_context = MemoryContextSwitchTo(current->context);
+	ScanKeyData scan_key;
+	bool		found;
+
+	if (table->slot == NULL)
+		table->slot = table_slot_create(table->rel, NULL);
+	if (table->scan == NULL)
+	{
+		table->key_index = index_open(table->info->key_index, AccessShareLock);
+		table->scan = begin_index_scan(table->rel, table->key_index, table->snapshot, 1);
+	}
+	ScanKeyInit(&scan_key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(key));
+	index_rescan(table->scan, &scan_key, 1, NULL, 0);
+	found = index_getnext_slot(table->scan, ForwardScanDirection, table->slot);
+	table->found = found;
+	table->found_key = key;
+	table->locked = false;
+	MemoryContextSwitchTo(save_context);
+	return found;
+}
+
+/*
+ * direct_find
+ *		Read the row of this key, as a query would; false where there is none.
+ */
+bool
+direct_find(DirectTable *table, int64 key)
+{
+	update_snapshot(table, key);
+	return scan_for(table, key);
+}
+
+/*
+ * direct_find_at
+ *		The same where the row was found before, at this place.
+ */
+bool
+direct_find_at(DirectTable *table, ItemPointer tid, int64 key)
+{
+	update_snapshot(table, key);
+	if (table->slot == NULL || tid == NULL || !ItemPointerIsValid(tid) ||
+		!table_tuple_fetch_row_version(table->rel, tid, table->snapshot, table->slot) ||
+		DatumGetInt64(direct_needed_value(table, 0)) != key)
+		return scan_for(table, key);
+	table->found = true;
+	table->found_key = key;
+	table->locked = false;
+	return true;
+}
+
+/* direct_tid: the place of the row that was found. */
+ItemPointer
+direct_tid(DirectTable *table)
+{
+	return &table->slot->tts_tid;
+}
+
+static void
+check_not_read_only(const char *command)
+{
+	if (XactReadOnly)
+		PreventCommandIfReadOnly(command);
+	if (IsInParallelMode())
+		PreventCommandIfParallelMode(command);
+}
+
+pg_noreturn static void
+concurrent_change(const char *change)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("could not serialize access due to concurrent %s", change)));
+}
+
+/*
+ * direct_lock
+ *		Find a row and lock it as FOR NO KEY UPDATE does: what is in the table
+ *		then is its latest version.  False where there is none.  Raises 40001.
+ */
+bool
+direct_lock(DirectTable *table, int64 key)
+{
+	uint8		flags = TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS;
+	TM_FailureData failure;
+	ItemPointerData tid;
+
+	check_not_read_only("SELECT FOR NO KEY UPDATE");
+	/* A snapshot from before may not show a row that is there now. */
+	if (!direct_find(table, key))
+	{
+		free_snapshot(table);
+		if (!direct_find(table, key))
+			return false;
+	}
+	if (!IsolationUsesXactSnapshot())
+		flags |= TUPLE_LOCK_FLAG_FIND_LAST_VERSION;
+	tid = table->slot->tts_tid;
+	switch (table_tuple_lock(table->rel, &tid, table->snapshot, table->slot,
+							 GetCurrentCommandId(false), LockTupleNoKeyExclusive,
+							 LockWaitBlock, flags, &failure))
+	{
+		case TM_Ok:
+			/* A later version of the row may be another one by its key. */
+			table->locked = DatumGetInt64(direct_needed_value(table, 0)) == key;
+			return table->locked;
+		case TM_Updated:
+			if (IsolationUsesXactSnapshot())
+				concurrent_change("update");
+			break;
+		case TM_Deleted:
+			if (IsolationUsesXactSnapshot())
+				concurrent_change("update");
+			return false;
+		default:
+			break;
+	}
+	elog(ERROR, "could not lock row " INT64_FORMAT " of table \"%s\"", key,
+		 RelationGetRelationName(table->rel));
+}
+
+/* direct_value: a column of the row that was found. */
+Datum
+direct_value(DirectTable *table, int column, bool *isnull)
+{
+	return slot_getattr(table->slot, table->info->columns[column], isnull);
+}
+
+Datum
+direct_needed_value(DirectTable *table, int column)
+{
+	bool		isnull;
+	Datum		value = direct_value(table, column, &isnull);
+
+	if (isnull)
+		elog(ERROR, "unexpected null in table \"%s\" of a ledger",
+			 RelationGetRelationName(table->rel));
+	return value;
+}
+
+/* ---- writing ---- */
+
+static void
+begin_writing(DirectTable *table, CmdType command)
+{
+	MemoryContext save_context;
+
+	check_not_read_only(command == CMD_UPDATE ? "UPDATE" : "INSERT");
+	current->wrote = true;
+	if (table->result != NULL)
+	{
+		ResetPerTupleExprContext(table->estate);
+		return;
+	}
+	save_context = MemoryContextSwitchTo(current->context);
+	CheckCmdReplicaIdentity(table->rel, command);
+	table->estate = CreateExecutorState();
+	MemoryContextSwitchTo(table->estate->es_query_cxt);
+	init_range_table(table->estate, table->rel, command == CMD_UPDATE ?
+					 table->info->updated_columns : NULL);
+	table->result = makeNode(ResultRelInfo);
+	InitResultRelInfo(table->result, table->rel, 1, NULL, 0);
+	set_compiled_checks(table->result, table->info->checks);
+	table->estate->es_opened_result_relations = list_make1(table->result);
+	MemoryContextSwitchTo(current->context);
+	table->new_slot = MakeSingleTupleTableSlot(RelationGetDescr(table->rel), &TTSOpsVirtual);
+	MemoryContextSwitchTo(save_context);
+}
+
+static void
+open_indexes(DirectTable *table)
+{
+	if (table->result->ri_IndexRelationDescs == NULL)
+	{
+		MemoryContext save_context = MemoryContextSwitchTo(table->estate->es_query_cxt);
+
+		ExecOpenIndices(table->result, false);
+		MemoryContextSwitchTo(save_context);
+	}
+}
+
+/* Generated columns and constraints of the row that is to be written. */
+static void
+complete_row(DirectTable *table, CmdType command)
+{
+	TupleConstr *constr = RelationGetDescr(table->rel)->constr;
+
+	table->new_slot->tts_tableOid = RelationGetRelid(table->rel);
+	if (constr == NULL)
+		return;
+	if (constr->has_generated_stored)
+		ExecComputeStoredGenerated(table->result, table->estate, table->new_slot, command);
+	ExecConstraints(table->result, table->new_slot, table->estate);
+}
+
+/*
+ * Queue the triggers for a row that was written, and fire them.  tid is its
+ * version before, NULL for a new row.
+ */
+static void
+fire_triggers(DirectTable *table, ItemPointer tid, List *recheck_indexes)
+{
+	DirectScope *scope = current;
+	bool		code = tid == NULL ? table->info->insert_fires_code :
+		table->info->update_fires_code;
+	EState	   *estate = table->estate;
+
+	AfterTriggerBeginQuery();
+	if (tid == NULL)
+		ExecARInsertTriggers(estate, table->result, table->new_slot, recheck_indexes, NULL);
+	else
+		ExecARUpdateTriggers(estate, table->result, NULL, NULL, tid, NULL, table->new_slot,
+							 recheck_indexes, NULL, false);
+	if (code)
+	{
+		/* It may change other tables, or come here itself. */
+		scope->tables[table->id] = NULL;
+		close_tables(scope);
+	}
+	AfterTriggerEndQuery(estate);
+	current = scope;
+	if (code)
+		close_table(table);
+}
+
+/*
+ * Whether no trigger is to be queued for an update: all of them belong to
+ * foreign keys, which it does not touch.  A row of this very transaction's is
+ * different: the check that its insertion has queued will pass over it.
+ */
+static bool
+needs_no_triggers(DirectTable *table)
+{
+	bool		isnull;
+
+	return table->info->update_keeps_keys &&
+		!TransactionIdIsCurrentTransactionId(DatumGetTransactionId(slot_getsysattr(table->slot,
+																				   MinTransactionIdAttributeNumber,
+																				   &isnull)));
+}
+
+/*
+ * direct_update
+ *		Write a row that was locked or, if locked is false, one that was just
+ *		found.  replaced says which of the columns get new values.
+ *
+ * False where the row is gone or, not being locked, has changed since it was
+ * found.  Raises 40001, and what constraints and triggers raise.
+ */
+bool
+direct_update(DirectTable *table, int64 key, bool locked, const Datum *values,
+			  const bool *nulls, const bool *replaced)
+{
+	TupleDesc	desc = RelationGetDescr(table->rel);
+	List	   *recheck_indexes = NIL;
+	ItemPointerData tid;
+	TM_FailureData failure;
+	LockTupleMode lockmode;
+	UpdateIndexes update_indexes;
+	TupleTableSlot *slot;
+
+	begin_writing(table, CMD_UPDATE);
+	if ((!table->found || table->found_key != key || (locked && !table->locked)) &&
+		!(locked && direct_lock(table, key)))
+		return false;
+	slot = table->new_slot;
+	ExecClearTuple(slot);
+	slot_getallattrs(table->slot);
+	for (int i = 0; i < desc->natts; i++)
+	{
+		slot->tts_values[i] = table->slot->tts_values[i];
+		slot->tts_isnull[i] = table->slot->tts_isnull[i] || TupleDescAttr(desc, i)->attisdropped;
+	}
+	for (int i = 0; i < table->info->ncolumns; i++)
+		if (replaced[i])
+		{
+			slot->tts_values[table->info->columns[i] - 1] = values[i];
+			slot->tts_isnull[table->info->columns[i] - 1] = nulls[i];
+		}
+	ExecStoreVirtualTuple(slot);
+	complete_row(table, CMD_UPDATE);
+
+	tid = table->slot->tts_tid;
+	switch (table_tuple_update(table->rel, &tid, slot, GetCurrentCommandId(true),
+							   table->snapshot, InvalidSnapshot, true, &failure,
+							   &lockmode, &update_indexes))
+	{
+		case TM_Ok:
+			break;
+		case TM_Updated:
+			if (IsolationUsesXactSnapshot())
+				concurrent_change("update");
+			table->found = false;
+			return false;
+		case TM_Deleted:
+			if (IsolationUsesXactSnapshot())
+				concurrent_change("delete");
+			table->found = false;
+			return false;
+		default:
+			elog(ERROR, "could not update row " INT64_FORMAT " of table \"%s\"", key,
+				 RelationGetRelationName(table->rel));
+	}
+	table->found = false;
+	table->last_written = table->written ? Max(table->last_written, key) : key;
+	table->written = true;
+	if (needs_index_tuples(update_indexes))
+	{
+		open_indexes(table);
+		recheck_indexes = insert_index_tuples(table->result, slot, table->estate, true,
+											  update_indexes);
+	}
+	if (table->info->update_fires && (recheck_indexes != NIL || !needs_no_triggers(table)))
+		fire_triggers(table, &tid, recheck_indexes);
+	return true;
+}
+
+/* direct_insert: a new row, with defaults where we give no value. */
+void
+direct_insert(DirectTable *table, const Datum *values, const bool *nulls)
+{
+	TupleDesc	desc = RelationGetDescr(table->rel);
+	const TableInfo *info = table->info;
+	TupleTableSlot *slot;
+	List	   *recheck_indexes;
+	MemoryContext save_context;
+
+	begin_writing(table, CMD_INSERT);
+	open_indexes(table);
+	slot = table->new_slot;
+	ExecClearTuple(slot);
+	save_context = MemoryContextSwitchTo(GetPerTupleMemoryContext(table->estate));
+	for (int i = 0; i < desc->natts; i++)
+	{
+		slot->tts_isnull[i] = true;
+		slot->tts_values[i] = (Datum) 0;
+		if (info->defaults[i] != NULL)
+			slot->tts_values[i] = ExecEvalExpr(info->defaults[i],
+											   GetPerTupleExprContext(table->estate),
+											   &slot->tts_isnull[i]);
+	}
+	MemoryContextSwitchTo(save_context);
+	for (int i = 0; i < info->ncolumns; i++)
+	{
+		slot->tts_values[info->columns[i] - 1] = values[i];
+		slot->tts_isnull[info->columns[i] - 1] = nulls[i];
+	}
+	ExecStoreVirtualTuple(slot);
+	complete_row(table, CMD_INSERT);
+	table_tuple_insert(table->rel, slot, GetCurrentCommandId(true), 0, NULL);
+	recheck_indexes = insert_index_tuples(table->result, slot, table->estate, false,
+										  ALL_INDEXES);
+	if (info->insert_fires)
+		fire_triggers(table, NULL, recheck_indexes);
+}

@@ -1,0 +1,52 @@
+/*
+ * direct.h
+ *	  Rows of the ledger's tables found, locked and written through the table
+ *	  and index interfaces.
+ */
+#ifndef REGPAYDB_DIRECT_H
+#define REGPAYDB_DIRECT_H
+
+#include "postgres.h"
+
+#include "storage/itemptr.h"
+
+#include "ledger.h"
+#include "table.h"
+
+typedef struct DirectTable DirectTable;
+
+/* What an engine call has open.  The engine's, embedded in its own. */
+typedef struct DirectScope
+{
+	struct DirectScope *outer;
+	MemoryContext caller_context;
+	MemoryContext context;		/* NULL until something is opened */
+	bool		connected;		/* to SPI */
+	bool		wrote;
+	DirectTable *tables[LEDGER_TABLES];
+} DirectScope;
+
+typedef enum DirectAccess
+{
+	DIRECT_READ,
+	DIRECT_UPDATE,				/* or lock */
+	DIRECT_INSERT
+} DirectAccess;
+
+extern void direct_begin(DirectScope *scope);
+extern void direct_end(DirectScope *scope);
+extern DirectScope *direct_begin_sql(void);
+extern void direct_end_sql(DirectScope *scope);
+
+extern DirectTable *direct_open(Ledger *ledger, LedgerTable table, DirectAccess access);
+extern bool direct_find(DirectTable *table, int64 key);
+extern bool direct_find_at(DirectTable *table, ItemPointer tid, int64 key);
+extern ItemPointer direct_tid(DirectTable *table);
+extern bool direct_lock(DirectTable *table, int64 key);
+extern Datum direct_value(DirectTable *table, int column, bool *isnull);
+extern Datum direct_needed_value(DirectTable *table, int column);
+extern bool direct_update(DirectTable *table, int64 key, bool locked, const Datum *values,
+						  const bool *nulls, const bool *replaced);
+extern void direct_insert(DirectTable *table, const Datum *values, const bool *nulls);
+
+#endif							/* REGPAYDB_DIRECT_H */

@@ -1,0 +1,589 @@
+/*
+ * table.c
+ *	  What the engine has to know of a ledger's tables to read and write their
+ *	  rows without SQL, kept for the session.
+ *
+ * A ledger's tables belong to its owner, who may do with them what he likes.
+ * What is found here is whether a table is still one in which a row that
+ * direct.c writes becomes what the SQL text in store.c would make of it; where
+ * it is not, the text is what is run.
+ *
+ * CHECK constraints and defaults are kept compiled, which the executor has to
+ * do afresh for every statement, and which takes longer than all the rest.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_attribute.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_enum.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_opfamily.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "executor/executor.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "rewrite/rewriteHandler.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/numeric.h"
+#include "utils/syscache.h"
+
+#include "call.h"
+#include "compat.h"
+#include "rows.h"
+#include "table.h"
+
+/* numeric(14,2), as atttypmod has it. */
+#define MONEY_TYPMOD	(((14 << 16) | 2) + VARHDRSZ)
+
+typedef enum ColumnType
+{
+	TYPE_INT4,
+	TYPE_INT8,
+	TYPE_TEXT,
+	TYPE_MONEY,
+	TYPE_TIME,
+	TYPE_ENUM					/* and those of EnumType follow */
+} ColumnType;
+
+typedef struct ColumnSpec
+{
+	const char *name;
+	int			type;
+	bool		written;
+} ColumnSpec;
+
+static const ColumnSpec invoice_columns[] = {
+	[INVOICE_COL_ID] = {"invoice_id", TYPE_INT8, false},
+	[INVOICE_COL_ATTENDEE_ID] = {"attendee_id", TYPE_INT8, false},
+	[INVOICE_COL_STATUS] = {"status", TYPE_ENUM + ENUM_INVOICE_STATUS, true},
+	[INVOICE_COL_VALUE] = {"value", TYPE_MONEY, false},
+	[INVOICE_COL_PAID] = {"paid", TYPE_MONEY, true},
+	[INVOICE_COL_PAYMENT_COUNT] = {"payment_count", TYPE_INT8, true},
+	[INVOICE_COL_LAST_PAYMENT_ID] = {"last_payment_id", TYPE_INT8, true},
+	[INVOICE_COL_CART_ID] = {"cart_id", TYPE_INT8, false},
+	[INVOICE_COL_CART_REVISION] = {"cart_revision", TYPE_INT4, false},
+	[INVOICE_COL_PAID_TIME] = {"paid_time", TYPE_TIME, true},
+	[INVOICE_COL_CLOSED_TIME] = {"closed_time", TYPE_TIME, true},
+};
+
+static const ColumnSpec payment_columns[] = {
+	[PAYMENT_COL_ID] = {"payment_id", TYPE_INT8, true},
+	[PAYMENT_COL_INVOICE_ID] = {"invoice_id", TYPE_INT8, true},
+	[PAYMENT_COL_KIND] = {"kind", TYPE_ENUM + ENUM_PAYMENT_KIND, true},
+	[PAYMENT_COL_AMOUNT] = {"amount", TYPE_MONEY, true},
+	[PAYMENT_COL_REFERENCE] = {"reference", TYPE_TEXT, true},
+	[PAYMENT_COL_PROVIDER] = {"provider", TYPE_TEXT, true},
+	[PAYMENT_COL_PROVIDER_REF] = {"provider_ref", TYPE_TEXT, true},
+	[PAYMENT_COL_ENTERED_BY] = {"entered_by", TYPE_INT8, true},
+};
+
+static const ColumnSpec outbox_columns[] = {
+	[OUTBOX_COL_KIND] = {"kind", TYPE_ENUM + ENUM_OUTBOX_KIND, true},
+	[OUTBOX_COL_INVOICE_ID] = {"invoice_id", TYPE_INT8, true},
+	[OUTBOX_COL_OLD_STATUS] = {"old_status", TYPE_ENUM + ENUM_INVOICE_STATUS, true},
+	[OUTBOX_COL_NEW_STATUS] = {"new_status", TYPE_ENUM + ENUM_INVOICE_STATUS, true},
+	[OUTBOX_COL_CREDIT_NOTE_ID] = {"credit_note_id", TYPE_INT8, true},
+	[OUTBOX_COL_CART_ID] = {"cart_id", TYPE_INT8, true},
+};
+
+static const ColumnSpec attendee_columns[] = {
+	[ATTENDEE_COL_ID] = {"attendee_id", TYPE_INT8, false},
+	[ATTENDEE_COL_USER_ID] = {"user_id", TYPE_INT8, false},
+	[ATTENDEE_COL_ACCESS_CODE] = {"access_code", TYPE_TEXT, false},
+	[ATTENDEE_COL_RECIPIENT] = {"recipient", TYPE_TEXT, false},
+};
+
+static const ColumnSpec staff_columns[] = {
+	[STAFF_COL_USER_ID] = {"user_id", TYPE_INT8, false},
+};
+
+/* What is done to the rows of a table; those that are not here are SQL's. */
+static const struct
+{
+	const ColumnSpec *columns;
+	int			ncolumns;
+	bool		read;			/* found by the first column, its key */
+	bool		updated;
+	bool		inserted;
+}			specs[LEDGER_TABLES] = {
+	[ATTENDEE] = {attendee_columns, lengthof(attendee_columns), true, false, false},
+	[STAFF] = {staff_columns, lengthof(staff_columns), true, false, false},
+	[INVOICE] = {invoice_columns, lengthof(invoice_columns), true, true, false},
+	[PAYMENT] = {payment_columns, lengthof(payment_columns), false, false, true},
+	[OUTBOX] = {outbox_columns, lengthof(outbox_columns), false, false, true},
+};
+
+/* ---- the extension's enum types ---- */
+
+#define MAX_LABELS 8
+
+static const struct
+{
+	const char *name;
+	const char *const *labels;
+	int			nlabels;
+}			enum_specs[ENUM_TYPES] = {
+	[ENUM_INVOICE_STATUS] = {"invoice_status", invoice_status_names, INVOICE_VOID + 1},
+	[ENUM_PAYMENT_KIND] = {"payment_kind", payment_kind_names, PAYMENT_CREDIT_APPLICATION + 1},
+	[ENUM_OUTBOX_KIND] = {"outbox_kind", outbox_kind_names, OUTBOX_CART_RELEASED + 1},
+};
+
+static struct
+{
+	bool		valid;			/* set last */
+	Oid			types[ENUM_TYPES];
+	uint32		hashes[ENUM_TYPES]; /* as type_changed is told of them */
+	Oid			values[ENUM_TYPES][MAX_LABELS];
+	Oid			settle_payments;	/* our trigger functions */
+	Oid			guard_rows;
+}			catalog;
+
+/* Changes seen of what is kept compiled, and of what is in catalog. */
+static uint64 code_changes;
+
+static void
+function_changed(Datum arg, int cacheid, uint32 hashvalue)
+{
+	catalog.valid = false;
+	code_changes++;
+}
+
+/* Temporary tables make and drop types all the time: look whether it is ours. */
+static void
+type_changed(Datum arg, int cacheid, uint32 hashvalue)
+{
+	for (int type = 0; type < ENUM_TYPES; type++)
+		if (hashvalue == 0 || hashvalue == catalog.hashes[type])
+			function_changed(arg, cacheid, hashvalue);
+}
+
+/* table_init: when the library is loaded. */
+void
+table_init(void)
+{
+	CacheRegisterSyscacheCallback(PROCOID, function_changed, 0);
+	CacheRegisterSyscacheCallback(ENUMOID, function_changed, 0);
+	CacheRegisterSyscacheCallback(TYPEOID, type_changed, 0);
+}
+
+static Oid
+trigger_function(const char *name)
+{
+	return GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name),
+						   PointerGetDatum(buildoidvector(NULL, 0)),
+						   ObjectIdGetDatum(get_namespace_oid("regpaydb", false)));
+}
+
+static void
+load_catalog(void)
+{
+	uint64		changes_before = code_changes;
+
+	for (int type = 0; type < ENUM_TYPES; type++)
+	{
+		catalog.types[type] = extension_type(enum_specs[type].name);
+		catalog.hashes[type] = GetSysCacheHashValue1(TYPEOID,
+													 ObjectIdGetDatum(catalog.types[type]));
+		for (int value = 0; value < enum_specs[type].nlabels; value++)
+		{
+			const char *label = enum_specs[type].labels[value];
+			Oid			oid = GetSysCacheOid2(ENUMTYPOIDNAME, Anum_pg_enum_oid,
+											  ObjectIdGetDatum(catalog.types[type]),
+											  CStringGetDatum(label));
+
+			if (!OidIsValid(oid))
+				elog(ERROR, "type %s has no value \"%s\"",
+					 format_type_be(catalog.types[type]), label);
+			catalog.values[type][value] = oid;
+		}
+	}
+	catalog.settle_payments = trigger_function("settle_payments");
+	catalog.guard_rows = trigger_function("guard_rows");
+	catalog.valid = code_changes == changes_before;
+}
+
+/* enum_type: the OID of a type of the extension's. */
+Oid
+enum_type(EnumType type)
+{
+	if (!catalog.valid)
+		load_catalog();
+	return catalog.types[type];
+}
+
+/* enum_oid: a value as columns hold it. */
+Oid
+enum_oid(EnumType type, int value)
+{
+	if (!catalog.valid)
+		load_catalog();
+	return catalog.values[type][value];
+}
+
+/* enum_value: which value a column holds. */
+int
+enum_value(EnumType type, Oid oid)
+{
+	if (!catalog.valid)
+		load_catalog();
+	for (int value = 0; value < enum_specs[type].nlabels; value++)
+		if (catalog.values[type][value] == oid)
+			return value;
+	elog(ERROR, "unexpected value %u of type regpaydb.%s in a ledger", oid,
+		 enum_specs[type].name);
+}
+
+/* ---- columns ---- */
+
+static Oid
+column_type(const ColumnSpec *spec)
+{
+	switch (spec->type)
+	{
+		case TYPE_INT4:
+			return INT4OID;
+		case TYPE_INT8:
+			return INT8OID;
+		case TYPE_TEXT:
+			return TEXTOID;
+		case TYPE_MONEY:
+			return NUMERICOID;
+		case TYPE_TIME:
+			return TIMESTAMPTZOID;
+	}
+	return enum_type(spec->type - TYPE_ENUM);
+}
+
+/*
+ * Whether a column is what SQL would put our values into, and get them out of,
+ * without a conversion.
+ */
+static bool
+column_fits(Form_pg_attribute att, const ColumnSpec *spec)
+{
+	if (att->atttypid != column_type(spec))
+		return false;
+	if (att->atttypmod != -1 && !(spec->type == TYPE_MONEY && att->atttypmod == MONEY_TYPMOD))
+		return false;
+	return !spec->written ||
+		(att->attgenerated == '\0' && att->attidentity != ATTRIBUTE_IDENTITY_ALWAYS);
+}
+
+static bool
+find_columns(TableInfo *info, LedgerTable table, TupleDesc desc)
+{
+	info->ncolumns = specs[table].ncolumns;
+	for (int i = 0; i < info->ncolumns; i++)
+	{
+		const ColumnSpec *spec = &specs[table].columns[i];
+
+		for (int number = 1; number <= desc->natts; number++)
+		{
+			Form_pg_attribute att = TupleDescAttr(desc, number - 1);
+
+			if (att->attisdropped || strcmp(NameStr(att->attname), spec->name) != 0)
+				continue;
+			if (column_fits(att, spec))
+				info->columns[i] = number;
+			break;
+		}
+		if (info->columns[i] == InvalidAttrNumber)
+			return false;
+		if (spec->written)
+			info->updated_columns =
+				bms_add_member(info->updated_columns,
+							   info->columns[i] - FirstLowInvalidHeapAttributeNumber);
+	}
+	return true;
+}
+
+/* ---- expressions ---- */
+
+static bool
+is_foreign_function(Oid function, void *context)
+{
+	return function >= FirstNormalObjectId;
+}
+
+/*
+ * Whether an expression is anything but PostgreSQL's own functions and
+ * operators on columns and constants.
+ */
+static bool
+is_foreign(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	switch (nodeTag(node))
+	{
+		case T_List:
+		case T_Var:
+		case T_Const:
+		case T_FuncExpr:
+		case T_OpExpr:
+		case T_DistinctExpr:
+		case T_NullIfExpr:
+		case T_ScalarArrayOpExpr:
+		case T_BoolExpr:
+		case T_RelabelType:
+		case T_CoerceViaIO:
+		case T_CaseExpr:
+		case T_CaseWhen:
+		case T_CoalesceExpr:
+		case T_ArrayExpr:
+		case T_NullTest:
+		case T_BooleanTest:
+		case T_NextValueExpr:
+			break;
+		default:
+			return true;
+	}
+	return check_functions_in_node(node, is_foreign_function, context) ||
+		expression_tree_walker(node, is_foreign, context);
+}
+
+static bool
+compile(Expr *expression, ExprState **state)
+{
+	if (is_foreign((Node *) expression, NULL))
+		return false;
+	*state = ExecInitExpr(expression_planner(expression), NULL);
+	return true;
+}
+
+static bool
+compile_checks(TableInfo *info, Relation rel)
+{
+	TupleConstr *constr = RelationGetDescr(rel)->constr;
+	int			nchecks = constr == NULL ? 0 : constr->num_check;
+
+	if (nchecks != rel->rd_rel->relchecks)
+		return false;
+	info->checks = palloc0(Max(nchecks, 1) * sizeof(ExprState *));
+	for (int i = 0; i < nchecks; i++)
+		if (check_is_enforced(&constr->check[i]) &&
+			!compile(stringToNode(constr->check[i].ccbin), &info->checks[i]))
+			return false;
+	return true;
+}
+
+/* What a row has in the columns that we don't give. */
+static bool
+compile_defaults(TableInfo *info, Relation rel)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+
+	info->defaults = palloc0(Max(desc->natts, 1) * sizeof(ExprState *));
+	for (int number = 1; number <= desc->natts; number++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, number - 1);
+		Node	   *expression;
+		bool		given = false;
+
+		for (int i = 0; i < info->ncolumns; i++)
+			if (info->columns[i] == number)
+				given = true;
+		if (given || att->attisdropped || att->attgenerated != '\0')
+			continue;
+		expression = build_column_default(rel, number);
+		/* A domain may refuse even that a column is left out. */
+		if (expression == NULL ? get_typtype(att->atttypid) == TYPTYPE_DOMAIN :
+			!compile((Expr *) expression, &info->defaults[number - 1]))
+			return false;
+	}
+	return true;
+}
+
+/* ---- triggers ---- */
+
+/* Whether the trigger is the guard, which lets the engine's own rows pass. */
+static bool
+is_our_guard(const Trigger *trigger, const char *key)
+{
+	return trigger->tgfoid == catalog.guard_rows && trigger->tgnargs > 0 &&
+		strcmp(trigger->tgargs[0], key) == 0;
+}
+
+/*
+ * Look at the triggers for one event; false where there are others than those
+ * that are fired for a row after it was written, and those of ours that do
+ * nothing about what the engine writes.
+ */
+static bool
+find_triggers(Relation rel, int16 event, const char *key, bool *fires, bool *fires_code)
+{
+	int			ntriggers = rel->trigdesc == NULL ? 0 : rel->trigdesc->numtriggers;
+
+	for (int i = 0; i < ntriggers; i++)
+	{
+		const Trigger *trigger = &rel->trigdesc->triggers[i];
+
+		if ((trigger->tgtype & event) == 0 || trigger->tgenabled == TRIGGER_DISABLED)
+			continue;
+		if (!TRIGGER_FOR_ROW(trigger->tgtype))
+		{
+			if (!TRIGGER_FOR_AFTER(trigger->tgtype) ||
+				trigger->tgfoid != catalog.settle_payments)
+				return false;
+		}
+		else if (TRIGGER_FOR_BEFORE(trigger->tgtype))
+		{
+			if (key == NULL || !is_our_guard(trigger, key))
+				return false;
+		}
+		else
+		{
+			if (trigger->tgnewtable != NULL || trigger->tgoldtable != NULL)
+				return false;
+			*fires = true;
+			if (RI_FKey_trigger_type(trigger->tgfoid) == RI_TRIGGER_NONE &&
+				trigger->tgfoid != F_UNIQUE_KEY_RECHECK)
+				*fires_code = true;
+		}
+	}
+	return true;
+}
+
+/* Whether no column that we update is one of a key or a foreign key. */
+static bool
+update_keeps_keys(TableInfo *info, Relation rel)
+{
+	Bitmapset  *keys = RelationGetIndexAttrBitmap(rel, INDEX_ATTR_BITMAP_KEY);
+	ListCell   *lc;
+
+	foreach(lc, RelationGetFKeyList(rel))
+	{
+		ForeignKeyCacheInfo *foreign_key = lfirst(lc);
+
+		for (int i = 0; i < foreign_key->nkeys; i++)
+			keys = bms_add_member(keys, foreign_key->conkey[i] -
+								  FirstLowInvalidHeapAttributeNumber);
+	}
+	return !bms_overlap(keys, info->updated_columns);
+}
+
+/* ---- the table ---- */
+
+/* The primary key's index, if rows are found by it as a query would. */
+static Oid
+find_key_index(TableInfo *info, Relation rel)
+{
+	List	   *indexes = RelationGetIndexList(rel);
+	Oid			result = InvalidOid;
+	ListCell   *lc;
+
+	foreach(lc, indexes)
+	{
+		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
+		Form_pg_index form = index->rd_index;
+
+		if (form->indisprimary && form->indisvalid && form->indisready && form->indislive &&
+			form->indimmediate && !form->indcheckxmin && form->indnkeyatts == 1 &&
+			form->indkey.values[0] == info->columns[0] &&
+			index->rd_rel->relam == BTREE_AM_OID &&
+			index->rd_opfamily[0] == INTEGER_BTREE_FAM_OID &&
+			index->rd_opcintype[0] == INT8OID)
+			result = RelationGetRelid(index);
+		index_close(index, NoLock);
+	}
+	list_free(indexes);
+	return result;
+}
+
+static bool
+owner_may(Ledger *ledger, Relation rel, AclMode privileges)
+{
+	return pg_class_aclmask(RelationGetRelid(rel), ledger->owner, privileges,
+							ACLMASK_ALL) == privileges;
+}
+
+static void
+fill_info(TableInfo *info, Ledger *ledger, LedgerTable table, Relation rel)
+{
+	Form_pg_class class = rel->rd_rel;
+	const ColumnSpec *key = &specs[table].columns[0];
+
+	if (class->relkind != RELKIND_RELATION || class->relam != HEAP_TABLE_AM_OID ||
+		class->relispartition || class->relhassubclass || rel->rd_rules != NULL)
+		return;
+	if (!catalog.valid)
+		load_catalog();
+	if (!find_columns(info, table, RelationGetDescr(rel)) ||
+		!owner_may(ledger, rel, ACL_SELECT))
+		return;
+	if (specs[table].read)
+	{
+		info->key_index = find_key_index(info, rel);
+		info->can_read = OidIsValid(info->key_index);
+	}
+	if (specs[table].updated)
+	{
+		info->can_update = info->can_read &&
+			owner_may(ledger, rel, ACL_UPDATE) &&
+			compile_checks(info, rel) &&
+			find_triggers(rel, TRIGGER_TYPE_UPDATE, key->name,
+						  &info->update_fires, &info->update_fires_code);
+		info->update_keeps_keys = !info->update_fires_code && update_keeps_keys(info, rel);
+	}
+	if (specs[table].inserted)
+		info->can_insert =
+			owner_may(ledger, rel, ACL_INSERT) &&
+			compile_checks(info, rel) && compile_defaults(info, rel) &&
+			find_triggers(rel, TRIGGER_TYPE_INSERT, NULL,
+						  &info->insert_fires, &info->insert_fires_code);
+}
+
+static TableInfo *
+make_info(Ledger *ledger, LedgerTable table, Relation rel)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "regpaydb table",
+												  ALLOCSET_SMALL_SIZES);
+	MemoryContext save_context = MemoryContextSwitchTo(context);
+	TableInfo  *info = palloc0(sizeof(TableInfo));
+
+	info->context = context;
+	info->ledger_loads = ledger->original->loads;
+	info->code_changes = code_changes;
+	fill_info(info, ledger, table, rel);
+	MemoryContextSwitchTo(save_context);
+	MemoryContextSetParent(context, CacheMemoryContext);
+	return info;
+}
+
+/*
+ * table_info
+ *		What is known of a table of the ledger's, which is open as rel; NULL
+ *		where it is just being changed.  Called as the ledger's owner.
+ */
+const TableInfo *
+table_info(Ledger *ledger, LedgerTable table, Relation rel)
+{
+	Ledger	   *original = ledger->original;
+	TableInfo  *info = original->tables_info[table];
+
+	if (!original->valid)
+		return NULL;
+	if (info == NULL || info->ledger_loads != original->loads ||
+		info->code_changes != code_changes)
+	{
+		TableInfo  *made = make_info(ledger, table, rel);
+
+		if (info != NULL)
+			MemoryContextSetParent(info->context, TopTransactionContext);
+		original->tables_info[table] = info = made;
+	}
+	/* Changes may have come in meanwhile. */
+	return original->valid && info->ledger_loads == original->loads &&
+		info->code_changes == code_changes ? info : NULL;
+}

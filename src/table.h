@@ -1,0 +1,123 @@
+/*
+ * table.h
+ *	  What the engine knows of a ledger's table whose rows it reads and writes
+ *	  without SQL.
+ */
+#ifndef REGPAYDB_TABLE_H
+#define REGPAYDB_TABLE_H
+
+#include "postgres.h"
+
+#include "access/attnum.h"
+#include "nodes/bitmapset.h"
+#include "nodes/execnodes.h"
+#include "utils/rel.h"
+
+#include "ledger.h"
+
+/* The columns that the engine reads and writes, table by table. */
+typedef enum InvoiceColumn
+{
+	INVOICE_COL_ID,
+	INVOICE_COL_ATTENDEE_ID,
+	INVOICE_COL_STATUS,
+	INVOICE_COL_VALUE,
+	INVOICE_COL_PAID,
+	INVOICE_COL_PAYMENT_COUNT,
+	INVOICE_COL_LAST_PAYMENT_ID,
+	INVOICE_COL_CART_ID,
+	INVOICE_COL_CART_REVISION,
+	INVOICE_COL_PAID_TIME,
+	INVOICE_COL_CLOSED_TIME,
+	INVOICE_COLUMNS
+} InvoiceColumn;
+
+typedef enum PaymentColumn
+{
+	PAYMENT_COL_ID,
+	PAYMENT_COL_INVOICE_ID,
+	PAYMENT_COL_KIND,
+	PAYMENT_COL_AMOUNT,
+	PAYMENT_COL_REFERENCE,
+	PAYMENT_COL_PROVIDER,
+	PAYMENT_COL_PROVIDER_REF,
+	PAYMENT_COL_ENTERED_BY,
+	PAYMENT_COLUMNS
+} PaymentColumn;
+
+typedef enum OutboxColumn
+{
+	OUTBOX_COL_KIND,
+	OUTBOX_COL_INVOICE_ID,
+	OUTBOX_COL_OLD_STATUS,
+	OUTBOX_COL_NEW_STATUS,
+	OUTBOX_COL_CREDIT_NOTE_ID,
+	OUTBOX_COL_CART_ID,
+	OUTBOX_COLUMNS
+} OutboxColumn;
+
+typedef enum AttendeeColumn
+{
+	ATTENDEE_COL_ID,
+	ATTENDEE_COL_USER_ID,
+	ATTENDEE_COL_ACCESS_CODE,
+	ATTENDEE_COL_RECIPIENT,
+	ATTENDEE_COLUMNS
+} AttendeeColumn;
+
+typedef enum StaffColumn
+{
+	STAFF_COL_USER_ID,
+	STAFF_COLUMNS
+} StaffColumn;
+
+#define MAX_TABLE_COLUMNS 11
+
+/* The extension's types of which columns are. */
+typedef enum EnumType
+{
+	ENUM_INVOICE_STATUS,
+	ENUM_PAYMENT_KIND,
+	ENUM_OUTBOX_KIND,
+	ENUM_TYPES
+} EnumType;
+
+/*
+ * A table of a ledger.  Never changed once it is made: when the table or code
+ * that it uses changes, another one takes its place, and this one lives on
+ * until the end of the transaction, as somebody may be using it.
+ */
+typedef struct TableInfo
+{
+	MemoryContext context;
+	uint64		ledger_loads;	/* what it was made from */
+	uint64		code_changes;
+
+	/* Whether rows are read, updated, inserted as they are by SQL. */
+	bool		can_read;
+	bool		can_update;
+	bool		can_insert;
+
+	AttrNumber	columns[MAX_TABLE_COLUMNS];
+	int			ncolumns;
+	Bitmapset  *updated_columns;	/* as RangeTblEntry has them */
+	Oid			key_index;		/* of the first of the columns */
+
+	ExprState **checks;			/* as ResultRelInfo has them */
+	ExprState **defaults;		/* by column, NULL for those that have none */
+
+	/* Triggers that are fired after a row, and whether they are others' code. */
+	bool		insert_fires;
+	bool		insert_fires_code;
+	bool		update_fires;
+	bool		update_fires_code;
+	bool		update_keeps_keys;	/* and so, those are foreign keys' only */
+} TableInfo;
+
+extern void table_init(void);
+extern const TableInfo *table_info(Ledger *ledger, LedgerTable table, Relation rel);
+extern Oid	enum_type(EnumType type);
+extern Oid	enum_oid(EnumType type, int value);
+extern int	enum_value(EnumType type, Oid oid);
+
+#endif							/* REGPAYDB_TABLE_H */
