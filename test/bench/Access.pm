@@ -12,7 +12,7 @@ our ($quick, $invoices, $million, @tables);
 # can_view() by owner, by code and by staff.
 sub can_view_calls
 {
-	my $calls = min(250_000, $million);
+	my $calls = min(100_000, $million);
 	my %who   = (
 		owner => 'user_id, NULL',
 		code  => 'NULL, access_code',
@@ -74,7 +74,7 @@ sub access_functions
 # What an actor sees under row-level security, against joins by the owner.
 sub row_level_security
 {
-	my $attendees = 5;
+	my $attendees = 5;		# none of the first 1,000, who have a third invoice
 	my $join = 'SELECT count(*), sum(value) FROM invoice JOIN attendee USING (attendee_id) WHERE ';
 
 	Server::copy_database('million', 'access');
@@ -82,7 +82,7 @@ sub row_level_security
 	  if Server::psql('access', '-c', "SELECT to_regproc('regpaydb.grant_access') IS NULL") =~ /t/;
 	Server::psql('access', '-c', 'CREATE ROLE app', '-c', "SELECT regpaydb.grant_access('app', 'app')");
 	actor_sees("All invoices of one of " . commas($million / 2) . ' attendees, row-level security',
-		$attendees, [ map { 1000000 + $_ * 17 } 1 .. $attendees ], "2|",
+		$attendees, [ map { 1001000 + $_ * 17 } 1 .. $attendees ], "2|",
 		sub { "$join user_id = $_[0]" });
 	actor_sees('All of ' . commas($million) . ' invoices that staff see, row-level security',
 		$million, [-7], ($million + 1000) . '|',

@@ -13,7 +13,7 @@ sub in_server_loop
 {
 	my ($carts) = @_;
 	my $kind   = $carts ? 'payment with a cart' : 'payment';
-	my $n      = ($carts ? 500 : 2000) * ($quick ? 1 : 5);
+	my $n      = ($carts ? 500 : 2000) * ($quick ? 1 : 2);
 	my %reach  = ('INSERT' => 'bare 1.2, promises 1.0', 'pay()' => 'bare 1.1, promises 0.95');
 	my @names  = ('bare floor', 'bare floor, same keys', @all[ 1 .. $#all ]);
 	my @small  = map { "$_, small" } 'same promises', 'INSERT', 'pay()';
@@ -44,7 +44,7 @@ sub pgbench_payments
 	my ($carts, $clients, $sync) = @_;
 	my $job = $carts ? 'payment with a cart' : 'payment';
 	my ($first, $size) = $carts ? with_cart($invoices) : without_cart($invoices);
-	my $n = int(min($size / (2 * $rounds + 1), $sync eq 'on' ? 4000 : 6000) / $clients);
+	my $n = int(min($size / (2 * $rounds + 1), $quick ? 800 : 4000) / $clients);
 	my $reach = ($sync eq 'off' ? 'floor 0.95, twin 1.7' : $clients == 8 ? 'floor 1.0' : '');
 	my %done;
 

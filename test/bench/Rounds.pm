@@ -148,7 +148,8 @@ sub print_table
 	printf "  %d rounds%s%s\n", scalar @{ $table->{rounds} },
 	  $table->{rejected} ? ", $table->{rejected} rejected for other load" : '',
 	  $table->{taken} ? ", $table->{taken} of which were taken for want of better ones" : '';
-	printf "  %-24s %10s %19s %10s", '', $heading{$figure}[0], 'min - max', $heading{$figure}[1];
+	my $width = max(map { length $_->{name} } @{ $table->{jobs} });
+	printf "  %-${width}s %10s %19s %10s", '', $heading{$figure}[0], 'min - max', $heading{$figure}[1];
 	printf ' %13s', "/ $_" for @{ $table->{against} };
 	print "  reach\n";
 	for my $job (@{ $table->{jobs} })
@@ -157,7 +158,7 @@ sub print_table
 		next if exists $struck{"$table->{title}: $name"};
 		my @figures = figures($table, $name, $figure);
 		next if !@figures;
-		my $line = sprintf '  %-24s %10s %19s %10s', $name, number(median(@figures)),
+		my $line = sprintf "  %-${width}s %10s %19s %10s", $name, number(median(@figures)),
 		  number(min @figures) . ' - ' . number(max @figures),
 		  number(median(figures($table, $name, $other)));
 		for my $base (@{ $table->{against} })

@@ -58,13 +58,13 @@ SET session_replication_role = DEFAULT;
 -- What a contender has done, in one row, to be compared with what it had to do.
 CREATE VIEW work_done AS SELECT
 	(SELECT count(*) FROM payment) AS payments,
-	(SELECT coalesce(sum(paid), 0) FROM invoice)::bigint AS paid,
-	(SELECT coalesce(sum(payment_count), 0) FROM invoice) AS counted,
-	(SELECT count(*) FROM invoice WHERE status = 'paid') AS paid_invoices,
+	i.paid, i.counted, i.paid_invoices,
 	(SELECT count(*) FROM cart WHERE status = 'paid') AS paid_carts,
 	(SELECT sum(sold) FROM product) AS sold,
 	(SELECT count(*) FROM reservation) AS reserved,
 	(SELECT coalesce(sum(value), 0) FROM credit_note)::bigint AS noted,
-	(SELECT count(*) FROM outbox) AS events;
+	(SELECT count(*) FROM outbox) AS events
+FROM (SELECT sum(paid)::bigint AS paid, sum(payment_count) AS counted,
+	count(*) FILTER (WHERE status = 'paid') AS paid_invoices FROM invoice) AS i;
 
 VACUUM (ANALYZE, FREEZE);
