@@ -39,13 +39,14 @@ regpaydb_can_view(PG_FUNCTION_ARGS)
 	text	   *code = PG_ARGISNULL(2) ? NULL : PG_GETARG_TEXT_PP(2);
 	int64		user_id = PG_ARGISNULL(1) ? 0 : PG_GETARG_INT64(1);
 	AttendeeRow attendee;
+	bool		exists;
 	bool		result;
 
-	result = !PG_ARGISNULL(0) &&
-		row_invoice_attendee(ledger, PG_GETARG_INT64(0), &attendee) &&
-		viewer_may_view(ledger, &attendee, PG_ARGISNULL(1) ? NULL : &user_id,
-						code == NULL ? NULL : VARDATA_ANY(code),
-						code == NULL ? 0 : VARSIZE_ANY_EXHDR(code));
+	exists = !PG_ARGISNULL(0) && row_invoice_attendee(ledger, PG_GETARG_INT64(0), &attendee);
+	result = viewer_may_view(ledger, exists ? &attendee : NULL,
+							 PG_ARGISNULL(1) ? NULL : &user_id,
+							 code == NULL ? NULL : VARDATA_ANY(code),
+							 code == NULL ? 0 : VARSIZE_ANY_EXHDR(code));
 	engine_end(&scope);
 	PG_RETURN_BOOL(result);
 }

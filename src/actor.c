@@ -11,6 +11,15 @@
 char	   *user_id_setting;
 char	   *access_code_setting;
 
+uint64		actor_changes;		/* how often either setting was assigned */
+
+/* actor_changed: assign hook of the settings. */
+void
+actor_changed(const char *newval, void *extra)
+{
+	actor_changes++;
+}
+
 /*
  * Compare codes in a time that depends on the length of the given one only,
  * so that it tells nothing about the real one.
@@ -31,16 +40,23 @@ codes_match(const char *code, const char *given, size_t given_length)
 /*
  * viewer_may_view
  *		Whether a user, or the holder of a code, may view what belongs to an
- *		attendee; user_id and code may be NULL.
+ *		attendee; user_id and code may be NULL, and so may attendee, for what
+ *		does not exist.
+ *
+ * Does the same work whatever the answer, so that the time it takes does not
+ * give the answer's reason away.
  */
 bool
 viewer_may_view(Ledger *ledger, const AttendeeRow *attendee, const int64 *user_id,
 				const char *code, size_t code_length)
 {
-	if (code != NULL && codes_match(attendee->access_code, code, code_length))
-		return true;
-	return user_id != NULL &&
-		(attendee->user_id == *user_id || row_is_staff(ledger, *user_id));
+	bool		exists = attendee != NULL;
+	bool		is_staff = user_id != NULL && row_is_staff(ledger, *user_id);
+	bool		is_attendee = user_id != NULL && exists && attendee->user_id == *user_id;
+	bool		has_code = code != NULL &&
+		codes_match(exists ? attendee->access_code : "no code at all", code, code_length);
+
+	return exists && (is_staff || is_attendee || has_code);
 }
 
 /*
@@ -65,6 +81,13 @@ actor_user_id(int64 *user_id)
 	return true;
 }
 
+/* actor_code: the setting regpaydb.access_code; NULL where it is empty. */
+const char *
+actor_code(void)
+{
+	return access_code_setting[0] == '\0' ? NULL : access_code_setting;
+}
+
 /*
  * actor_may_view
  *		Whether the actor of the settings regpaydb.user_id and
@@ -77,13 +100,33 @@ bool
 actor_may_view(Ledger *ledger, int64 attendee_id)
 {
 	AttendeeRow attendee;
+	bool		exists;
 	int64		user_id;
 	bool		has_user = actor_user_id(&user_id);
-	bool		has_code = access_code_setting[0] != '\0';
+	const char *code = actor_code();
 
-	if (!has_user && !has_code)
+	if (!has_user && code == NULL)
 		return true;
-	return row_attendee(ledger, attendee_id, &attendee) &&
-		viewer_may_view(ledger, &attendee, has_user ? &user_id : NULL,
-						has_code ? access_code_setting : NULL, strlen(access_code_setting));
+	exists = row_attendee(ledger, attendee_id, &attendee);
+	return viewer_may_view(ledger, exists ? &attendee : NULL, has_user ? &user_id : NULL,
+						   code, code == NULL ? 0 : strlen(code));
+}
+
+/*
+ * actor_must_be_staff
+ *		Raise RP010 where there is an actor who is not staff: for what concerns
+ *		everybody in the ledger.  Raises 22023.
+ */
+void
+actor_must_be_staff(Ledger *ledger)
+{
+	int64		user_id;
+
+	if (actor_user_id(&user_id) ? row_is_staff(ledger, user_id) : actor_code() == NULL)
+		return;
+	ereport(ERROR,
+			(errcode(RP_STAFF_ONLY),
+			 errmsg("the actor is not staff"),
+			 errdetail("What concerns the whole ledger is for the users in the table staff."),
+			 errhint("Reset the settings regpaydb.user_id and regpaydb.access_code, or add the user to the table staff.")));
 }

@@ -94,12 +94,19 @@ not_found(const char *what, int64 id)
 			 errhint("Check the number, and the settings regpaydb.ledger, regpaydb.user_id and regpaydb.access_code.")));
 }
 
+/*
+ * The attendee of what does not exist: asking whether the actor may view it
+ * takes the time that it takes for what does.
+ */
+#define NOBODYS		0
+
 /* find_invoice: read an invoice that the actor may view, or raise RP002. */
 void
 find_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice)
 {
-	if (!row_invoice(ledger, invoice_id, invoice) ||
-		!actor_may_view(ledger, invoice->attendee_id))
+	bool		exists = row_invoice(ledger, invoice_id, invoice);
+
+	if (!actor_may_view(ledger, exists ? invoice->attendee_id : NOBODYS) || !exists)
 		not_found("invoice", invoice_id);
 }
 
@@ -121,7 +128,7 @@ lock_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice)
 static void
 check_visible_cart(Ledger *ledger, bool found, int64 cart_id, const CartRow *cart)
 {
-	if (!found || !actor_may_view(ledger, cart->attendee_id))
+	if (!actor_may_view(ledger, found ? cart->attendee_id : NOBODYS) || !found)
 		not_found("cart", cart_id);
 }
 
@@ -157,8 +164,9 @@ cart_is_closed(const CartRow *cart)
 void
 find_credit_note(Ledger *ledger, int64 credit_note_id, CreditNoteRow *note)
 {
-	if (!row_credit_note(ledger, credit_note_id, note) ||
-		!actor_may_view(ledger, note->attendee_id))
+	bool		exists = row_credit_note(ledger, credit_note_id, note);
+
+	if (!actor_may_view(ledger, exists ? note->attendee_id : NOBODYS) || !exists)
 		not_found("credit note", credit_note_id);
 }
 

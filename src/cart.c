@@ -1,75 +1,25 @@
 /*
  * cart.c
- *	  Carts: filled, amended, invoiced, and given up.
+ *	  Carts: filled, invoiced, and given up.
  */
 #include "postgres.h"
 
-#include "commands/trigger.h"
-#include "executor/executor.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "storage/proc.h"
 #include "utils/builtins.h"
-#include "utils/rel.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
-#include "utils/tuplestore.h"
 
 #include "actor.h"
+#include "amend.h"
 #include "call.h"
 #include "engine.h"
 #include "errors.h"
 #include "settle.h"
 #include "stock.h"
 #include "store.h"
-#include "trigger.h"
-
-/*
- * Whether a locked cart reserves nothing any more.  Asked when its products are
- * locked: until then it may lapse, and another take what it held.
- */
-static bool
-cart_has_lapsed(Ledger *ledger, int64 cart_id)
-{
-	CartRow		cart;
-
-	return !row_cart(ledger, cart_id, &cart) || cart.lapsed;
-}
-
-/*
- * A locked cart, with its products locked, has changed: what it holds is
- * reserved afresh, and the invoice that billed it as it was is given up.
- *
- * Raises RP005 where there is more in it than before and that can't be had.  A
- * lapsed cart of which less remains, but still more than can be had, stays
- * lapsed: renewing it would take from whoever reserved the rest meanwhile.
- */
-static void
-amend_cart(Ledger *ledger, int64 cart_id)
-{
-	bool		renew = true;
-	int			ninvoices;
-	int64	   *invoice_ids;
-
-	if (row_cart_grows(ledger, cart_id))
-		check_reservation(ledger, cart_id);
-	else if (cart_has_lapsed(ledger, cart_id))
-		renew = reservation_is_possible(ledger, cart_id);
-
-	row_touch_products(ledger, cart_id);
-	row_amend_cart(ledger, cart_id, row_count_entries(ledger, cart_id));
-	if (renew)
-		row_renew_cart(ledger, cart_id);
-	row_reserve_items(ledger, cart_id);
-
-	invoice_ids = row_unpaid_invoices_of_cart(ledger, cart_id, &ninvoices);
-	for (int i = 0; i < ninvoices; i++)
-	{
-		InvoiceRow	invoice;
-
-		if (settle_lock_invoice(ledger, invoice_ids[i], &invoice) &&
-			invoice.state.status == INVOICE_UNPAID)
-			settle_refund(ledger, &invoice);
-	}
-}
 
 /*
  * current_cart(attendee_id) -> cart_id
@@ -100,12 +50,62 @@ regpaydb_current_cart(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(cart_id);
 }
 
+/* How long set_quantity waits for an item that somebody else is changing. */
+#define ITEM_TIMEOUT_MS		100
+
+static void
+limit_lock_timeout(void)
+{
+	char		value[16];
+
+	if (LockTimeout > 0 && LockTimeout <= ITEM_TIMEOUT_MS)
+		return;
+	snprintf(value, sizeof(value), "%d", ITEM_TIMEOUT_MS);
+	(void) set_config_option("lock_timeout", value, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
+/*
+ * Write an item of a locked cart, or delete it where the quantity is 0.
+ *
+ * Plain SQL has the item's row before its trigger can lock the cart, the other
+ * way round.  So it may be waiting for us: give up soon, with the code that
+ * says that the transaction can be repeated, rather than wait for a deadlock.
+ */
+static void
+write_item(Ledger *ledger, int64 cart_id, int64 product_id, int32 quantity)
+{
+	MemoryContext context = CurrentMemoryContext;
+	int			save_nestlevel = NewGUCNestLevel();
+
+	limit_lock_timeout();
+	PG_TRY();
+	{
+		row_set_item(ledger, cart_id, product_id, quantity);
+	}
+	PG_CATCH();
+	{
+		if (geterrcode() != ERRCODE_LOCK_NOT_AVAILABLE)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		FlushErrorState();
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("product " INT64_FORMAT " in cart " INT64_FORMAT " is just being changed by somebody else",
+						product_id, cart_id),
+				 errdetail("Another transaction changes the row of table \"cart_item\" by plain SQL."),
+				 errhint("Retry the transaction.")));
+	}
+	PG_END_TRY();
+	AtEOXact_GUC(true, save_nestlevel);
+}
+
 /*
  * set_quantity(cart_id, product_id, quantity) -> void
  *		Put so many of a product into an active cart, in place of what it had;
  *		0 removes it.
  *
- * Raises RP002, RP003, RP005, RP008, RP012, 22004, 42501.  Spec section 3.
+ * Raises RP002, RP003, RP005, RP008, RP012, 22004, 40001, 42501.  Spec section 3.
  */
 PG_FUNCTION_INFO_V1(regpaydb_set_quantity);
 Datum
@@ -131,10 +131,7 @@ regpaydb_set_quantity(PG_FUNCTION_ARGS)
 		not_found("product", product_id);
 	if (quantity != row_reserved(ledger, cart_id, product_id))
 	{
-		if (quantity > 0)
-			row_set_item(ledger, cart_id, product_id, quantity);
-		else
-			row_delete_item(ledger, cart_id, product_id);
+		write_item(ledger, cart_id, product_id, quantity);
 		row_lock_products_of_carts(ledger, &cart_id, 1);
 		amend_cart(ledger, cart_id);
 	}
@@ -293,8 +290,8 @@ expire_invoice(Ledger *ledger, int64 invoice_id)
  *		Void, or refund to credit, unpaid invoices whose carts can't be had any
  *		more, so many at most; returns how many.
  *
- * Passes over carts that are in use just now.  Raises RP012, 22004, 22023,
- * 42501.
+ * Passes over carts that are in use just now.  Raises RP010 for an actor who
+ * is not staff, RP012, 22004, 22023, 42501.
  */
 PG_FUNCTION_INFO_V1(regpaydb_expire_invoices);
 Datum
@@ -311,6 +308,7 @@ regpaydb_expire_invoices(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("limit must not be below zero")));
+	actor_must_be_staff(ledger);
 	invoice_ids = row_lock_expired(ledger, PG_GETARG_INT32(0), &ninvoices);
 	lock_carts_of_invoices(ledger, invoice_ids, ninvoices);
 	for (int i = 0; i < ninvoices; i++)
@@ -320,136 +318,4 @@ regpaydb_expire_invoices(PG_FUNCTION_ARGS)
 	}
 	engine_end(&scope);
 	PG_RETURN_INT32(expired);
-}
-
-/* The carts in a transition table, which the engine is not changing itself. */
-static void
-collect_carts(TriggerData *trigger, Tuplestorestate *rows, int64 **cart_ids, int *ncarts,
-			  int *capacity)
-{
-	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(trigger->tg_relation),
-													&TTSOpsMinimalTuple);
-	int			pointer = tuplestore_alloc_read_pointer(rows, EXEC_FLAG_REWIND);
-	int			column = find_trigger_column(trigger, "cart_id", INT8OID);
-
-	tuplestore_select_read_pointer(rows, pointer);
-	tuplestore_rescan(rows);
-	while (tuplestore_gettupleslot(rows, true, false, slot))
-	{
-		bool		isnull;
-		int64		cart_id = DatumGetInt64(slot_getattr(slot, column, &isnull));
-
-		CHECK_FOR_INTERRUPTS();
-		if (isnull || store_is_writing(RelationGetRelid(trigger->tg_relation), cart_id) ||
-			(*ncarts > 0 && (*cart_ids)[*ncarts - 1] == cart_id))
-			continue;
-		if (*ncarts == *capacity)
-		{
-			*capacity *= 2;
-			*cart_ids = repalloc_huge(*cart_ids, *capacity * sizeof(int64));
-		}
-		(*cart_ids)[(*ncarts)++] = cart_id;
-	}
-	ExecDropSingleTupleTableSlot(slot);
-	tuplestore_select_read_pointer(rows, 0);
-}
-
-/*
- * Whether the items or discounts that a statement inserted are what the cart
- * had when its revision was made: a dump is being restored.
- */
-static bool
-is_replay(Ledger *ledger, TriggerData *trigger, const CartRow *cart)
-{
-	return TRIGGER_FIRED_BY_INSERT(trigger->tg_event) &&
-		row_count_entries(ledger, cart->cart_id) <= cart->entry_count;
-}
-
-static void
-amend_carts(Ledger *ledger, TriggerData *trigger, const int64 *cart_ids, int ncarts)
-{
-	int			nlocked;
-	CartRow    *carts = lock_carts(ledger, cart_ids, ncarts, &nlocked);
-
-	for (int i = 0; i < nlocked; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (is_replay(ledger, trigger, &carts[i]))
-			continue;
-		engine_check_version(ledger, false);
-		if (carts[i].status != CART_STATUS_ACTIVE)
-			cart_is_closed(&carts[i]);
-		amend_cart(ledger, carts[i].cart_id);
-	}
-}
-
-/*
- * amend_carts()
- *		AFTER statement trigger of cart_item and cart_discount: amend the carts
- *		that the statement changes.
- *
- * Raises RP005, RP008, RP012.  Spec section 4.
- */
-PG_FUNCTION_INFO_V1(regpaydb_amend_carts);
-Datum
-regpaydb_amend_carts(PG_FUNCTION_ARGS)
-{
-	TriggerData *trigger = check_trigger(fcinfo, "amend_carts", TRIGGER_EVENT_AFTER,
-										 TRIGGER_ANY_EVENT);
-	Ledger	   *ledger;
-	EngineScope scope;
-	int			ncarts = 0;
-	int			capacity = 16;
-	int64	   *cart_ids = palloc(capacity * sizeof(int64));
-
-	if (trigger->tg_oldtable == NULL && trigger->tg_newtable == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("function \"amend_carts\" needs a transition table")));
-	ledger = ledger_of_relation(trigger->tg_relation, CART_ITEM, CART_DISCOUNT);
-	if (trigger->tg_oldtable != NULL)
-		collect_carts(trigger, trigger->tg_oldtable, &cart_ids, &ncarts, &capacity);
-	if (trigger->tg_newtable != NULL)
-		collect_carts(trigger, trigger->tg_newtable, &cart_ids, &ncarts, &capacity);
-	if (ncarts > 0)
-	{
-		engine_begin_as_owner(&scope, ledger);
-		engine_check_version(ledger, true);
-		amend_carts(ledger, trigger, cart_ids, ncarts);
-		engine_end(&scope);
-	}
-	pfree(cart_ids);
-	return PointerGetDatum(NULL);
-}
-
-/*
- * move_reservation()
- *		AFTER UPDATE trigger of cart, for a row whose times have changed: what it
- *		holds is reserved until then.
- *
- * Raises RP012.  Spec section 2.
- */
-PG_FUNCTION_INFO_V1(regpaydb_move_reservation);
-Datum
-regpaydb_move_reservation(PG_FUNCTION_ARGS)
-{
-	TriggerData *trigger = check_trigger(fcinfo, "move_reservation",
-										 TRIGGER_EVENT_AFTER | TRIGGER_EVENT_ROW,
-										 TRIGGER_EVENT_UPDATE);
-	Ledger	   *ledger = ledger_of_relation(trigger->tg_relation, CART, CART);
-	int			column = find_trigger_column(trigger, "cart_id", INT8OID);
-	EngineScope scope;
-	bool		isnull;
-	Datum		cart_id = SPI_getbinval(trigger->tg_newtuple,
-										RelationGetDescr(trigger->tg_relation),
-										column, &isnull);
-
-	if (!isnull)
-	{
-		engine_begin_as_owner(&scope, ledger);
-		engine_check_version(ledger, false);
-		row_move_reservation(ledger, DatumGetInt64(cart_id));
-		engine_end(&scope);
-	}
-	return PointerGetDatum(NULL);
 }

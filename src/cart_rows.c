@@ -51,8 +51,11 @@ void
 row_touch_products(Ledger *ledger, int64 cart_id)
 {
 	Datum		args[] = {Int64GetDatum(cart_id)};
+	int			nitems;
 
-	store_run(ledger, Q_TOUCH_PRODUCTS, args, NULL);
+	row_cart_items(ledger, cart_id, &nitems);
+	if (store_run(ledger, Q_TOUCH_PRODUCTS, args, NULL) != (uint64) nitems)
+		store_not_written(ledger, PRODUCT);
 }
 
 void
@@ -187,13 +190,19 @@ row_cart_items(Ledger *ledger, int64 cart_id, int *nitems)
 	return items;
 }
 
+static int32
+find_quantity(Ledger *ledger, StoreQuery query, int64 cart_id, int64 product_id)
+{
+	Datum		args[] = {Int64GetDatum(cart_id), Int64GetDatum(product_id)};
+
+	return store_run(ledger, query, args, NULL) == 0 ? 0 : int4_column(0, 1);
+}
+
 /* row_reserved: how many of a product a cart reserves, lapsed or not. */
 int32
 row_reserved(Ledger *ledger, int64 cart_id, int64 product_id)
 {
-	Datum		args[] = {Int64GetDatum(cart_id), Int64GetDatum(product_id)};
-
-	return store_run(ledger, Q_RESERVED, args, NULL) == 0 ? 0 : int4_column(0, 1);
+	return find_quantity(ledger, Q_RESERVED, cart_id, product_id);
 }
 
 /* row_cart_lines: the lines of an invoice for a cart. */
@@ -226,22 +235,22 @@ row_count_entries(Ledger *ledger, int64 cart_id)
 	return int8_column(0, 1);
 }
 
+/*
+ * row_set_item
+ *		A cart has so many of a product; none, for a quantity of 0.
+ */
 void
 row_set_item(Ledger *ledger, int64 cart_id, int64 product_id, int32 quantity)
 {
 	Datum		args[] = {Int64GetDatum(cart_id), Int64GetDatum(product_id),
 	Int32GetDatum(quantity)};
 
-	store_write_own(ledger, Q_SET_ITEM, CART_ITEM, cart_id, args, NULL, true);
-}
-
-/* row_delete_item: nothing happens where there is none. */
-void
-row_delete_item(Ledger *ledger, int64 cart_id, int64 product_id)
-{
-	Datum		args[] = {Int64GetDatum(cart_id), Int64GetDatum(product_id)};
-
-	store_write_own(ledger, Q_DELETE_ITEM, CART_ITEM, cart_id, args, NULL, false);
+	if (quantity > 0)
+		store_write_own(ledger, Q_SET_ITEM, CART_ITEM, cart_id, args, NULL, true);
+	else
+		store_write_own(ledger, Q_DELETE_ITEM, CART_ITEM, cart_id, args, NULL, false);
+	if (find_quantity(ledger, Q_ITEM, cart_id, product_id) != quantity)
+		store_not_written(ledger, CART_ITEM);
 }
 
 /* row_amend_cart: the next revision of a cart. */
@@ -305,6 +314,8 @@ row_release_items(Ledger *ledger, int64 cart_id)
 	Datum		args[] = {Int64GetDatum(cart_id)};
 
 	store_write_own(ledger, Q_RELEASE_ITEMS, RESERVATION, cart_id, args, NULL, false);
+	if (store_run(ledger, Q_HOLDS_ITEMS, args, NULL) != 0)
+		store_not_written(ledger, RESERVATION);
 }
 
 /* row_move_reservation: a cart's reservation ends when its row says now. */
@@ -314,6 +325,8 @@ row_move_reservation(Ledger *ledger, int64 cart_id)
 	Datum		args[] = {Int64GetDatum(cart_id)};
 
 	store_write_own(ledger, Q_MOVE_RESERVATION, RESERVATION, cart_id, args, NULL, false);
+	if (store_run(ledger, Q_MISTIMED_RESERVATION, args, NULL) != 0)
+		store_not_written(ledger, RESERVATION);
 }
 
 /* row_reserve_items: a cart reserves what is in it. */
@@ -324,6 +337,8 @@ row_reserve_items(Ledger *ledger, int64 cart_id)
 
 	row_release_items(ledger, cart_id);
 	store_run(ledger, Q_RESERVE_ITEMS, args, NULL);
+	if (store_run(ledger, Q_UNRESERVED_ITEMS, args, NULL) != 0)
+		store_not_written(ledger, RESERVATION);
 }
 
 int64 *

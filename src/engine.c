@@ -5,10 +5,12 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
@@ -70,10 +72,13 @@ engine_check_version(Ledger *ledger, bool missing_ok)
 	if (ledger->version_checked && ledger->valid)
 		return;
 
-	/* The version as it is now, whatever the transaction's snapshot shows. */
+	/*
+	 * The version as it is now, whatever the transaction's snapshot shows.
+	 * (No snapshot is taken in parallel mode, which only reads.)
+	 */
 	reader = *ledger;
 	reader.read_only = true;
-	PushActiveSnapshot(GetLatestSnapshot());
+	PushActiveSnapshot(IsInParallelMode() ? GetActiveSnapshot() : GetLatestSnapshot());
 	version = row_ledger_version(&reader);
 	PopActiveSnapshot();
 	if (version == NULL)
@@ -94,6 +99,30 @@ engine_check_version(Ledger *ledger, bool missing_ok)
 }
 
 /*
+ * A caller lends the ledger's owner his session: triggers, defaults and rules
+ * on the tables run as the owner, but must not leave anything behind that then
+ * runs, or makes something run, as the caller.
+ *
+ * A deferred trigger would (before PostgreSQL 18) fire at the end of the
+ * transaction with the caller's rights: refused.  Settings, such as
+ * search_path, are put back by engine_end.
+ */
+static void
+protect_caller(EngineScope *scope, Ledger *ledger)
+{
+	if (scope->save_userid == ledger->owner)
+		return;
+	if (OidIsValid(ledger->deferrable_trigger_on))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("table \"%s.%s\" has a deferrable trigger", ledger->schema_name,
+						get_rel_name(ledger->deferrable_trigger_on)),
+				 errdetail("It would run when the transaction ends, with the rights of whoever that is."),
+				 errhint("Create the trigger without DEFERRABLE, or call the function as the ledger's owner.")));
+	scope->save_nestlevel = NewGUCNestLevel();
+}
+
+/*
  * engine_begin_as_owner
  *		Connect to SPI and act as the ledger's owner until engine_end.
  *
@@ -104,11 +133,19 @@ engine_begin_as_owner(EngineScope *scope, Ledger *ledger)
 {
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
+	scope->save_nestlevel = 0;
 	GetUserIdAndSecContext(&scope->save_userid, &scope->save_sec_context);
 	SetUserIdAndSecContext(ledger->owner,
 						   scope->save_sec_context |
 						   SECURITY_LOCAL_USERID_CHANGE |
 						   SECURITY_NOFORCE_RLS);
+}
+
+static void
+begin_for_caller(EngineScope *scope, Ledger *ledger)
+{
+	engine_begin_as_owner(scope, ledger);
+	protect_caller(scope, ledger);
 }
 
 /*
@@ -125,7 +162,7 @@ engine_begin(EngineScope *scope, LedgerTable table, const char *column,
 	Ledger	   *ledger = ledger_of_setting();
 
 	check_privilege(ledger, table, column, privilege);
-	engine_begin_as_owner(scope, ledger);
+	begin_for_caller(scope, ledger);
 	engine_check_version(ledger, false);
 	return ledger;
 }
@@ -139,10 +176,16 @@ Ledger *
 engine_begin_read(EngineScope *scope, LedgerTable table, const char *column,
 				  AclMode privilege)
 {
-	Ledger	   *ledger = ledger_of_setting();
+	return engine_begin_read_in(scope, ledger_of_setting(), table, column, privilege);
+}
 
+/* engine_begin_read_in: the same for a given ledger. */
+Ledger *
+engine_begin_read_in(EngineScope *scope, Ledger *ledger, LedgerTable table,
+					 const char *column, AclMode privilege)
+{
 	check_privilege(ledger, table, column, privilege);
-	engine_begin_as_owner(scope, ledger);
+	begin_for_caller(scope, ledger);
 	scope->reader = *ledger;
 	scope->reader.read_only = true;
 	engine_check_version(&scope->reader, false);
@@ -155,6 +198,8 @@ void
 engine_end(EngineScope *scope)
 {
 	SetUserIdAndSecContext(scope->save_userid, scope->save_sec_context);
+	if (scope->save_nestlevel > 0)
+		AtEOXact_GUC(false, scope->save_nestlevel);
 	if (SPI_finish() != SPI_OK_FINISH)
 		elog(ERROR, "SPI_finish failed");
 }

@@ -16,6 +16,7 @@ typedef struct EngineScope
 {
 	Oid			save_userid;
 	int			save_sec_context;
+	int			save_nestlevel; /* of settings; 0 where they are left alone */
 	Ledger		reader;			/* see engine_begin_read */
 } EngineScope;
 
@@ -23,6 +24,9 @@ extern Ledger *engine_begin(EngineScope *scope, LedgerTable table, const char *c
 							AclMode privilege);
 extern Ledger *engine_begin_read(EngineScope *scope, LedgerTable table,
 								 const char *column, AclMode privilege);
+extern Ledger *engine_begin_read_in(EngineScope *scope, Ledger *ledger,
+									LedgerTable table, const char *column,
+									AclMode privilege);
 extern void engine_check_privilege(LedgerTable table, const char *column,
 								   AclMode privilege);
 extern void engine_begin_as_owner(EngineScope *scope, Ledger *ledger);

@@ -4,10 +4,8 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "catalog/catalog.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -17,13 +15,15 @@
 #include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
-#include "utils/syscache.h"
 #include "utils/tuplestore.h"
 
+#include "actor.h"
 #include "call.h"
 #include "compat.h"
+#include "ddl.h"
 #include "engine.h"
 #include "errors.h"
+#include "grants.h"
 #include "ledger.h"
 #include "ledger_sql.h"
 #include "rows.h"
@@ -42,38 +42,6 @@ static const struct
 	{NULL, NULL, NULL}
 };
 
-static void
-execute(const char *sql)
-{
-	int			result = SPI_execute(sql, false, 0);
-
-	if (result < 0)
-		elog(ERROR, "SPI_execute failed: %s", SPI_result_code_string(result));
-}
-
-/* Make the names in DDL texts mean the schema's, and nobody else's. */
-static void
-set_search_path(const char *schema_name)
-{
-	char	   *path = psprintf("%s, pg_temp", quote_identifier(schema_name));
-
-	(void) set_config_option("search_path", path, PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-}
-
-static Oid
-schema_owner(Oid schema)
-{
-	HeapTuple	tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(schema));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for schema %u", schema);
-	owner = ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner;
-	ReleaseSysCache(tuple);
-	return owner;
-}
-
 /*
  * Refuse a schema in which somebody else may create objects, or has: a function
  * or an operator of the right types there is found before PostgreSQL's own when
@@ -90,8 +58,10 @@ check_nothing_planted(Oid schema, const char *schema_name)
 		"FROM pg_catalog.pg_proc WHERE pronamespace = $1 UNION ALL "
 		"SELECT 'pg_catalog.pg_operator'::pg_catalog.regclass, oid, oprowner "
 		"FROM pg_catalog.pg_operator WHERE oprnamespace = $1 UNION ALL "
-		"SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, oid, typowner "
-		"FROM pg_catalog.pg_type WHERE typnamespace = $1) o "
+		"SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, t.oid, t.typowner "
+		"FROM pg_catalog.pg_type t WHERE t.typnamespace = $1 "
+		/* An array type comes and goes with its element's, which is looked at. */
+		"AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_type e WHERE e.typarray = t.oid)) o "
 		"WHERE o.owner <> (SELECT nspowner FROM pg_catalog.pg_namespace WHERE oid = $1) "
 		"AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.classid = o.class "
 		"AND d.objid = o.oid AND d.deptype = 'e') LIMIT 1";
@@ -124,12 +94,12 @@ prepare_schema(const char *schema_name)
 				 errmsg("\"%s\" can't be the name of a ledger's schema", schema_name)));
 	if (!OidIsValid(schema))
 	{
-		execute(psprintf("CREATE SCHEMA %s", quote_identifier(schema_name)));
-		execute(psprintf("COMMENT ON SCHEMA %s IS 'A ledger of regpaydb.'",
+		ddl_execute(psprintf("CREATE SCHEMA %s", quote_identifier(schema_name)));
+		ddl_execute(psprintf("COMMENT ON SCHEMA %s IS 'A ledger of regpaydb.'",
 						 quote_identifier(schema_name)));
 		return;
 	}
-	if (schema_owner(schema) != GetUserId())
+	if (ddl_schema_owner(schema) != GetUserId())
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("schema \"%s\" belongs to somebody else", schema_name),
@@ -177,10 +147,11 @@ regpaydb_create_ledger(PG_FUNCTION_ARGS)
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	save_nestlevel = NewGUCNestLevel();
-	set_search_path("pg_catalog");
+	ddl_search_path("pg_catalog");
 	prepare_schema(schema_name);
-	set_search_path(schema_name);
-	execute(ledger_sql);
+	grant_functions_to_owner(fcinfo->flinfo->fn_oid, GetUserId());
+	ddl_search_path(schema_name);
+	ddl_execute(ledger_sql);
 	if (SPI_execute_with_args("INSERT INTO conference (name, currency, ledger_version) "
 							  "VALUES ($1, $2, $3)",
 							  3, argtypes, args, NULL, false, 0) != SPI_OK_INSERT ||
@@ -201,7 +172,7 @@ run_upgrade_step(const char *version)
 		if (upgrade_steps[i].sql == NULL ||
 			strcmp(upgrade_steps[i].version_before, version) != 0)
 			continue;
-		execute(upgrade_steps[i].sql);
+		ddl_execute(upgrade_steps[i].sql);
 		return upgrade_steps[i].version_after;
 	}
 	return NULL;
@@ -216,7 +187,7 @@ check_ledger_owner(const char *schema_name)
 
 	if (!OidIsValid(conference))
 		no_ledger(schema_name);
-	if (schema_owner(schema) != GetUserId())
+	if (ddl_schema_owner(schema) != GetUserId())
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("must be owner of ledger \"%s\"", schema_name),
@@ -245,16 +216,16 @@ regpaydb_upgrade_ledger(PG_FUNCTION_ARGS)
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	save_nestlevel = NewGUCNestLevel();
-	set_search_path("pg_catalog");
+	ddl_search_path("pg_catalog");
 	check_nothing_planted(get_namespace_oid(schema_name, false), schema_name);
-	set_search_path(schema_name);
+	ddl_search_path(schema_name);
 
 	/*
 	 * Sessions that use the ledger finish first, and then look at its
 	 * version.
 	 */
-	execute("LOCK TABLE conference IN ACCESS EXCLUSIVE MODE");
-	execute("SELECT ledger_version FROM conference FOR NO KEY UPDATE");
+	ddl_execute("LOCK TABLE conference IN ACCESS EXCLUSIVE MODE");
+	ddl_execute("SELECT ledger_version FROM conference FOR NO KEY UPDATE");
 	version = SPI_processed != 1 ? NULL :
 		SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 	if (version == NULL)
@@ -292,7 +263,7 @@ regpaydb_upgrade_ledger(PG_FUNCTION_ARGS)
  *		Whatever in the ledger does not agree with the facts: no rows, when all
  *		is well.
  *
- * Raises RP012, 42501.  Spec section 3.
+ * Raises RP010 for an actor who is not staff, RP012, 42501.  Spec section 3.
  */
 PG_FUNCTION_INFO_V1(regpaydb_check_integrity);
 Datum
@@ -304,6 +275,7 @@ regpaydb_check_integrity(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	ledger = engine_begin_read(&scope, PAYMENT, "amount", ACL_SELECT);
+	actor_must_be_staff(ledger);
 	row_integrity_problems(ledger);
 	for (uint64 i = 0; i < SPI_processed; i++)
 		tuplestore_puttuple(result->setResult, SPI_tuptable->vals[i]);

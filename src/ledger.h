@@ -48,6 +48,7 @@ typedef struct Ledger
 	Oid			owner;			/* of every table */
 	Oid			tables[LEDGER_TABLES];
 	Oid			payment_sequence;
+	Oid			deferrable_trigger_on;	/* a table that has one, if any */
 	uint64		loaded_at;		/* changes seen before this was loaded */
 	SPIPlanPtr *plans;			/* store.c's */
 } Ledger;
@@ -56,6 +57,7 @@ extern char *ledger_setting;
 
 extern void ledger_init(void);
 extern Ledger *ledger_of_setting(void);
+extern Ledger *ledger_of_schema(Oid schema);
 extern Ledger *ledger_of_relation(Relation rel, LedgerTable table,
 								  LedgerTable other_table);
 extern void ledger_check_name(const Ledger *ledger);

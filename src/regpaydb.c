@@ -30,11 +30,11 @@ _PG_init(void)
 	DefineCustomStringVariable("regpaydb.user_id",
 							   "The user on whose behalf the session acts.",
 							   "Empty for none.", &user_id_setting, "",
-							   PGC_USERSET, 0, NULL, NULL, NULL);
+							   PGC_USERSET, 0, NULL, actor_changed, NULL);
 	DefineCustomStringVariable("regpaydb.access_code",
 							   "The access code that the session's user presented.",
 							   "Empty for none.", &access_code_setting, "",
-							   PGC_USERSET, GUC_NO_SHOW_ALL, NULL, NULL, NULL);
+							   PGC_USERSET, GUC_NO_SHOW_ALL, NULL, actor_changed, NULL);
 	MarkGUCPrefixReserved("regpaydb");
 	ledger_init();
 }

@@ -83,6 +83,34 @@ row_integrity_problems(Ledger *ledger)
 	store_run(ledger, Q_INTEGRITY_PROBLEMS, NULL, NULL);
 }
 
+/*
+ * row_reconciliation: leaves the row of regpaydb.reconciliation() in
+ * SPI_tuptable.
+ */
+void
+row_reconciliation(Ledger *ledger, TimestampTz as_of)
+{
+	Datum		args[] = {TimestampTzGetDatum(as_of)};
+
+	store_run(ledger, Q_RECONCILIATION, args, NULL);
+}
+
+/*
+ * row_invoice_document
+ *		As jsonb, in the memory context from before engine_begin; false where
+ *		there is no such invoice.
+ */
+bool
+row_invoice_document(Ledger *ledger, int64 invoice_id, Datum *document)
+{
+	Datum		args[] = {Int64GetDatum(invoice_id)};
+
+	if (store_run(ledger, Q_INVOICE_DOCUMENT, args, NULL) == 0)
+		return false;
+	*document = SPI_datumTransfer(needed_column(0, 1), false, -1);
+	return true;
+}
+
 /* ---- attendees ---- */
 
 static bool
@@ -109,6 +137,43 @@ bool
 row_invoice_attendee(Ledger *ledger, int64 invoice_id, AttendeeRow *row)
 {
 	return read_attendee(ledger, Q_INVOICE_ATTENDEE, invoice_id, row);
+}
+
+static Datum
+keys_of_actor(Ledger *ledger, StoreQuery query, const int64 *user_id, const char *code)
+{
+	char		nulls[] = "  ";
+	Datum		args[] = {nullable_int8(user_id, &nulls[0]),
+	nullable_text(code == NULL ? NULL : cstring_to_text(code), &nulls[1])};
+	int64	   *keys;
+	int			nkeys;
+
+	store_run(ledger, query, args, nulls);
+	keys = int8_columns(1, &nkeys);
+	return SPI_datumTransfer(int8_array_datum(keys, nkeys), false, -1);
+}
+
+/*
+ * row_actor_attendees, row_actor_invoices, row_actor_carts
+ *		Keys of whoever has this user id or this code, either of which may be
+ *		NULL, as a bigint[] in the memory context from before engine_begin.
+ */
+Datum
+row_actor_attendees(Ledger *ledger, const int64 *user_id, const char *code)
+{
+	return keys_of_actor(ledger, Q_ACTOR_ATTENDEES, user_id, code);
+}
+
+Datum
+row_actor_invoices(Ledger *ledger, const int64 *user_id, const char *code)
+{
+	return keys_of_actor(ledger, Q_ACTOR_INVOICES, user_id, code);
+}
+
+Datum
+row_actor_carts(Ledger *ledger, const int64 *user_id, const char *code)
+{
+	return keys_of_actor(ledger, Q_ACTOR_CARTS, user_id, code);
 }
 
 /*

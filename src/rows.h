@@ -125,6 +125,9 @@ extern bool row_is_staff(Ledger *ledger, int64 user_id);
 
 extern bool row_attendee(Ledger *ledger, int64 attendee_id, AttendeeRow *row);
 extern bool row_invoice_attendee(Ledger *ledger, int64 invoice_id, AttendeeRow *row);
+extern Datum row_actor_attendees(Ledger *ledger, const int64 *user_id, const char *code);
+extern Datum row_actor_invoices(Ledger *ledger, const int64 *user_id, const char *code);
+extern Datum row_actor_carts(Ledger *ledger, const int64 *user_id, const char *code);
 extern bool row_lock_attendee(Ledger *ledger, int64 attendee_id, text **recipient);
 extern void row_set_access_code(Ledger *ledger, int64 attendee_id, const char *code);
 extern bool row_access_code_exists(Ledger *ledger, const char *code);
@@ -184,7 +187,6 @@ extern int32 row_reserved(Ledger *ledger, int64 cart_id, int64 product_id);
 extern LineItemRow *row_cart_lines(Ledger *ledger, int64 cart_id, int *nlines);
 extern int64 row_count_entries(Ledger *ledger, int64 cart_id);
 extern void row_set_item(Ledger *ledger, int64 cart_id, int64 product_id, int32 quantity);
-extern void row_delete_item(Ledger *ledger, int64 cart_id, int64 product_id);
 extern void row_amend_cart(Ledger *ledger, int64 cart_id, int64 entry_count);
 extern void row_touch_cart(Ledger *ledger, int64 cart_id);
 extern void row_renew_cart(Ledger *ledger, int64 cart_id);
@@ -199,5 +201,7 @@ extern int64 row_invoice_of_revision(Ledger *ledger, const CartRow *cart);
 extern int64 *row_lock_expired(Ledger *ledger, int32 limit, int *nexpired);
 
 extern void row_integrity_problems(Ledger *ledger);
+extern void row_reconciliation(Ledger *ledger, TimestampTz as_of);
+extern bool row_invoice_document(Ledger *ledger, int64 invoice_id, Datum *document);
 
 #endif							/* REGPAYDB_ROWS_H */

@@ -9,7 +9,8 @@
  * whatever was done to the table.
  *
  * Lock order, everywhere: attendee, cart, product, invoice, credit note, each
- * by id.
+ * by id.  Rows of cart_item, which plain SQL has before any trigger of ours can
+ * lock the cart, are waited for only for a moment: see set_quantity().
  */
 #include "postgres.h"
 
@@ -21,6 +22,9 @@
 
 #define EQ	" OPERATOR(pg_catalog.=) "
 #define NE	" OPERATOR(pg_catalog.<>) "
+#define LE	" OPERATOR(pg_catalog.<=) "
+#define GT	" OPERATOR(pg_catalog.>) "
+#define MINUS	" OPERATOR(pg_catalog.-) "
 
 #define INVOICE_COLUMNS \
 	"invoice_id::bigint, attendee_id::bigint, status::pg_catalog.text, " \
@@ -42,9 +46,25 @@
 	"c.revision::integer, c.entry_count::integer, " \
 	"(" RESERVED_UNTIL " OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp()) FROM @.cart c "
 
+#define ACTOR_IS_ATTENDEE \
+	"FROM @.attendee a WHERE a.user_id" EQ "$1 OR a.access_code" EQ "$2"
+
 #define UNPAID "'unpaid'::regpaydb.invoice_status"
 
 #define CREDIT_NOTE_IS_UNCLAIMED "n.state" EQ "'unclaimed'::regpaydb.credit_note_state"
+
+/* Of an invoice at time $1, from the times that it keeps. */
+#define IS_ISSUED_AND_OPEN \
+	"i.issue_time" LE "$1 AND (i.closed_time" LE "$1) IS NOT TRUE"
+#define WAS_PAID	IS_ISSUED_AND_OPEN " AND i.paid_time" LE "$1"
+#define WAS_UNPAID	IS_ISSUED_AND_OPEN " AND (i.paid_time" LE "$1) IS NOT TRUE"
+
+#define SUM_WHERE(amount, condition) \
+	"COALESCE(pg_catalog.sum(" amount ") FILTER (WHERE " condition "), 0.00)"
+
+#define ARRAY_OF(members, key) \
+	"COALESCE(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(" members ") " \
+	"ORDER BY " key "), '[]'::pg_catalog.jsonb)"
 
 #define MAX_ARGS 8
 
@@ -75,6 +95,21 @@ static const struct
 		"SELECT user_id::bigint, access_code::pg_catalog.text, "
 		"recipient::pg_catalog.text FROM @.attendee WHERE attendee_id" EQ "$1",
 		1, {INT8OID}
+	},
+	/* Whoever a user or the holder of a code is; either may be NULL. */
+	[Q_ACTOR_ATTENDEES] = {
+		"SELECT a.attendee_id::bigint " ACTOR_IS_ATTENDEE,
+		2, {INT8OID, TEXTOID}
+	},
+	[Q_ACTOR_INVOICES] = {
+		"SELECT i.invoice_id::bigint FROM @.invoice i WHERE i.attendee_id" EQ "ANY "
+		"(ARRAY(SELECT a.attendee_id " ACTOR_IS_ATTENDEE "))",
+		2, {INT8OID, TEXTOID}
+	},
+	[Q_ACTOR_CARTS] = {
+		"SELECT c.cart_id::bigint FROM @.cart c WHERE c.attendee_id" EQ "ANY "
+		"(ARRAY(SELECT a.attendee_id " ACTOR_IS_ATTENDEE "))",
+		2, {INT8OID, TEXTOID}
 	},
 	[Q_INVOICE_ATTENDEE] = {
 		"SELECT a.user_id::bigint, a.access_code::pg_catalog.text, "
@@ -214,6 +249,68 @@ static const struct
 		"SELECT object::pg_catalog.text, problem::pg_catalog.text FROM @.integrity_problem",
 		0, {0}
 	},
+	/*
+	 * Sums of what had been recorded by $1.  A claim is taken to be no earlier
+	 * than its note: a transaction that began before the note was made, and
+	 * waited for it, has an earlier time.
+	 */
+	[Q_RECONCILIATION] = {
+		"SELECT m.received::numeric, m.on_paid::numeric, m.on_other::numeric, "
+		"n.unclaimed::numeric, n.refunded::numeric, "
+		"(m.received" MINUS "m.on_paid" MINUS "m.on_other" MINUS "n.unclaimed" MINUS "n.refunded)::numeric, "
+		"i.paid_value::numeric, (i.unpaid_value" MINUS "m.on_unpaid)::numeric "
+		"FROM (SELECT "
+		SUM_WHERE("p.amount", "p.kind" EQ "ANY ('{payment,manual}'::regpaydb.payment_kind[])") " AS received, "
+		SUM_WHERE("p.amount", WAS_PAID) " AS on_paid, "
+		SUM_WHERE("p.amount", "(" WAS_PAID ") IS NOT TRUE") " AS on_other, "
+		SUM_WHERE("p.amount", WAS_UNPAID) " AS on_unpaid "
+		"FROM @.payment p JOIN @.invoice i ON i.invoice_id" EQ "p.invoice_id "
+		"LEFT JOIN @.credit_note_application c ON c.payment_id" EQ "p.payment_id "
+		"LEFT JOIN @.payment made ON made.payment_id" EQ "c.credit_note_id "
+		"WHERE p.\"time\"" LE "$1 AND (made.\"time\"" GT "$1) IS NOT TRUE) m, "
+		"(SELECT "
+		SUM_WHERE("i.value", WAS_PAID) " AS paid_value, "
+		SUM_WHERE("i.value", WAS_UNPAID) " AS unpaid_value FROM @.invoice i) i, "
+		"(SELECT "
+		SUM_WHERE("n.value", "(used.\"time\"" LE "$1) IS NOT TRUE AND (r.\"time\"" LE "$1) IS NOT TRUE") " AS unclaimed, "
+		SUM_WHERE("n.value", "r.\"time\"" LE "$1") " AS refunded "
+		"FROM @.credit_note n JOIN @.payment made ON made.payment_id" EQ "n.credit_note_id "
+		"LEFT JOIN @.credit_note_application c ON c.credit_note_id" EQ "n.credit_note_id "
+		"LEFT JOIN @.payment used ON used.payment_id" EQ "c.payment_id "
+		"LEFT JOIN @.credit_note_refund r ON r.credit_note_id" EQ "n.credit_note_id "
+		"WHERE made.\"time\"" LE "$1) n",
+		1, {TIMESTAMPTZOID}
+	},
+	[Q_INVOICE_DOCUMENT] = {
+		"SELECT pg_catalog.jsonb_build_object("
+		"'invoice_id', i.invoice_id, 'conference', f.name, 'currency', f.currency, "
+		"'status', i.status, 'attendee_id', i.attendee_id, 'recipient', i.recipient, "
+		"'issue_time', i.issue_time, 'due_time', i.due_time, "
+		"'paid_time', i.paid_time, 'closed_time', i.closed_time, "
+		"'lines', (SELECT " ARRAY_OF("'description', l.description, 'quantity', l.quantity, "
+									 "'price', l.price, 'total', l.price OPERATOR(pg_catalog.*) l.quantity, "
+									 "'product_id', l.product_id", "l.line_item_id")
+		" FROM @.line_item l WHERE l.invoice_id" EQ "i.invoice_id), "
+		"'payments', (SELECT " ARRAY_OF("'payment_id', p.payment_id, 'time', p.\"time\", 'kind', p.kind, "
+										"'reference', p.reference, 'provider', p.provider, 'amount', p.amount, "
+										"'credit_note_id', CASE WHEN p.kind" EQ "'credit_note'::regpaydb.payment_kind "
+										"THEN p.payment_id ELSE c.credit_note_id END", "p.payment_id")
+		" FROM @.payment p LEFT JOIN @.credit_note_application c ON c.payment_id" EQ "p.payment_id "
+		"WHERE p.invoice_id" EQ "i.invoice_id), "
+		"'credit_notes', (SELECT " ARRAY_OF("'credit_note_id', n.credit_note_id, 'time', p.\"time\", "
+											"'value', n.value, 'state', n.state, 'applied_to_invoice_id', used.invoice_id, "
+											"'claim_time', COALESCE(used.\"time\", r.\"time\"), "
+											"'reference', r.reference", "n.credit_note_id")
+		" FROM @.payment p JOIN @.credit_note n ON n.credit_note_id" EQ "p.payment_id "
+		"LEFT JOIN @.credit_note_application c ON c.credit_note_id" EQ "n.credit_note_id "
+		"LEFT JOIN @.payment used ON used.payment_id" EQ "c.payment_id "
+		"LEFT JOIN @.credit_note_refund r ON r.credit_note_id" EQ "n.credit_note_id "
+		"WHERE p.invoice_id" EQ "i.invoice_id), "
+		"'totals', pg_catalog.jsonb_build_object('value', i.value, 'paid', i.paid, "
+		"'due', CASE WHEN i.status" EQ UNPAID " THEN i.value" MINUS "i.paid ELSE 0.00 END))"
+		"::pg_catalog.jsonb FROM @.invoice i, @.conference f WHERE i.invoice_id" EQ "$1",
+		1, {INT8OID}
+	},
 	[Q_PRODUCT] = {
 		"SELECT p.stock::integer, (p.stock OPERATOR(pg_catalog.-) p.sold "
 		"OPERATOR(pg_catalog.-) (SELECT COALESCE(pg_catalog.sum(r.quantity), 0) "
@@ -285,6 +382,11 @@ static const struct
 		"WHERE cart_id" EQ "$1 ORDER BY product_id",
 		1, {INT8OID}
 	},
+	[Q_ITEM] = {
+		"SELECT quantity::integer FROM @.cart_item "
+		"WHERE cart_id" EQ "$1 AND product_id" EQ "$2",
+		2, {INT8OID, INT8OID}
+	},
 	[Q_RESERVED] = {
 		"SELECT quantity::integer FROM @.reservation "
 		"WHERE cart_id" EQ "$1 AND product_id" EQ "$2",
@@ -344,6 +446,18 @@ static const struct
 		"DELETE FROM @.reservation WHERE cart_id" EQ "$1",
 		1, {INT8OID}
 	},
+	[Q_HOLDS_ITEMS] = {
+		"SELECT 1 FROM @.reservation WHERE cart_id" EQ "$1 LIMIT 1",
+		1, {INT8OID}
+	},
+	/* Items of which the reservation is not as it should be. */
+	[Q_UNRESERVED_ITEMS] = {
+		"SELECT 1 FROM @.cart_item i JOIN @.cart c ON c.cart_id" EQ "i.cart_id "
+		"WHERE i.cart_id" EQ "$1 AND NOT EXISTS (SELECT 1 FROM @.reservation r "
+		"WHERE r.cart_id" EQ "i.cart_id AND r.product_id" EQ "i.product_id "
+		"AND r.quantity" EQ "i.quantity AND r.reserved_until" EQ RESERVED_UNTIL ") LIMIT 1",
+		1, {INT8OID}
+	},
 	[Q_RESERVE_ITEMS] = {
 		"INSERT INTO @.reservation (cart_id, product_id, quantity, reserved_until) "
 		"SELECT i.cart_id, i.product_id, i.quantity, " RESERVED_UNTIL " "
@@ -354,6 +468,11 @@ static const struct
 	[Q_MOVE_RESERVATION] = {
 		"UPDATE @.reservation r SET reserved_until = " RESERVED_UNTIL " "
 		"FROM @.cart c WHERE r.cart_id" EQ "$1 AND c.cart_id" EQ "$1",
+		1, {INT8OID}
+	},
+	[Q_MISTIMED_RESERVATION] = {
+		"SELECT 1 FROM @.reservation r JOIN @.cart c ON c.cart_id" EQ "r.cart_id "
+		"WHERE r.cart_id" EQ "$1 AND r.reserved_until" NE RESERVED_UNTIL " LIMIT 1",
 		1, {INT8OID}
 	},
 	[Q_UNPAID_INVOICES_OF_CART] = {
@@ -367,12 +486,28 @@ static const struct
 		"AND (status" EQ UNPAID " OR status" EQ "'paid'::regpaydb.invoice_status)",
 		2, {INT8OID, INT4OID}
 	},
-	/* Nobody is waited for, so that the order of the carts does not matter. */
+	/*
+	 * Nobody is waited for, so that the order of the carts does not matter.
+	 * What is sold out is worked out here for all carts at once: cart_problem
+	 * adds the reservations of a product up for every cart that has it.
+	 */
 	[Q_LOCK_EXPIRED] = {
 		"SELECT i.invoice_id::bigint, c.cart_id::bigint "
 		"FROM @.invoice i JOIN @.cart c ON c.cart_id" EQ "i.cart_id "
-		"WHERE i.status" EQ UNPAID " AND (c.revision" NE "i.cart_revision OR EXISTS "
-		"(SELECT 1 FROM @.cart_problem p WHERE p.cart_id" EQ "c.cart_id)) "
+		"WHERE i.status" EQ UNPAID " AND (c.revision" NE "i.cart_revision "
+		"OR c.cart_id" EQ "ANY (SELECT e.cart_id FROM @.cart_item e "
+		"JOIN @.product p ON p.product_id" EQ "e.product_id "
+		"LEFT JOIN (SELECT r.product_id, pg_catalog.sum(r.quantity) AS quantity "
+		"FROM @.current_reservation r GROUP BY r.product_id) held "
+		"ON held.product_id" EQ "e.product_id "
+		"LEFT JOIN @.current_reservation own ON own.product_id" EQ "e.product_id "
+		"AND own.cart_id" EQ "e.cart_id "
+		"JOIN @.invoice u ON u.cart_id" EQ "e.cart_id AND u.status" EQ UNPAID " "
+		"WHERE e.quantity OPERATOR(pg_catalog.>) (p.stock OPERATOR(pg_catalog.-) p.sold "
+		"OPERATOR(pg_catalog.-) COALESCE(held.quantity, 0) "
+		"OPERATOR(pg_catalog.+) COALESCE(own.quantity, 0))) "
+		"OR EXISTS (SELECT 1 FROM @.cart_problem o WHERE o.cart_id" EQ "c.cart_id "
+		"AND o.kind" NE "'sold_out')) "
 		"ORDER BY i.invoice_id LIMIT $1 FOR NO KEY UPDATE OF c SKIP LOCKED",
 		1, {INT4OID}
 	},

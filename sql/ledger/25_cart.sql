@@ -107,7 +107,7 @@ COMMENT ON COLUMN reservation.product_id IS 'The product.';
 COMMENT ON COLUMN reservation.quantity IS 'How many.';
 COMMENT ON COLUMN reservation.reserved_until IS 'Until when: time_last_updated + reservation_duration of the cart, in UTC.';
 
-CREATE VIEW current_reservation AS
+CREATE VIEW current_reservation WITH (security_invoker = true) AS
 	SELECT product_id, cart_id, quantity, reserved_until AS until
 	FROM reservation
 	WHERE reserved_until > now();
@@ -117,7 +117,7 @@ COMMENT ON COLUMN current_reservation.cart_id IS 'The cart.';
 COMMENT ON COLUMN current_reservation.quantity IS 'How many.';
 COMMENT ON COLUMN current_reservation.until IS 'Until when.';
 
-CREATE VIEW cart_line AS
+CREATE VIEW cart_line WITH (security_invoker = true) AS
 	SELECT cart_id, description, quantity, price, product_id,
 		row_number() OVER (PARTITION BY cart_id
 			ORDER BY category_order, category_id, product_order, product_id, discount_id) AS place
@@ -145,7 +145,7 @@ COMMENT ON COLUMN cart_line.place IS 'Place among the lines of the cart.';
 
 -- What keeps a cart from being sold.  Items of other carts that are paid count
 -- towards limits, those of released carts do not.
-CREATE VIEW cart_problem AS
+CREATE VIEW cart_problem WITH (security_invoker = true) AS
 	SELECT c.cart_id, 'empty' AS kind, NULL::bigint AS category_id,
 		'the cart is empty' AS problem
 	FROM cart c

@@ -1,4 +1,4 @@
-CREATE VIEW integrity_problem AS
+CREATE VIEW integrity_problem WITH (security_invoker = true) AS
 WITH total AS (
 	SELECT i.invoice_id, i.status, i.value, i.paid, i.payment_count, i.last_payment_id,
 		i.paid_time, i.closed_time,

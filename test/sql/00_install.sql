@@ -103,6 +103,14 @@ BEGIN
 	RETURN id;
 END $$;
 
+-- A ledger without its reports, which keep columns from changing their types.
+CREATE FUNCTION test.drop_reports(ledger regnamespace) RETURNS void
+	LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE (SELECT format('DROP VIEW %s', string_agg(oid::regclass::text, ', '))
+		FROM pg_class WHERE relnamespace = ledger AND relkind = 'v' AND starts_with(relname, 'report_'));
+END $$;
+
 -- Let the reservation of a cart have ended a minute ago.
 CREATE FUNCTION test.lapse(id bigint) RETURNS void
 	LANGUAGE plpgsql AS $$
@@ -333,8 +341,8 @@ SELECT proname AS function, pg_get_function_arguments(oid) AS arguments,
 FROM pg_proc
 WHERE pronamespace = 'regpaydb'::regnamespace AND prorettype <> 'trigger'::regtype
 ORDER BY proname;
--- What only reads is stable, all else volatile; none is leakproof or parallel
--- safe, as each looks at the state of the session.
+-- What only reads is stable, all else volatile; none is leakproof, and parallel
+-- safe is what policies call.
 SELECT proname, provolatile, proparallel, proleakproof
 FROM pg_proc WHERE pronamespace = 'regpaydb'::regnamespace
 	AND (provolatile <> 'v' OR proparallel <> 'u' OR proleakproof)
@@ -359,6 +367,11 @@ FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 WHERE c.relnamespace IN ('regpaydb'::regnamespace, 'second'::regnamespace) AND c.relkind IN ('r', 'v', 'm', 'c')
 	AND a.attnum > 0 AND NOT a.attisdropped AND col_description(c.oid, a.attnum) IS NULL
 UNION ALL
+SELECT 'policy', c.relname || '.' || p.polname
+FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid
+WHERE c.relnamespace IN ('regpaydb'::regnamespace, 'second'::regnamespace)
+	AND obj_description(p.oid, 'pg_policy') IS NULL
+UNION ALL
 SELECT 'trigger', c.relname || '.' || t.tgname
 FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
 WHERE c.relnamespace IN ('regpaydb'::regnamespace, 'second'::regnamespace)
@@ -367,6 +380,15 @@ ORDER BY 1, 2;
 -- (The list above looks at something.)
 SELECT count(*) > 10 AS has_relations FROM pg_class
 WHERE relnamespace = 'second'::regnamespace AND relkind IN ('r', 'v');
+
+-- The reports read as whoever asks them may.
+SELECT relname AS report FROM pg_class
+WHERE relnamespace = 'second'::regnamespace AND relkind = 'v' AND starts_with(relname, 'report_')
+	AND 'security_invoker=true' = ANY (reloptions)
+ORDER BY relname;
+SELECT relname FROM pg_class
+WHERE relnamespace = 'second'::regnamespace AND relkind = 'v' AND starts_with(relname, 'report_')
+	AND 'security_invoker=true' = ANY (reloptions) IS NOT TRUE;
 
 -- Every foreign key has an index that starts with its columns.
 SELECT con.conrelid::regclass AS "table", con.conname

@@ -463,6 +463,7 @@ SELECT test.invoice(1, 100) AS i1;
 SELECT regpaydb.pay(1, 10, '') > 0 AS paid;
 ALTER TABLE invoice ADD COLUMN extra text DEFAULT 'x';
 SELECT regpaydb.pay(1, 10, '') > 0 AS paid;
+SELECT test.drop_reports(current_schema()::regnamespace);
 ALTER TABLE payment DROP COLUMN entered_by;
 SELECT test.code('SELECT regpaydb.pay(1, 10, '''')');
 INSERT INTO payment (invoice_id, amount) VALUES (1, 10);
@@ -657,6 +658,7 @@ SELECT * FROM regpaydb.check_integrity();
 
 -- Columns of other types under a session that knows the cart's tables, and
 -- tables without their views.
+SELECT test.drop_reports(current_schema()::regnamespace);
 DROP VIEW integrity_problem, cart_problem, cart_line;
 ALTER TABLE cart_item ALTER COLUMN quantity TYPE numeric;
 SELECT test.code('SELECT regpaydb.set_quantity(2, 3, 3)'), test.code('SELECT regpaydb.invoice_cart(2)');

@@ -340,6 +340,8 @@ for my $type (@types)
 	is($errors, '', "a new ledger for $table.$column") if $errors;
 	$node->safe_psql('changes', <<"SQL");
 DROP VIEW types.integrity_problem, types.status_history;
+SELECT format('DROP VIEW %s', string_agg(oid::regclass::text, ', ')) FROM pg_class
+	WHERE relnamespace = 'types'::regnamespace AND starts_with(relname, 'report_') \\gexec
 DO \$\$
 DECLARE
 	c record;

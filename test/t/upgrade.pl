@@ -184,6 +184,8 @@ my %calls = (
 	invoice_cart => 'SELECT regpaydb.invoice_cart(1)',
 	available_stock => 'SELECT regpaydb.available_stock(1)',
 	expire_invoices => 'SELECT regpaydb.expire_invoices()',
+	reconciliation => 'SELECT * FROM regpaydb.reconciliation(now())',
+	invoice_document => 'SELECT regpaydb.invoice_document(1)',
 	check_integrity => 'SELECT * FROM regpaydb.check_integrity()');
 my $functions = $node->safe_psql('conference', <<'SQL');
 SELECT string_agg(proname, ' ' ORDER BY proname) FROM pg_proc

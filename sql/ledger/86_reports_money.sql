@@ -1,0 +1,237 @@
+-- Reports: invoices and money.
+
+CREATE VIEW report_invoices WITH (security_invoker = true) AS
+	SELECT i.invoice_id, i.attendee_id, a.user_id, i.recipient, a.email, i.status, i.issue_time,
+		i.due_time, i.paid_time, i.closed_time, i.value, i.paid,
+		CASE WHEN i.status = 'unpaid' THEN i.value - i.paid ELSE 0.00 END AS due,
+		i.payment_count, i.cart_id
+	FROM invoice i
+	JOIN attendee a ON a.attendee_id = i.attendee_id;
+COMMENT ON VIEW report_invoices IS 'Every invoice, and whom it is for.';
+COMMENT ON COLUMN report_invoices.invoice_id IS 'Key: the invoice.';
+COMMENT ON COLUMN report_invoices.attendee_id IS 'Who is invoiced.';
+COMMENT ON COLUMN report_invoices.user_id IS 'The attendee''s key in the application.';
+COMMENT ON COLUMN report_invoices.recipient IS 'What was printed as recipient.';
+COMMENT ON COLUMN report_invoices.email IS 'Where to write to.';
+COMMENT ON COLUMN report_invoices.status IS 'unpaid, paid, refunded or void.';
+COMMENT ON COLUMN report_invoices.issue_time IS 'When it was issued.';
+COMMENT ON COLUMN report_invoices.due_time IS 'When it should be paid.';
+COMMENT ON COLUMN report_invoices.paid_time IS 'When it became paid, if it ever did.';
+COMMENT ON COLUMN report_invoices.closed_time IS 'When it became refunded or void, if it did.';
+COMMENT ON COLUMN report_invoices.value IS 'Sum of its lines.';
+COMMENT ON COLUMN report_invoices.paid IS 'Sum of its payments, less what became credit notes.';
+COMMENT ON COLUMN report_invoices.due IS 'What remains to be paid; 0 where nothing can be.';
+COMMENT ON COLUMN report_invoices.payment_count IS 'Number of its payments, credit notes included.';
+COMMENT ON COLUMN report_invoices.cart_id IS 'The cart that it bills, if any.';
+
+CREATE VIEW report_payments WITH (security_invoker = true) AS
+	SELECT p.payment_id, p."time", p.kind, p.amount, p.reference, p.provider, p.provider_ref,
+		p.entered_by, p.invoice_id, i.status AS invoice_status, i.attendee_id, i.recipient
+	FROM payment p
+	JOIN invoice i ON i.invoice_id = p.invoice_id;
+COMMENT ON VIEW report_payments IS 'Every payment, credit notes and their applications included, and whose invoice it is on.';
+COMMENT ON COLUMN report_payments.payment_id IS 'Key: the payment.';
+COMMENT ON COLUMN report_payments."time" IS 'When it was recorded.';
+COMMENT ON COLUMN report_payments.kind IS 'payment, manual, credit_note (taken off the invoice) or credit_application.';
+COMMENT ON COLUMN report_payments.amount IS 'Amount; negative where money was taken off the invoice.';
+COMMENT ON COLUMN report_payments.reference IS 'What people identify it by.';
+COMMENT ON COLUMN report_payments.provider IS 'The payment platform.';
+COMMENT ON COLUMN report_payments.provider_ref IS 'The platform''s own key.';
+COMMENT ON COLUMN report_payments.entered_by IS 'user_id of the staff member who entered it, for a manual payment.';
+COMMENT ON COLUMN report_payments.invoice_id IS 'The invoice that it is on.';
+COMMENT ON COLUMN report_payments.invoice_status IS 'Status of the invoice.';
+COMMENT ON COLUMN report_payments.attendee_id IS 'Who is invoiced.';
+COMMENT ON COLUMN report_payments.recipient IS 'What was printed as recipient.';
+
+CREATE VIEW report_received_by_day WITH (security_invoker = true) AS
+	SELECT "time"::date AS date, kind, provider, count(*) AS payments, sum(amount) AS amount,
+		array_agg(coalesce(provider_ref, reference) ORDER BY payment_id) AS reference_list
+	FROM payment
+	WHERE kind IN ('payment', 'manual')
+	GROUP BY "time"::date, kind, provider;
+COMMENT ON VIEW report_received_by_day IS 'Money from outside by day and payment platform, to hold against the platform''s or the bank''s file.';
+COMMENT ON COLUMN report_received_by_day.date IS 'The day, in the session''s time zone.';
+COMMENT ON COLUMN report_received_by_day.kind IS 'payment, or manual where staff entered it.';
+COMMENT ON COLUMN report_received_by_day.provider IS 'The payment platform; NULL where none was given.';
+COMMENT ON COLUMN report_received_by_day.payments IS 'How many payments.';
+COMMENT ON COLUMN report_received_by_day.amount IS 'Their sum, less what was given back.';
+COMMENT ON COLUMN report_received_by_day.reference_list IS 'The platform''s keys of the payments, or what else they were identified by, in the order in which they were recorded.';
+
+-- The invoice that a note came from, or went to, may be somebody else's and
+-- hidden from the owner: outer joins show the note all the same.
+CREATE VIEW report_credit_notes WITH (security_invoker = true) AS
+	SELECT n.credit_note_id, p."time", n.attendee_id, a.user_id, a.recipient AS owner, a.email,
+		n.value, n.state,
+		CASE n.state
+			WHEN 'unclaimed' THEN 'unclaimed'
+			WHEN 'applied' THEN concat_ws(' to invoice ', 'applied', used.invoice_id)
+			ELSE concat_ws(': ', 'refunded', nullif(r.reference, ''))
+		END AS status,
+		p.invoice_id AS from_invoice_id, used.invoice_id AS to_invoice_id,
+		coalesce(used."time", r."time") AS claim_time
+	FROM credit_note n
+	JOIN attendee a ON a.attendee_id = n.attendee_id
+	LEFT JOIN payment p ON p.payment_id = n.credit_note_id
+	LEFT JOIN credit_note_application c ON c.credit_note_id = n.credit_note_id
+	LEFT JOIN payment used ON used.payment_id = c.payment_id
+	LEFT JOIN credit_note_refund r ON r.credit_note_id = n.credit_note_id;
+COMMENT ON VIEW report_credit_notes IS 'Every credit note, whose it is, and what became of it.';
+COMMENT ON COLUMN report_credit_notes.credit_note_id IS 'Key: the note.';
+COMMENT ON COLUMN report_credit_notes."time" IS 'When it was made.';
+COMMENT ON COLUMN report_credit_notes.attendee_id IS 'Whose money it is.';
+COMMENT ON COLUMN report_credit_notes.user_id IS 'The owner''s key in the application.';
+COMMENT ON COLUMN report_credit_notes.owner IS 'The owner''s name and address, as printed on invoices.';
+COMMENT ON COLUMN report_credit_notes.email IS 'Where to write to.';
+COMMENT ON COLUMN report_credit_notes.value IS 'The amount.';
+COMMENT ON COLUMN report_credit_notes.state IS 'unclaimed, applied or refunded.';
+COMMENT ON COLUMN report_credit_notes.status IS 'The same for people: which invoice it was applied to, or how it was refunded.';
+COMMENT ON COLUMN report_credit_notes.from_invoice_id IS 'The invoice that it came from.';
+COMMENT ON COLUMN report_credit_notes.to_invoice_id IS 'The invoice that it was applied to, if it was.';
+COMMENT ON COLUMN report_credit_notes.claim_time IS 'When it was applied or refunded, if it was.';
+
+CREATE VIEW report_credit_note_refunds WITH (security_invoker = true) AS
+	SELECT r.credit_note_refund_id, r."time", r.credit_note_id, n.value, r.reference,
+		r.entered_by, n.attendee_id, a.user_id, a.recipient AS owner, a.email
+	FROM credit_note_refund r
+	JOIN credit_note n ON n.credit_note_id = r.credit_note_id
+	JOIN attendee a ON a.attendee_id = n.attendee_id;
+COMMENT ON VIEW report_credit_note_refunds IS 'Every credit note that was paid out.';
+COMMENT ON COLUMN report_credit_note_refunds.credit_note_refund_id IS 'Key: the refund.';
+COMMENT ON COLUMN report_credit_note_refunds."time" IS 'When it was recorded.';
+COMMENT ON COLUMN report_credit_note_refunds.credit_note_id IS 'The note.';
+COMMENT ON COLUMN report_credit_note_refunds.value IS 'The amount.';
+COMMENT ON COLUMN report_credit_note_refunds.reference IS 'What people identify the refund by.';
+COMMENT ON COLUMN report_credit_note_refunds.entered_by IS 'user_id of who entered it.';
+COMMENT ON COLUMN report_credit_note_refunds.attendee_id IS 'Who got it.';
+COMMENT ON COLUMN report_credit_note_refunds.user_id IS 'The attendee''s key in the application.';
+COMMENT ON COLUMN report_credit_note_refunds.owner IS 'The attendee''s name and address, as printed on invoices.';
+COMMENT ON COLUMN report_credit_note_refunds.email IS 'Where to write to.';
+
+CREATE VIEW report_unclaimed_ageing WITH (security_invoker = true) AS
+	SELECT n.credit_note_id, n.attendee_id, a.user_id, a.recipient AS owner, a.email, n.value,
+		p."time", p.invoice_id AS from_invoice_id, i.status AS invoice_status, age.days,
+		CASE
+			WHEN age.days <= 30 THEN '0-30 days'
+			WHEN age.days <= 60 THEN '31-60 days'
+			WHEN age.days <= 90 THEN '61-90 days'
+			WHEN age.days > 90 THEN 'over 90 days'
+		END AS bucket
+	FROM credit_note n
+	JOIN attendee a ON a.attendee_id = n.attendee_id
+	LEFT JOIN payment p ON p.payment_id = n.credit_note_id
+	LEFT JOIN invoice i ON i.invoice_id = p.invoice_id
+	CROSS JOIN LATERAL (SELECT extract(day FROM now() - p."time")::integer AS days) AS age
+	WHERE n.state = 'unclaimed';
+COMMENT ON VIEW report_unclaimed_ageing IS 'Money that was paid too much, too late or given back, and that nobody asked for yet: every unclaimed credit note, and for how long it has been one.';
+COMMENT ON COLUMN report_unclaimed_ageing.credit_note_id IS 'Key: the note.';
+COMMENT ON COLUMN report_unclaimed_ageing.attendee_id IS 'Whose money it is.';
+COMMENT ON COLUMN report_unclaimed_ageing.user_id IS 'The owner''s key in the application.';
+COMMENT ON COLUMN report_unclaimed_ageing.owner IS 'The owner''s name and address, as printed on invoices.';
+COMMENT ON COLUMN report_unclaimed_ageing.email IS 'Where to write to.';
+COMMENT ON COLUMN report_unclaimed_ageing.value IS 'The amount.';
+COMMENT ON COLUMN report_unclaimed_ageing."time" IS 'When the note was made.';
+COMMENT ON COLUMN report_unclaimed_ageing.from_invoice_id IS 'The invoice that it came from.';
+COMMENT ON COLUMN report_unclaimed_ageing.invoice_status IS 'Status of that invoice: paid where too much was paid, refunded or void where money was given back or came too late.';
+COMMENT ON COLUMN report_unclaimed_ageing.days IS 'For how many whole days it has been there.';
+COMMENT ON COLUMN report_unclaimed_ageing.bucket IS 'The same in months: 0-30, 31-60, 61-90, over 90 days.';
+
+CREATE VIEW report_overdue_ageing WITH (security_invoker = true) AS
+	SELECT i.invoice_id, i.attendee_id, a.user_id, i.recipient, a.email, i.issue_time,
+		i.due_time, i.value, i.paid, i.value - i.paid AS due, age.days,
+		CASE
+			WHEN age.days <= 30 THEN '0-30 days'
+			WHEN age.days <= 60 THEN '31-60 days'
+			WHEN age.days <= 90 THEN '61-90 days'
+			WHEN age.days > 90 THEN 'over 90 days'
+		END AS bucket
+	FROM invoice i
+	JOIN attendee a ON a.attendee_id = i.attendee_id
+	CROSS JOIN LATERAL (SELECT extract(day FROM now() - i.due_time)::integer AS days) AS age
+	WHERE i.status = 'unpaid' AND i.due_time < now();
+COMMENT ON VIEW report_overdue_ageing IS 'Unpaid invoices that should have been paid, and for how long.';
+COMMENT ON COLUMN report_overdue_ageing.invoice_id IS 'Key: the invoice.';
+COMMENT ON COLUMN report_overdue_ageing.attendee_id IS 'Who is invoiced.';
+COMMENT ON COLUMN report_overdue_ageing.user_id IS 'The attendee''s key in the application.';
+COMMENT ON COLUMN report_overdue_ageing.recipient IS 'What was printed as recipient.';
+COMMENT ON COLUMN report_overdue_ageing.email IS 'Where to write to.';
+COMMENT ON COLUMN report_overdue_ageing.issue_time IS 'When it was issued.';
+COMMENT ON COLUMN report_overdue_ageing.due_time IS 'When it should have been paid.';
+COMMENT ON COLUMN report_overdue_ageing.value IS 'Sum of its lines.';
+COMMENT ON COLUMN report_overdue_ageing.paid IS 'What was paid.';
+COMMENT ON COLUMN report_overdue_ageing.due IS 'What remains to be paid.';
+COMMENT ON COLUMN report_overdue_ageing.days IS 'For how many whole days it has been overdue.';
+COMMENT ON COLUMN report_overdue_ageing.bucket IS 'The same in months: 0-30, 31-60, 61-90, over 90 days.';
+
+-- A credit note moves money between an attendee's invoices and her credit, which
+-- leaves her balance as it is, unless one of the two is somebody else's.  That
+-- other side may be hidden from who asks: outer joins keep the balance right.
+-- (Constants have names so that a dump shows them as they are.)
+CREATE VIEW report_attendee_statement WITH (security_invoker = true) AS
+	SELECT attendee_id, row_number() OVER entries AS entry_number, "time", entry, invoice_id,
+		credit_note_id, reference, amount, sum(amount) OVER entries AS balance
+	FROM (
+		SELECT attendee_id, issue_time AS "time", 1 AS place, invoice_id AS id,
+			'invoice' AS entry, invoice_id, NULL::bigint AS credit_note_id, '' AS reference,
+			value AS amount
+		FROM invoice
+		UNION ALL
+		SELECT i.attendee_id, p."time", 2, p.payment_id,
+			CASE p.kind
+				WHEN 'payment' THEN 'payment'
+				WHEN 'manual' THEN 'manual payment'
+				WHEN 'credit_note' THEN 'credit to somebody else'
+				ELSE 'credit of somebody else'
+			END,
+			p.invoice_id, coalesce(c.credit_note_id, n.credit_note_id), p.reference, -p.amount
+		FROM invoice i
+		JOIN payment p ON p.invoice_id = i.invoice_id
+		LEFT JOIN credit_note_application c ON c.payment_id = p.payment_id
+		LEFT JOIN credit_note n ON n.credit_note_id = coalesce(c.credit_note_id, p.payment_id)
+		WHERE n.attendee_id IS DISTINCT FROM i.attendee_id
+		UNION ALL
+		SELECT n.attendee_id, p."time", 3, n.credit_note_id,
+			'credit from somebody else''s invoice' AS entry,
+			p.invoice_id, n.credit_note_id, p.reference, -n.value
+		FROM credit_note n
+		LEFT JOIN payment p ON p.payment_id = n.credit_note_id
+		LEFT JOIN invoice i ON i.invoice_id = p.invoice_id
+		WHERE n.attendee_id IS DISTINCT FROM i.attendee_id
+		UNION ALL
+		SELECT n.attendee_id, p."time", 4, p.payment_id,
+			'credit put on somebody else''s invoice' AS entry,
+			p.invoice_id, n.credit_note_id, p.reference, n.value
+		FROM credit_note n
+		LEFT JOIN credit_note_application c ON c.credit_note_id = n.credit_note_id
+		LEFT JOIN payment p ON p.payment_id = c.payment_id
+		LEFT JOIN invoice i ON i.invoice_id = p.invoice_id
+		WHERE n.state = 'applied' AND n.attendee_id IS DISTINCT FROM i.attendee_id
+		UNION ALL
+		SELECT attendee_id, closed_time, 5, invoice_id, format('invoice %s', status),
+			invoice_id, NULL AS credit_note_id, '' AS reference, -value
+		FROM invoice
+		WHERE closed_time IS NOT NULL
+		UNION ALL
+		SELECT n.attendee_id, r."time", 6, r.credit_note_refund_id, 'credit paid out' AS entry,
+			NULL AS invoice_id, n.credit_note_id, r.reference, n.value
+		FROM credit_note n
+		JOIN credit_note_refund r ON r.credit_note_id = n.credit_note_id) AS entry
+	WINDOW entries AS (PARTITION BY attendee_id ORDER BY "time", place, id
+		ROWS UNBOUNDED PRECEDING);
+COMMENT ON VIEW report_attendee_statement IS 'What every attendee was charged, paid and got back, with the running balance. Moves between her own invoices and credit leave that as it is and are left out.';
+COMMENT ON COLUMN report_attendee_statement.attendee_id IS 'The attendee.';
+COMMENT ON COLUMN report_attendee_statement.entry_number IS 'Place in the attendee''s statement; key together with attendee_id.';
+COMMENT ON COLUMN report_attendee_statement."time" IS 'When it was recorded; NULL where who asks may not see the invoice that it happened to.';
+COMMENT ON COLUMN report_attendee_statement.entry IS 'What happened, for people.';
+COMMENT ON COLUMN report_attendee_statement.invoice_id IS 'The invoice that it happened to, if any and if who asks may see it.';
+COMMENT ON COLUMN report_attendee_statement.credit_note_id IS 'The credit note that it happened to, if any.';
+COMMENT ON COLUMN report_attendee_statement.reference IS 'What people identify the payment or refund by.';
+COMMENT ON COLUMN report_attendee_statement.amount IS 'What it adds to what the attendee owes; negative where it takes off.';
+COMMENT ON COLUMN report_attendee_statement.balance IS 'What the attendee owes then; negative where it is credit.';
+
+CREATE VIEW report_outbox_lag WITH (security_invoker = true) AS
+	SELECT count(*) AS waiting, min("time") AS oldest_time, now() - min("time") AS lag
+	FROM outbox;
+COMMENT ON VIEW report_outbox_lag IS 'How far the consumers of the outbox are behind: one row.';
+COMMENT ON COLUMN report_outbox_lag.waiting IS 'How many rows nobody took yet.';
+COMMENT ON COLUMN report_outbox_lag.oldest_time IS 'When the oldest of them was written; NULL where there is none.';
+COMMENT ON COLUMN report_outbox_lag.lag IS 'For how long it has waited; NULL where there is none.';

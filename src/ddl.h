@@ -1,0 +1,15 @@
+/*
+ * ddl.h
+ *	  Running DDL: texts that name objects, which can't be parameters.
+ */
+#ifndef REGPAYDB_DDL_H
+#define REGPAYDB_DDL_H
+
+#include "postgres.h"
+
+extern void ddl_execute(const char *sql);
+extern void ddl_execute_as(Oid role, const char *sql);
+extern void ddl_search_path(const char *schema_name);
+extern Oid	ddl_schema_owner(Oid schema);
+
+#endif							/* REGPAYDB_DDL_H */

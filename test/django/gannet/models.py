@@ -1,0 +1,214 @@
+"""
+The ledger's tables as unmanaged models, and the site's own tables beside them.
+
+Read the ledger with these models; change it with the functions (ledger.py).
+Rows that a function or a trigger changed need refresh_from_db().
+"""
+from decimal import Decimal
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+def ledger_table(name):
+    # Django quotes the whole name, so this becomes "regpaydb"."name".
+    return 'regpaydb"."' + name
+
+
+class Conference(models.Model):
+    only_row = models.BooleanField(primary_key=True, default=True)
+    name = models.TextField()
+    currency = models.TextField()
+
+    class Meta:
+        managed = False
+        db_table = ledger_table("conference")
+
+
+class Attendee(models.Model):
+    attendee_id = models.BigAutoField(primary_key=True)
+    # Not a foreign key: the ledger keeps an attendee's money when the site
+    # deletes the user.
+    user_id = models.BigIntegerField(unique=True)
+    recipient = models.TextField(_("name and address"), max_length=10000)
+    email = models.EmailField(max_length=1000)
+    # Where none is given, the database makes one.
+    access_code = models.TextField(null=True, editable=False)
+
+    class Meta:
+        managed = False
+        db_table = ledger_table("attendee")
+
+
+class Staff(models.Model):
+    user_id = models.BigIntegerField(primary_key=True)
+
+    class Meta:
+        managed = False
+        db_table = ledger_table("staff")
+
+
+class Category(models.Model):
+    category_id = models.BigAutoField(primary_key=True)
+    name = models.TextField()
+    required = models.BooleanField(default=False)
+    limit_per_attendee = models.IntegerField(null=True)
+    display_order = models.IntegerField(default=0)
+
+    class Meta:
+        managed = False
+        db_table = ledger_table("category")
+
+
+class Product(models.Model):
+    product_id = models.BigAutoField(primary_key=True)
+    category = models.ForeignKey(Category, models.DO_NOTHING)
+    name = models.TextField()
+    price = models.DecimalField(max_digits=14, decimal_places=2)
+    stock = models.IntegerField(null=True)
+    display_order = models.IntegerField(default=0)
+
+    class Meta:
+        managed = False
+        db_table = ledger_table("product")
+
+
+class Cart(models.Model):
+    class Status(models.TextChoices):
+        ACTIVE = "active"
+        PAID = "paid"
+        RELEASED = "released"
+
+    cart_id = models.BigAutoField(primary_key=True)
+    attendee = models.ForeignKey(Attendee, models.DO_NOTHING)
+    # An enum column: Django sends text, PostgreSQL makes the enum of it.
+    status = models.TextField(choices=Status.choices)
+    revision = models.IntegerField()
+
+    class Meta:
+        managed = False
+        db_table = ledger_table("cart")
+
+
+class CartItem(models.Model):
+    cart_item_id = models.BigAutoField(primary_key=True)
+    cart = models.ForeignKey(Cart, models.DO_NOTHING, related_name="items")
+    product = models.ForeignKey(Product, models.DO_NOTHING)
+    quantity = models.IntegerField()
+
+    class Meta:
+        managed = False
+        db_table = ledger_table("cart_item")
+
+
+class Invoice(models.Model):
+    class Status(models.TextChoices):
+        UNPAID = "unpaid"
+        PAID = "paid"
+        REFUNDED = "refunded"
+        VOID = "void"
+
+    invoice_id = models.BigAutoField(primary_key=True)
+    attendee = models.ForeignKey(Attendee, models.DO_NOTHING, related_name="invoices")
+    cart = models.ForeignKey(Cart, models.DO_NOTHING, null=True)
+    status = models.TextField(choices=Status.choices)
+    recipient = models.TextField()
+    issue_time = models.DateTimeField()
+    due_time = models.DateTimeField()
+    value = models.DecimalField(max_digits=14, decimal_places=2)
+    paid = models.DecimalField(max_digits=14, decimal_places=2)
+
+    class Meta:
+        managed = False
+        db_table = ledger_table("invoice")
+
+    @property
+    def due(self):
+        """The same as regpaydb.balance_due(), without a query."""
+        return self.value - self.paid if self.status == self.Status.UNPAID else Decimal("0.00")
+
+
+class LineItem(models.Model):
+    line_item_id = models.BigAutoField(primary_key=True)
+    invoice = models.ForeignKey(Invoice, models.DO_NOTHING, related_name="lines")
+    description = models.TextField()
+    quantity = models.IntegerField()
+    price = models.DecimalField(max_digits=14, decimal_places=2)
+
+    class Meta:
+        managed = False
+        db_table = ledger_table("line_item")
+
+    @property
+    def total(self):
+        return self.quantity * self.price
+
+
+class Payment(models.Model):
+    class Kind(models.TextChoices):
+        PAYMENT = "payment", _("Payment")
+        MANUAL = "manual", _("Payment entered by staff")
+        CREDIT_NOTE = "credit_note", _("Moved to a credit note")
+        CREDIT_APPLICATION = "credit_application", _("Paid by credit note")
+
+    payment_id = models.BigAutoField(primary_key=True)
+    invoice = models.ForeignKey(Invoice, models.DO_NOTHING, related_name="payments")
+    kind = models.TextField(choices=Kind.choices)
+    time = models.DateTimeField()
+    reference = models.TextField()
+    amount = models.DecimalField(max_digits=14, decimal_places=2)
+    provider = models.TextField(null=True)
+    provider_ref = models.TextField(null=True)
+    entered_by = models.BigIntegerField(null=True)
+
+    class Meta:
+        managed = False
+        db_table = ledger_table("payment")
+
+
+class CreditNote(models.Model):
+    class State(models.TextChoices):
+        UNCLAIMED = "unclaimed"
+        APPLIED = "applied"
+        REFUNDED = "refunded"
+
+    # The note is the negative payment that took the money off its invoice.
+    payment = models.OneToOneField(
+        Payment, models.DO_NOTHING, primary_key=True, db_column="credit_note_id"
+    )
+    attendee = models.ForeignKey(Attendee, models.DO_NOTHING, related_name="credit_notes")
+    value = models.DecimalField(max_digits=14, decimal_places=2)
+    state = models.TextField(choices=State.choices)
+
+    class Meta:
+        managed = False
+        db_table = ledger_table("credit_note")
+
+
+class Outbox(models.Model):
+    outbox_id = models.BigAutoField(primary_key=True)
+    time = models.DateTimeField()
+    kind = models.TextField()
+    invoice = models.ForeignKey(Invoice, models.DO_NOTHING, null=True, db_constraint=False)
+    old_status = models.TextField(null=True, choices=Invoice.Status.choices)
+    new_status = models.TextField(null=True, choices=Invoice.Status.choices)
+    credit_note = models.ForeignKey(CreditNote, models.DO_NOTHING, null=True, db_constraint=False)
+
+    class Meta:
+        managed = False
+        db_table = ledger_table("outbox")
+
+
+# The site's own data about a payment: a table whose primary key is the payment's.
+# Not model inheritance, which would insert into payment by itself; pay() does
+# that, and then the row here is made in the same transaction.
+
+
+class DemoPayment(models.Model):
+    payment = models.OneToOneField(Payment, models.PROTECT, primary_key=True)
+    paid_by = models.CharField(max_length=200)
+
+
+class StripePayment(models.Model):
+    payment = models.OneToOneField(Payment, models.PROTECT, primary_key=True)
+    charge = models.JSONField()

@@ -1,0 +1,296 @@
+"""Models, operations and errors."""
+from datetime import timedelta
+from decimal import Decimal
+
+import psycopg
+import psycopg2
+from django.apps import apps
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db.models import Count
+from django.test import TransactionTestCase
+
+from gannet.ledger import call, ledger_errors, translate
+from gannet.models import CreditNote, DemoPayment, Invoice, Payment
+
+from .base import LedgerTests
+
+
+class ModelTests(LedgerTests, TransactionTestCase):
+    def test_models_fit_the_tables(self):
+        """Every column of every model can be read, and rows come back by their keys."""
+        attendee = self.attendee()
+        cart_id = call("current_cart", attendee_id=attendee.pk)
+        call("set_quantity", cart_id=cart_id, product_id=self.product().pk, quantity=1)
+        self.invoice(attendee, "30.00")
+        call("pay", invoice_id=call("invoice_cart", cart_id=cart_id), amount=700, reference="x")
+        self.staff()
+        ledger = [model for model in apps.get_app_config("gannet").get_models() if not model._meta.managed]
+        self.assertEqual(len(ledger), 12)
+        for model in ledger:
+            with self.subTest(model.__name__):
+                row = model.objects.using("owner").order_by("-pk").first()
+                self.assertEqual(model.objects.using("owner").get(pk=row.pk), row)
+
+    def test_enum_columns(self):
+        attendee = self.attendee()
+        paid, unpaid = self.invoice(attendee), self.invoice(attendee)
+        call("pay", invoice_id=paid.pk, amount=100, reference="card")
+        invoices = Invoice.objects.using("owner").filter(attendee=attendee)
+        self.assertEqual(list(invoices.filter(status="unpaid")), [unpaid])
+        self.assertEqual(list(invoices.filter(status__in=["paid", "void"])), [paid])
+        self.assertEqual(list(invoices.exclude(status=Invoice.Status.PAID)), [unpaid])
+        self.assertEqual(
+            dict(invoices.values_list("status").annotate(Count("pk"))), {"paid": 1, "unpaid": 1}
+        )
+        self.assertEqual(list(invoices.filter(payments__kind="payment")), [paid])
+        self.assertEqual(invoices.get(status="paid").get_status_display(), "Paid")
+
+    def test_a_row_that_the_database_changed(self):
+        invoice = self.invoice(self.attendee())
+        call("pay", invoice_id=invoice.pk, amount=100, reference="card")
+        self.assertEqual(invoice.status, "unpaid")
+        invoice.refresh_from_db(using="owner")
+        self.assertEqual((invoice.status, invoice.paid), ("paid", 100))
+
+    def test_due_is_balance_due(self):
+        attendee = self.attendee()
+        for paid in 0, 40, 100, 130:
+            invoice = self.invoice(attendee)
+            if paid:
+                call("pay", invoice_id=invoice.pk, amount=paid, reference="card")
+            invoice = self.fresh(invoice)
+            self.assertEqual(invoice.due, call("balance_due", invoice_id=invoice.pk))
+
+    def test_append_only_through_the_orm(self):
+        invoice = self.invoice(self.attendee())
+        payment_id = call("pay", invoice_id=invoice.pk, amount=100, reference="card")
+        payment = Payment.objects.using("owner").get(pk=payment_id)
+        for change in payment.save, payment.delete, self.fresh(invoice).delete:
+            with self.assertRaises(ValidationError) as caught:
+                with ledger_errors(), transaction.atomic(using="owner"):
+                    change(using="owner")
+            self.assertEqual(caught.exception.code, "RP011")
+
+    def test_a_payment_with_data_of_our_own_stays(self):
+        """The key of the site's row is the payment's, and there is no row without a payment."""
+        invoice = self.invoice(self.attendee())
+        payment_id = call("pay", invoice_id=invoice.pk, amount=100, reference="card")
+        DemoPayment.objects.create(payment_id=payment_id, paid_by="employer")
+        payment = Payment.objects.using("owner").get(pk=payment_id)
+        self.assertEqual(payment.demopayment.paid_by, "employer")
+        with self.assertRaises(IntegrityError):
+            DemoPayment.objects.create(payment_id=payment_id + 1000000, paid_by="nobody")
+
+
+class OperationTests(LedgerTests, TransactionTestCase):
+    def note(self, attendee, price="100.00"):
+        invoice = self.invoice(attendee, price)
+        call("pay", invoice_id=invoice.pk, amount=price, reference="card")
+        return call("refund_invoice", invoice_id=invoice.pk)
+
+    def state(self, note):
+        return CreditNote.objects.using("owner").get(pk=note).state
+
+    def test_pay(self):
+        invoice = self.invoice(self.attendee())
+        self.assertEqual(call("validate_allowed_to_pay", invoice_id=invoice.pk), "")
+        self.assertEqual(call("balance_due", invoice_id=invoice.pk), Decimal("100.00"))
+        first = {
+            "invoice_id": invoice.pk,
+            "amount": Decimal("60.00"),
+            "reference": "card 4242",
+            "provider": "test",
+            "provider_ref": f"ch_{invoice.pk}",
+        }
+        self.assertEqual(call("pay", **first), call("pay", **first))
+        self.assertEqual(call("balance_due", invoice_id=invoice.pk), 40)
+        call("pay", invoice_id=invoice.pk, amount=40, reference="cash")
+        self.assertEqual(call("total_payments", invoice_id=invoice.pk), 100)
+        self.assertEqual(call("update_status", invoice_id=invoice.pk), "paid")
+
+    def test_manual_payment_and_refund(self):
+        invoice, staff = self.invoice(self.attendee()), self.staff()
+        entry = {"invoice_id": invoice.pk, "reference": "cheque", "entered_by": staff.pk}
+        call("record_manual_payment", amount=100, **entry)
+        self.assertEqual(self.fresh(invoice).status, "paid")
+        call("record_manual_payment", amount=-100, **entry)
+        self.assertEqual(self.fresh(invoice).status, "refunded")
+        self.assertEqual(
+            list(self.fresh(invoice).payments.order_by("pk").values_list("kind", "amount", "entered_by")),
+            [("manual", 100, staff.pk), ("manual", -100, staff.pk)],
+        )
+
+    def test_void(self):
+        invoice = self.invoice(self.attendee())
+        call("void_invoice", invoice_id=invoice.pk)
+        self.assertEqual(self.fresh(invoice).status, "void")
+
+    def test_refund_and_apply(self):
+        attendee = self.attendee()
+        other = self.invoice(attendee, "30.00")
+        note = self.note(attendee)
+        self.assertEqual(call("available_credit", attendee_id=attendee.pk), 100)
+        call("apply_credit_note", credit_note_id=note, invoice_id=other.pk)
+        self.assertEqual((self.fresh(other).status, self.state(note)), ("paid", "applied"))
+        self.assertEqual(call("available_credit", attendee_id=attendee.pk), 70)
+
+    def test_refund_and_cash_out(self):
+        attendee = self.attendee()
+        note = self.note(attendee)
+        call("refund_credit_note", credit_note_id=note, reference="transfer 1", entered_by=None)
+        self.assertEqual(self.state(note), "refunded")
+        self.assertEqual(call("available_credit", attendee_id=attendee.pk), 0)
+
+    def test_cancellation_fee(self):
+        attendee = self.attendee()
+        note = self.note(attendee)
+        fee = call("cancellation_fee", credit_note_id=note, percentage=Decimal("12.5"))
+        self.assertEqual((self.fresh(fee).status, self.fresh(fee).value), ("paid", Decimal("12.50")))
+        self.assertEqual(call("available_credit", attendee_id=attendee.pk), Decimal("87.50"))
+        self.assertIsNone(call("cancellation_fee", credit_note_id=self.note(attendee), percentage=0))
+
+    def test_cart(self):
+        attendee, product = self.attendee(), self.product(stock=3)
+        cart_id = call("current_cart", attendee_id=attendee.pk)
+        call("set_quantity", cart_id=cart_id, product_id=product.pk, quantity=2)
+        call("extend_reservation", cart_id=cart_id, duration=timedelta(hours=2))
+        call("validate_cart", cart_id=cart_id)
+        self.assertEqual(call("available_stock", product_id=product.pk), 1)
+        invoice_id = call("invoice_cart", cart_id=cart_id)
+        self.assertEqual(self.fresh(invoice_id).value, 1280)
+        call("set_quantity", cart_id=cart_id, product_id=product.pk, quantity=1)
+        self.assertEqual(self.fresh(invoice_id).status, "void")
+        self.assertEqual(call("expire_invoices", limit=1000), 0)
+        call("set_quantity", cart_id=cart_id, product_id=product.pk, quantity=0)
+        self.assertEqual(call("available_stock", product_id=product.pk), 3)
+
+    def test_access_code(self):
+        attendee = self.attendee()
+        invoice = self.invoice(attendee)
+        code = attendee.access_code
+        self.assertEqual(call("invoice_for_access_code", access_code=code), invoice.pk)
+        self.assertIs(call("can_view", invoice_id=invoice.pk, access_code=code), True)
+        self.assertIs(call("can_view", invoice_id=invoice.pk, user_id=attendee.user_id), True)
+        self.assertIs(call("can_view", invoice_id=invoice.pk, access_code="wrong"), False)
+        new = call("rotate_access_code", attendee_id=attendee.pk)
+        self.assertIs(call("can_view", invoice_id=invoice.pk, access_code=code), False)
+        self.assertIs(call("can_view", invoice_id=invoice.pk, access_code=new), True)
+
+
+class ErrorTests(LedgerTests, TransactionTestCase):
+    """Through Django, and on connections of both drivers of our own."""
+
+    def drivers(self):
+        """How to run a statement on each, as the site's role."""
+
+        def by_django(sql, params=None):
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute(sql, params)
+
+        parameters = {
+            "host": connection.settings_dict["HOST"],
+            "port": connection.settings_dict["PORT"] or None,
+            "dbname": connection.settings_dict["NAME"],
+            "user": connection.settings_dict["USER"],
+        }
+        yield "Django", by_django
+        for driver in psycopg2, psycopg:
+            session = driver.connect(**parameters)
+
+            def by_driver(sql, params=None):
+                try:
+                    session.cursor().execute(sql, params)
+                finally:
+                    session.rollback()
+
+            with self.subTest(driver.__name__):
+                yield driver.__name__, by_driver
+            session.close()
+
+    def assertTranslated(self, execute, sql, params, code, words):
+        with self.assertRaises(ValidationError) as caught:
+            with ledger_errors():
+                execute(sql, params)
+        self.assertEqual(caught.exception.code, code)
+        self.assertEqual(caught.exception.messages, [words])
+
+    def test_class_rp_is_a_validation_error(self):
+        invoice = self.invoice(self.attendee())
+        call("pay", invoice_id=invoice.pk, amount=100, reference="card")
+        user, pk = self.user().pk, invoice.pk
+        names = []
+        for name, execute in self.drivers():
+            names.append(name)
+            self.assertTranslated(
+                execute,
+                "SELECT regpaydb.validate_allowed_to_pay(invoice_id => %s)",
+                [pk],
+                "RP001",
+                f"Invoice {pk} can't be paid. It is paid. Nothing more is due.",
+            )
+            self.assertTranslated(
+                execute,
+                "SELECT regpaydb.balance_due(invoice_id => %s)",
+                [2**62],
+                "RP002",
+                f"There is no invoice {2**62}. It does not exist in this ledger, or may not be viewed."
+                " Please check the address or the number.",
+            )
+            self.assertTranslated(
+                execute,
+                "SELECT regpaydb.pay(invoice_id => %s, amount => %s, reference => %s)",
+                [pk, Decimal("0.001"), "card"],
+                "RP003",
+                "Amount has more than two decimals. Amounts are never rounded silently."
+                " Round the amount to two decimals first.",
+            )
+            self.assertTranslated(
+                execute,
+                "SELECT regpaydb.record_manual_payment("
+                "invoice_id => %s, amount => %s, reference => %s, entered_by => %s)",
+                [pk, Decimal("1.00"), "cheque", user],
+                "RP010",
+                f"User {user} is not staff. Manual payments are entered by the users in the table staff."
+                " Please ask an administrator to add you to the staff.",
+            )
+        self.assertEqual(names, ["Django", "psycopg2", "psycopg"])
+
+    def test_no_privilege_is_permission_denied(self):
+        for name, execute in self.drivers():
+            for sql in (
+                "UPDATE regpaydb.invoice SET paid = value",
+                "DELETE FROM regpaydb.payment",
+                "INSERT INTO regpaydb.credit_note (attendee_id, value) VALUES (1, 1)",
+                "SELECT regpaydb.create_ledger('mine')",
+            ):
+                with self.assertRaises(PermissionDenied, msg=name):
+                    with ledger_errors():
+                        execute(sql)
+
+    def test_other_errors_are_left_alone(self):
+        invoice_id = self.invoice(self.attendee()).pk
+        insert = "INSERT INTO regpaydb.payment (invoice_id, amount) VALUES (%s, %s)"
+        for name, execute in self.drivers():
+            for params, code in [((invoice_id, 0), "23514"), ((2**62, 1), "23503")]:
+                with self.assertRaises((DatabaseError, psycopg2.Error, psycopg.Error)) as caught:
+                    with ledger_errors():
+                        execute(insert, params)
+                cause = caught.exception.__cause__ or caught.exception
+                self.assertEqual(getattr(cause, "sqlstate", None) or cause.pgcode, code, name)
+            # A ledger that is not there is no mistake of the user's.
+            with self.assertRaises((DatabaseError, psycopg2.Error, psycopg.Error)):
+                with ledger_errors():
+                    execute(
+                        "SELECT set_config('regpaydb.ledger', 'elsewhere', true);"
+                        "SELECT regpaydb.balance_due(invoice_id => 1)"
+                    )
+        self.assertIsNone(translate(ValueError("not the database's")))
+
+    def test_a_transaction_goes_on_after_an_error(self):
+        invoice = self.invoice(self.attendee())
+        with transaction.atomic():
+            with self.assertRaises(ValidationError):
+                call("pay", invoice_id=invoice.pk, amount=0, reference="card")
+            call("pay", invoice_id=invoice.pk, amount=100, reference="card")
+        self.assertEqual(self.fresh(invoice).status, "paid")

@@ -1,0 +1,382 @@
+import hashlib
+import hmac
+import json
+import re
+import time
+from decimal import Decimal
+from functools import wraps
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import DataError, IntegrityError, connection, transaction
+from django.forms import Form
+from django.http import Http404, HttpResponse, HttpResponseBadRequest
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from .forms import AttendeeForm, CartForm, CashOutForm, FeeForm, ManualPaymentForm
+from .ledger import call, ledger_errors
+from .middleware import without_actor
+from .models import (
+    Attendee,
+    CartItem,
+    Conference,
+    CreditNote,
+    DemoPayment,
+    Invoice,
+    Product,
+    Staff,
+    StripePayment,
+)
+
+
+def conference(request):
+    """Context processor: what every page may ask for."""
+    return {"conference": Conference.objects.first, "is_staff": lambda: is_staff(request.user)}
+
+
+def is_staff(user):
+    return Staff.objects.filter(user_id=user.pk).exists()
+
+
+def attempt(request, operation, done, form=None):
+    """Does it, and tells the user how it went."""
+    try:
+        if form and not form.is_valid():
+            raise ValidationError(
+                [
+                    f"{form.fields[name].label or name.capitalize()}: {error}"
+                    for name, errors in form.errors.items()
+                    for error in errors
+                ]
+            )
+        operation()
+    except ValidationError as error:
+        for message in error.messages:
+            messages.error(request, message)
+    else:
+        messages.success(request, done)
+
+
+# ---- attendees ----
+
+
+@login_required
+@never_cache
+def home(request):
+    attendee = Attendee.objects.filter(user_id=request.user.pk).first()
+    if attendee is None:
+        form = AttendeeForm(request.POST or None, initial={"email": request.user.email})
+        if form.is_valid():
+            form.instance.user_id = request.user.pk
+            register(form.instance)
+            return redirect("home")
+        return render(request, "register.html", {"form": form})
+    return render(
+        request,
+        "home.html",
+        {
+            "attendee": attendee,
+            "access_url": request.build_absolute_uri(invoice_url(attendee)),
+            "credit": call("available_credit", attendee_id=attendee.pk),
+            "invoices": attendee.invoices.order_by("-pk"),
+            "cart": cart_form(attendee),
+        },
+    )
+
+
+def register(attendee):
+    # Not save(): the role may set these columns only, and the access code is
+    # made by the database.
+    with ledger_errors(), connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO regpaydb.attendee (user_id, recipient, email) VALUES (%s, %s, %s)"
+            " ON CONFLICT DO NOTHING",  # the button was pressed twice
+            [attendee.user_id, attendee.recipient, attendee.email],
+        )
+
+
+def my_attendee(request):
+    return get_object_or_404(Attendee, user_id=request.user.pk)
+
+
+def cart_form(attendee, data=None):
+    items = CartItem.objects.filter(cart__attendee=attendee, cart__status="active")
+    return CartForm(
+        data,
+        products=Product.objects.order_by("category__display_order", "display_order", "pk"),
+        quantities=dict(items.values_list("product", "quantity")),
+    )
+
+
+@login_required
+@require_POST
+def change_cart(request):
+    attendee = my_attendee(request)
+    form = cart_form(attendee, request.POST)
+    check_out = "check_out" in request.POST
+
+    @transaction.atomic  # all of the form or nothing
+    def change():
+        cart_id = call("current_cart", attendee_id=attendee.pk)
+        for product_id in form.changed_data:
+            call(
+                "set_quantity",
+                cart_id=cart_id,
+                product_id=int(product_id),
+                quantity=form.cleaned_data[product_id],
+            )
+        if check_out:
+            call("invoice_cart", cart_id=cart_id)
+
+    done = "Here is your invoice." if check_out else "This is reserved for you for a while."
+    attempt(request, change, done, form)
+    return redirect("home")
+
+
+@login_required
+@require_POST
+def new_access_url(request):
+    attendee = my_attendee(request)
+    attempt(
+        request,
+        lambda: call("rotate_access_code", attendee_id=attendee.pk),
+        "You have a new access URL. The old one does not work any more.",
+    )
+    return redirect("home")
+
+
+# ---- whoever has the access URL, such as an employer ----
+
+
+def invoice_url(attendee):
+    return reverse("invoice", args=[attendee.access_code])
+
+
+def invoice_or_404(access_code, invoice_id):
+    # Asked with the code alone: this page is for who holds it. A logged-in user
+    # could view more, but not under this URL.
+    if not call("can_view", invoice_id=invoice_id, access_code=access_code):
+        raise Http404
+    return get_object_or_404(Invoice, pk=invoice_id)
+
+
+@never_cache
+def invoice(request, access_code, invoice_id=None):
+    if invoice_id is None:
+        try:
+            invoice_id = call("invoice_for_access_code", access_code=access_code)
+        except ValidationError:  # RP002: wrong code, or no invoice yet
+            raise Http404
+    return render(
+        request,
+        "invoice.html",
+        {"invoice": invoice_or_404(access_code, invoice_id), "access_code": access_code},
+    )
+
+
+@require_POST
+def pay(request, access_code, invoice_id):
+    """A payment platform that always pays. A real one is asked where the comment says so."""
+    invoice = invoice_or_404(access_code, invoice_id)
+
+    @transaction.atomic
+    def pay():
+        call("validate_allowed_to_pay", invoice_id=invoice.pk)
+        # Charge the card here. A platform that answers later, by a webhook, is
+        # sent the invoice's number, and the request ends here.
+        payment_id = call(
+            "pay", invoice_id=invoice.pk, amount=invoice.due, reference=f"Demo payment {invoice.pk}"
+        )
+        paid_by = request.user.get_username() or "access URL"
+        DemoPayment.objects.create(payment_id=payment_id, paid_by=paid_by)
+
+    attempt(request, pay, "Thank you. The payment has arrived.")
+    return redirect("invoice", access_code, invoice_id)
+
+
+# ---- the payment platform ----
+
+
+def verified_event(request, tolerance=300):
+    """The event that Stripe signed; ValueError if it is not Stripe's, or an old one."""
+    pairs = request.headers.get("Stripe-Signature", "").split(",")
+    pairs = [pair.partition("=")[::2] for pair in pairs]
+    sent_at = dict(pairs).get("t", "")
+    signed = sent_at.encode() + b"." + request.body
+    expected = hmac.new(settings.STRIPE_WEBHOOK_SECRET.encode(), signed, hashlib.sha256).hexdigest()
+    # There are two signatures while the secret is being replaced.
+    if not any(
+        name == "v1" and hmac.compare_digest(value.encode(), expected.encode())
+        for name, value in pairs
+    ):
+        raise ValueError("wrong signature")
+    if abs(time.time() - int(sent_at)) > tolerance:
+        raise ValueError("the signature is too old")
+    return json.loads(request.body)
+
+
+@csrf_exempt
+@require_POST
+@without_actor
+def stripe_webhook(request):
+    """Records a charge once, however often and by how many servers it is announced."""
+    try:
+        event = verified_event(request)
+        if event["type"] != "charge.succeeded":
+            return HttpResponse("ignored")
+        charge = event["data"]["object"]
+        if charge["currency"].upper() != Conference.objects.get().currency:
+            raise ValueError("not the conference's currency")
+        payment = {
+            "invoice_id": int(charge["metadata"]["invoice_id"]),
+            "amount": Decimal(charge["amount"]) / 100,  # it comes in cents
+            "reference": charge.get("receipt_number") or charge["id"],
+            "provider": "stripe",
+            "provider_ref": charge["id"],
+        }
+        record_charge(payment, charge)
+    except (DataError, IntegrityError, KeyError, ValidationError, ValueError) as error:
+        # Not Stripe's, no such invoice, or a reference that stands for another payment.
+        # Stripe repeats the event for some days, and shows the answer.
+        return HttpResponseBadRequest(str(error))
+    return HttpResponse("recorded")
+
+
+@transaction.atomic
+def record_charge(payment, charge):
+    # The money has arrived, whatever has become of the invoice. So not pay()
+    # alone, which refuses an invoice that can't be paid any more: a plain INSERT
+    # never does, and makes a credit note of what the invoice can't take.
+    with ledger_errors(), connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO regpaydb.payment (invoice_id, amount, reference, provider, provider_ref)"
+            " VALUES (%(invoice_id)s, %(amount)s, %(reference)s, %(provider)s, %(provider_ref)s)"
+            " ON CONFLICT DO NOTHING",
+            payment,
+        )
+    # For a payment that is recorded, pay() returns its id, or raises RP009 if
+    # the reference stands for another invoice or amount.
+    payment_id = call("pay", **payment)
+    StripePayment.objects.get_or_create(payment_id=payment_id, defaults={"charge": charge})
+
+
+# ---- staff ----
+
+
+def staff_required(view):
+    """
+    The ledger's table staff says who is. This is what keeps attendees out: the
+    site's role may call the functions of staff, whoever it acts for.
+    """
+
+    @wraps(view)
+    def wrapper(request, *args, **kwargs):
+        if not is_staff(request.user):
+            raise PermissionDenied("This page is for staff.")
+        return view(request, *args, **kwargs)
+
+    return login_required(never_cache(wrapper))
+
+
+@staff_required
+def staff_home(request):
+    number = request.GET.get("number", "")
+    if number:
+        if re.fullmatch("[0-9]{1,18}", number) and Invoice.objects.filter(pk=number).exists():
+            return redirect("staff_invoice", int(number))
+        messages.error(request, f"There is no invoice {number}.")
+    return render(
+        request,
+        "staff_home.html",
+        {
+            "invoices": Invoice.objects.select_related("attendee").order_by("-pk")[:50],
+            "notes": CreditNote.objects.filter(state="unclaimed")
+            .select_related("attendee", "payment")
+            .order_by("pk")[:50],
+        },
+    )
+
+
+@staff_required
+def staff_invoice(request, invoice_id):
+    invoice = get_object_or_404(Invoice.objects.select_related("attendee"), pk=invoice_id)
+    return render(
+        request,
+        "staff_invoice.html",
+        {
+            "invoice": invoice,
+            "notes": invoice.attendee.credit_notes.filter(state="unclaimed").order_by("pk"),
+            "payment_form": ManualPaymentForm(
+                auto_id="payment_%s", initial={"amount": invoice.due or None}
+            ),
+            "cash_out_form": CashOutForm(auto_id=False),
+            "fee_form": FeeForm(auto_id=False, initial={"percentage": 10}),
+        },
+    )
+
+
+def staff_action(form_class, done):
+    """Makes a view of a function that is given the form's data: does it, and returns to the invoice."""
+
+    def decorate(operation):
+        @wraps(operation)
+        def view(request, invoice_id, **kwargs):
+            form = form_class(request.POST)
+            attempt(
+                request,
+                lambda: operation(request, invoice_id, **kwargs, **form.cleaned_data),
+                done,
+                form,
+            )
+            return redirect("staff_invoice", invoice_id)
+
+        return staff_required(require_POST(view))
+
+    return decorate
+
+
+@staff_action(ManualPaymentForm, "The payment is recorded.")
+def record_payment(request, invoice_id, amount, reference):
+    call(
+        "record_manual_payment",
+        invoice_id=invoice_id,
+        amount=amount,
+        reference=reference,
+        entered_by=request.user.pk,
+    )
+
+
+@staff_action(Form, "What was paid is a credit note now.")
+def refund(request, invoice_id):
+    call("refund_invoice", invoice_id=invoice_id)
+
+
+@staff_action(Form, "The invoice is void.")
+def void(request, invoice_id):
+    call("void_invoice", invoice_id=invoice_id)
+
+
+@staff_action(Form, "The credit note is applied.")
+def apply_note(request, invoice_id, credit_note_id):
+    call("apply_credit_note", credit_note_id=credit_note_id, invoice_id=invoice_id)
+
+
+@staff_action(CashOutForm, "The credit note is cashed out.")
+def cash_out(request, invoice_id, credit_note_id, reference):
+    call(
+        "refund_credit_note",
+        credit_note_id=credit_note_id,
+        reference=reference,
+        entered_by=request.user.pk,
+    )
+
+
+@staff_action(FeeForm, "The fee is invoiced and paid by the credit note; the rest is a new one.")
+def charge_fee(request, invoice_id, credit_note_id, percentage):
+    call("cancellation_fee", credit_note_id=credit_note_id, percentage=percentage)

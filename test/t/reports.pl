@@ -1,0 +1,565 @@
+# The reports of a generated conference hold against sums that this file makes
+# from the raw rows by itself.
+
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use lib $FindBin::RealBin;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use RegpayConference;
+use RegpayTest;
+use Test::More;
+
+my $SEED = 20260304;
+my $NULL = '\N';
+my $in_conf = q{SET search_path = conf; SET regpaydb.ledger = 'conf'; };
+
+# ---------------------------------------------------------------------------
+# Reading
+# ---------------------------------------------------------------------------
+
+# The results of queries by name, all from one read-only snapshot with one
+# now(): lists of rows, which are lists, after one with the names of the columns.
+sub read_all
+{
+	my ($node, %queries) = @_;
+	my $folder = PostgreSQL::Test::Utils::tempdir();
+	my $script = "\\set QUIET 1\n\\pset format unaligned\n\\pset fieldsep '\\x1f'\n\\pset footer off\n\\pset tuples_only off\n"
+	  . "\\pset null '\\\\N'\n$in_conf SET TimeZone = 'UTC';\nBEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\n";
+	my %results;
+
+	$script .= "\\o $folder/$_\n$queries{$_};\n" foreach sort keys %queries;
+	$node->safe_psql('postgres', "$script\\o\nCOMMIT;");
+	$results{$_} = [ map { [ split /\x1f/, $_, -1 ] } lines(slurp_file("$folder/$_")) ] foreach keys %queries;
+	return \%results;
+}
+
+# A result as a list of hashes, amounts in cents.
+sub rows
+{
+	my ($result) = @_;
+	my ($names, @rows) = @$result;
+	my @hashes;
+
+	for my $row (@rows)
+	{
+		my %hash;
+
+		@hash{@$names} = map { $_ eq $NULL ? undef : $_ } @$row;
+		/^(amount|value|paid|price)$/ and $hash{$_} =~ tr/.//d foreach keys %hash;
+		push @hashes, \%hash;
+	}
+	return @hashes;
+}
+
+my %raw_queries = (
+	attendee => 'TABLE attendee', category => 'TABLE category', product => 'TABLE product', cart => 'TABLE cart',
+	cart_item => 'TABLE cart_item', cart_discount => 'TABLE cart_discount',
+	reservation => 'SELECT *, reserved_until > now() AS holds FROM reservation',
+	invoice => 'SELECT *, extract(epoch FROM due_time) AS due_epoch FROM invoice',
+	line_item => 'TABLE line_item', payment => 'SELECT *, extract(epoch FROM "time") AS epoch FROM payment',
+	credit_note => 'TABLE credit_note', application => 'TABLE credit_note_application', refund => 'TABLE credit_note_refund',
+	outbox => 'TABLE outbox', now => 'SELECT extract(epoch FROM now()) AS epoch, (now() - (SELECT "time" FROM outbox ORDER BY 1 LIMIT 1)) AS lag');
+
+sub money
+{
+	my ($cents) = @_;
+	return sprintf '%s%d.%02d', $cents < 0 ? '-' : '', abs($cents) / 100, abs($cents) % 100;
+}
+
+# ---------------------------------------------------------------------------
+# What the reports should say
+# ---------------------------------------------------------------------------
+
+my @buckets = ('0-30 days', '31-60 days', '61-90 days', 'over 90 days');
+
+sub age
+{
+	my ($now, $epoch) = @_;
+	my $days = int(($now - $epoch) / 86400);
+
+	return ($days, $buckets[ $days < 31 ? 0 : $days < 61 ? 1 : $days < 91 ? 2 : 3 ]);
+}
+
+# Rows from sums that are kept by key.
+sub totals
+{
+	my ($sums, $row) = @_;
+	return map { [ $row->($sums->{$_}) ] } keys %$sums;
+}
+
+# An element of an array's text.
+sub element
+{
+	my ($text) = @_;
+	return $text if $text =~ /^[^\s"{},\\]+$/;
+	return '"' . $text =~ s/(["\\])/\\$1/gr . '"';
+}
+
+# Each report's rows, in no order, as the texts that psql shows.
+sub expected_reports
+{
+	my ($raw) = @_;
+	my %table = map { $_ => [ rows($raw->{$_}) ] } keys %$raw;
+	my %attendee = map { $_->{attendee_id} => $_ } @{ $table{attendee} };
+	my %invoice = map { $_->{invoice_id} => $_ } @{ $table{invoice} };
+	my %payment = map { $_->{payment_id} => $_ } @{ $table{payment} };
+	my %note = map { $_->{credit_note_id} => $_ } @{ $table{credit_note} };
+	my %product = map { $_->{product_id} => $_ } @{ $table{product} };
+	my %category = map { $_->{category_id} => $_ } @{ $table{category} };
+	my %cart = map { $_->{cart_id} => $_ } @{ $table{cart} };
+	my %reserved = map { ("$_->{cart_id} $_->{product_id}" => $_->{holds} eq 't') } @{ $table{reservation} };
+	my %application_of = map { $_->{credit_note_id} => $_ } @{ $table{application} };
+	my %applied_by = map { $_->{payment_id} => $note{ $_->{credit_note_id} } } @{ $table{application} };
+	my %refund_of = map { $_->{credit_note_id} => $_ } @{ $table{refund} };
+	my $now = $table{now}[0]{epoch};
+	my %expected;
+
+	# Which kind of cart an item is in.
+	my $held = sub {
+		my ($entry) = @_;
+		my $status = $cart{ $entry->{cart_id} }{status};
+
+		return $status eq 'active' ? $reserved{"$entry->{cart_id} $entry->{product_id}"} ? 'reserved' : 'unreserved' : $status;
+	};
+
+	# ---- sales ----
+
+	my ($sold, $part, $all, $received, $made, $applied, $refunded, $unclaimed) = (0) x 8;
+	my (%item, %day, %by_provider);
+
+	for my $line (@{ $table{line_item} })
+	{
+		my $invoice = $invoice{ $line->{invoice_id} };
+		my $total = $line->{price} * $line->{quantity};
+		my $product = defined $line->{product_id} ? $product{ $line->{product_id} } : undef;
+		my $key = join ' ', $line->{product_id} // '', $line->{price}, $line->{description};
+
+		push @{ $expected{report_product_line_items} }, [
+			$invoice->{issue_time}, $line->{line_item_id}, $line->{invoice_id}, @{$invoice}{ 'status', 'paid_time', 'attendee_id' },
+			$attendee{ $invoice->{attendee_id} }{user_id}, $invoice->{recipient}, $product->{category_id},
+			$category{ $product->{category_id} }{name}, $product->{product_id}, $product->{name}, $line->{description},
+			$line->{quantity}, money($line->{price}), money($total) ]
+		  if $product;
+		next if $invoice->{status} ne 'paid';
+		$sold += $total;
+		$item{$key} //= { %$line, quantity => 0 };
+		$item{$key}{quantity} += $line->{quantity};
+	}
+	$expected{report_items_sold} = [ totals(\%item,
+		sub { $_[0]{product_id}, $_[0]{description}, money($_[0]{price}), $_[0]{quantity}, money($_[0]{price} * $_[0]{quantity}) }) ];
+
+	for my $invoice (@{ $table{invoice} })
+	{
+		my $attendee = $attendee{ $invoice->{attendee_id} };
+		my $unpaid = $invoice->{status} eq 'unpaid';
+		my $due = $unpaid ? $invoice->{value} - $invoice->{paid} : 0;
+
+		$part += $invoice->{paid} if $unpaid;
+		push @{ $expected{report_invoices} }, [
+			@{$invoice}{ 'invoice_id', 'attendee_id' }, $attendee->{user_id}, $invoice->{recipient}, $attendee->{email},
+			@{$invoice}{ 'status', 'issue_time', 'due_time', 'paid_time', 'closed_time' }, money($invoice->{value}),
+			money($invoice->{paid}), money($due), @{$invoice}{ 'payment_count', 'cart_id' } ];
+		push @{ $expected{report_overdue_ageing} }, [
+			@{$invoice}{ 'invoice_id', 'attendee_id' }, $attendee->{user_id}, $invoice->{recipient}, $attendee->{email},
+			@{$invoice}{ 'issue_time', 'due_time' }, money($invoice->{value}), money($invoice->{paid}), money($due),
+			age($now, $invoice->{due_epoch}) ]
+		  if $unpaid && $invoice->{due_epoch} < $now;
+		if (defined $invoice->{paid_time})
+		{
+			my $day = $day{ substr $invoice->{paid_time}, 0, 10 } //= [ substr($invoice->{paid_time}, 0, 10), (0) x 4 ];
+
+			$day->[1]++;
+			$day->[2] += $invoice->{value};
+			$day->[3]++ if $invoice->{status} eq 'paid';
+			$day->[4] += $invoice->{value} if $invoice->{status} eq 'paid';
+		}
+	}
+	$expected{report_paid_invoices_by_date} =
+	  [ totals(\%day, sub { my $d = shift; $d->[0], $d->[1], money($d->[2]), $d->[3], money($d->[4]) }) ];
+
+	# ---- carts ----
+
+	my (%status_of, %discount);
+
+	$status_of{ $_->{product_id} }{ $held->($_) } += $_->{quantity} foreach @{ $table{cart_item} };
+	for my $product (@{ $table{product} })
+	{
+		my @count = map { $_ // 0 } @{ $status_of{ $product->{product_id} } // {} }{qw(paid reserved unreserved released)};
+
+		push @{ $expected{report_product_status} }, [
+			$product->{category_id}, $category{ $product->{category_id} }{name}, @{$product}{ 'product_id', 'name' },
+			money($product->{price}), $product->{stock}, @count,
+			defined $product->{stock} ? $product->{stock} - $count[0] - $count[1] : undef ];
+	}
+	for my $given (@{ $table{cart_discount} })
+	{
+		my $sums = $discount{ join ' ', @{$given}{ 'product_id', 'amount', 'description' } } //= { %$given, paid => 0 };
+
+		$sums->{ $held->($given) } += $given->{quantity};
+	}
+	$expected{report_discount_status} = [ totals(\%discount, sub {
+		my ($d) = @_;
+		$d->{description}, $d->{product_id}, $product{ $d->{product_id} }{name}, money($d->{amount}),
+		  (map { $_ // 0 } @{$d}{qw(paid reserved unreserved released)}), money($d->{amount} * $d->{paid});
+	}) ];
+
+	# ---- money ----
+
+	for my $payment (sort { $a->{payment_id} <=> $b->{payment_id} } @{ $table{payment} })
+	{
+		my $invoice = $invoice{ $payment->{invoice_id} };
+		my $outside = $payment->{kind} =~ /^(payment|manual)$/;
+		my $day = substr $payment->{time}, 0, 10;
+		my $key = join ' ', $day, $payment->{kind}, $payment->{provider} // '';
+
+		push @{ $expected{report_payments} }, [
+			@{$payment}{ 'payment_id', 'time', 'kind' }, money($payment->{amount}),
+			@{$payment}{ 'reference', 'provider', 'provider_ref', 'entered_by', 'invoice_id' },
+			@{$invoice}{ 'status', 'attendee_id', 'recipient' } ];
+		$all += $payment->{amount};
+		$made -= $payment->{amount} if $payment->{kind} eq 'credit_note';
+		$applied += $payment->{amount} if $payment->{kind} eq 'credit_application';
+		next if !$outside;
+		$received += $payment->{amount};
+		my $sums = $by_provider{$key} //= [ $day, $payment->{kind}, $payment->{provider}, 0, 0, [] ];
+		$sums->[3]++;
+		$sums->[4] += $payment->{amount};
+		push @{ $sums->[5] }, element($payment->{provider_ref} // $payment->{reference});
+	}
+	$expected{report_received_by_day} = [ totals(\%by_provider, sub {
+		my ($day, $kind, $provider, $payments, $amount, $refs) = @{ $_[0] };
+		$day, $kind, $provider, $payments, money($amount), '{' . join(',', @$refs) . '}';
+	}) ];
+
+	for my $note (@{ $table{credit_note} })
+	{
+		my $id = $note->{credit_note_id};
+		my $owner = $attendee{ $note->{attendee_id} };
+		my $to = $application_of{$id} ? $payment{ $application_of{$id}{payment_id} } : undef;
+		my $out = $refund_of{$id};
+		my @status = $to ? ('applied', "applied to invoice $to->{invoice_id}")
+		  : $out ? ('refunded', 'refunded' . ($out->{reference} eq '' ? '' : ": $out->{reference}")) : ('unclaimed') x 2;
+		my @whose = ($note->{attendee_id}, @{$owner}{qw(user_id recipient email)});
+
+		push @{ $expected{report_credit_notes} }, [
+			$id, $payment{$id}{time}, @whose, money($note->{value}), @status, $payment{$id}{invoice_id},
+			$to ? $to->{invoice_id} : undef, $to ? $to->{time} : $out ? $out->{time} : undef ];
+		push @{ $expected{report_credit_note_refunds} }, [
+			@{$out}{ 'credit_note_refund_id', 'time' }, $id, money($note->{value}), @{$out}{ 'reference', 'entered_by' }, @whose ]
+		  if $out;
+		$refunded += $note->{value} if $out;
+		next if $to || $out;
+		$unclaimed += $note->{value};
+		push @{ $expected{report_unclaimed_ageing} }, [
+			$id, @whose, money($note->{value}), $payment{$id}{time}, $payment{$id}{invoice_id},
+			$invoice{ $payment{$id}{invoice_id} }{status}, age($now, $payment{$id}{epoch}) ];
+	}
+	$expected{report_sales_and_payments} = [ [ map { money($_) } $sold, $all, $sold - $all, $part, $received, $made, $applied,
+		$refunded, $unclaimed, $made - $applied - $refunded - $unclaimed ] ];
+	$expected{report_outbox_lag} = [ [ scalar @{ $table{outbox} }, (sort map { $_->{time} } @{ $table{outbox} })[0], $table{now}[0]{lag} ] ];
+
+	$expected{report_attendee_statement} = statement(\%table, \%invoice, \%payment, \%note, \%applied_by);
+	return \%expected;
+}
+
+# Every attendee's statement, all notes gone through one by one.
+sub statement
+{
+	my ($table, $invoice, $payment, $note, $applied_by) = @_;
+	my (%entries, @rows);
+	my %label = (payment => 'payment', manual => 'manual payment', credit_note => 'credit to somebody else',
+		credit_application => 'credit of somebody else');
+	my $enter = sub { my $attendee = shift; push @{ $entries{$attendee} }, [@_] };
+
+	for my $i (values %$invoice)
+	{
+		$enter->($i->{attendee_id}, $i->{issue_time}, 1, $i->{invoice_id}, 'invoice', $i->{invoice_id}, undef, '', $i->{value});
+		$enter->($i->{attendee_id}, $i->{closed_time}, 5, $i->{invoice_id}, "invoice $i->{status}", $i->{invoice_id}, undef, '', -$i->{value})
+		  if $i->{status} =~ /void|refunded/;
+	}
+	for my $p (values %$payment)
+	{
+		my $n = $applied_by->{ $p->{payment_id} } // $note->{ $p->{payment_id} };
+		my $whose = $invoice->{ $p->{invoice_id} }{attendee_id};
+		my @details = ($p->{invoice_id}, $n ? $n->{credit_note_id} : undef, $p->{reference});
+
+		next if $n && $n->{attendee_id} == $whose;
+		$enter->($whose, $p->{time}, 2, $p->{payment_id}, $label{ $p->{kind} }, @details, -$p->{amount});
+		next if !$n;
+		$p->{kind} eq 'credit_note'
+		  ? $enter->($n->{attendee_id}, $p->{time}, 3, $p->{payment_id}, "credit from somebody else's invoice", @details, $p->{amount})
+		  : $enter->($n->{attendee_id}, $p->{time}, 4, $p->{payment_id}, "credit put on somebody else's invoice", @details, $p->{amount});
+	}
+	for my $r (@{ $table->{refund} })
+	{
+		my $n = $note->{ $r->{credit_note_id} };
+
+		$enter->($n->{attendee_id}, $r->{time}, 6, $r->{credit_note_refund_id}, 'credit paid out', undef, $n->{credit_note_id},
+			$r->{reference}, $n->{value});
+	}
+	for my $attendee (keys %entries)
+	{
+		my ($number, $balance) = (0, 0);
+
+		for my $e (sort { $a->[0] cmp $b->[0] || $a->[1] <=> $b->[1] || $a->[2] <=> $b->[2] } @{ $entries{$attendee} })
+		{
+			my ($time, undef, undef, @details) = @$e;
+			my $amount = pop @details;
+
+			$balance += $amount;
+			push @rows, [ $attendee, ++$number, $time, @details, money($amount), money($balance) ];
+		}
+	}
+	return \@rows;
+}
+
+# What is wrong with a report: '' if it has the expected rows, each as often.
+sub difference
+{
+	my ($expected, $result) = @_;
+	my (undef, @rows) = @$result;
+	my %count;
+
+	$count{ join '|', map { $_ // $NULL } @$_ }++ foreach @{ $expected // [] };
+	$count{ join '|', @$_ }-- foreach @rows;
+	my @wrong = map { ($count{$_} > 0 ? 'missing: ' : 'not expected: ') . $_ } sort grep { $count{$_} != 0 } keys %count;
+	return @wrong ? join("\n", @wrong[ 0 .. ($#wrong < 5 ? $#wrong : 5) ]) : '';
+}
+
+# ---------------------------------------------------------------------------
+# The conference
+# ---------------------------------------------------------------------------
+
+my $primary = new_node('reports', init => { allows_streaming => 1 });
+$primary->start;
+$primary->safe_psql('postgres', "CREATE EXTENSION regpaydb; SELECT regpaydb.create_ledger('conf')");
+$primary->backup('base');
+my $standby = PostgreSQL::Test::Cluster->new('reports_standby');
+$standby->init_from_backup($primary, 'base', has_streaming => 1);
+$standby->start;
+
+my $seconds = seconds_to(sub { $primary->safe_psql('postgres', "\\o /dev/null\n$in_conf\n" . generate_conference($SEED)) });
+note(sprintf 'generated in %.1f s', $seconds);
+$primary->safe_psql('postgres', "$in_conf ANALYZE");
+integrity($primary, 'postgres', 'conf', 'the conference is sound');
+money_is_conserved($primary, 'postgres', 'conf', 'and keeps its money');
+
+my $number = $primary->safe_psql('postgres', "$in_conf SELECT count(*) FROM invoice");
+cmp_ok($number, '>=', 5000, "it has $number invoices");
+# Every kind of event is in it.
+my %number_of = (
+	'paid invoices' => "invoice WHERE status = 'paid' AND value > 0", 'unpaid invoices' => "invoice WHERE status = 'unpaid'",
+	'part-paid invoices' => "invoice WHERE status = 'unpaid' AND paid > 0", 'refunded invoices' => "invoice WHERE status = 'refunded'",
+	'void invoices' => "invoice WHERE status = 'void' AND payment_count = 0",
+	'void invoices that had money' => "invoice WHERE status = 'void' AND payment_count > 0",
+	'zero-value invoices' => "invoice WHERE value = 0 AND status = 'paid'",
+	'void zero-value invoices' => "invoice WHERE value = 0 AND status = 'void'",
+	'overdue invoices' => "invoice WHERE status = 'unpaid' AND due_time < now()",
+	'discounts on paid invoices' => "line_item JOIN invoice USING (invoice_id) WHERE price < 0 AND status = 'paid'",
+	'manual payments' => "payment WHERE kind = 'manual' AND amount > 0", 'negative ones' => "payment WHERE kind = 'manual' AND amount < 0",
+	'payments with references' => 'payment WHERE provider_ref IS NOT NULL',
+	'several payments on a day' => "(SELECT FROM payment WHERE kind = 'payment' GROUP BY invoice_id, \"time\"::date HAVING count(*) > 1) p",
+	'overpayments' => "credit_note n JOIN payment p ON payment_id = credit_note_id JOIN invoice i USING (invoice_id) WHERE i.status = 'paid'",
+	'applied notes' => "credit_note WHERE state = 'applied'", 'refunded notes' => "credit_note WHERE state = 'refunded'",
+	'unclaimed notes' => "credit_note WHERE state = 'unclaimed'",
+	'rests of notes' => 'credit_note JOIN payment p ON p.payment_id = credit_note_id JOIN payment a USING (invoice_id, "time") '
+	  . "WHERE a.kind = 'credit_application'",
+	'notes of others' => 'credit_note n JOIN payment p ON payment_id = credit_note_id JOIN invoice i USING (invoice_id) '
+	  . 'WHERE n.attendee_id <> i.attendee_id',
+	'fees' => "line_item WHERE description ~ '^Cancellation fee'",
+	'paid carts' => "cart WHERE status = 'paid'", 'released carts' => "cart WHERE status = 'released'",
+	'lapsed carts' => "cart_item JOIN reservation USING (cart_id) WHERE reserved_until < now()",
+	'reserved carts' => "cart_item JOIN reservation USING (cart_id) WHERE reserved_until > now()",
+	'amended carts' => "cart JOIN invoice USING (cart_id) WHERE invoice.cart_revision < revision AND payment_count > 0",
+	'late money for sold-out carts' => "invoice i JOIN cart c USING (cart_id) WHERE i.status = 'void' AND payment_count = 2 "
+	  . "AND cart_revision = revision AND c.status = 'active'");
+is($primary->safe_psql('postgres', "$in_conf SELECT " . join ', ',
+		map {"CASE (SELECT count(*) FROM $number_of{$_}) WHEN 0 THEN 'no $_' END"} sort keys %number_of),
+	'|' x (keys(%number_of) - 1), 'with every kind of event');
+
+# ---------------------------------------------------------------------------
+# The reports
+# ---------------------------------------------------------------------------
+
+my @reports = lines($primary->safe_psql('postgres',
+	"SELECT relname FROM pg_class WHERE relnamespace = 'conf'::regnamespace AND starts_with(relname, 'report_') ORDER BY 1"));
+is(scalar(@reports), 15, 'there are 15 reports');
+
+# read_all() reads in a read-only transaction.
+sub reports_are_right
+{
+	my ($node, $where) = @_;
+	my $read = read_all($node, (map { $_ => "TABLE $_" } @reports), %raw_queries);
+	my $expected = expected_reports({ map { $_ => $read->{$_} } keys %raw_queries });
+
+	is_deeply([ sort keys %$expected ], \@reports, "$where: every report is checked");
+	is(difference($expected->{$_}, $read->{$_}), '', "$where: $_, " . (@{ $read->{$_} } - 1) . ' rows') foreach @reports;
+	return $read;
+}
+
+my $read = reports_are_right($primary, 'primary');
+cmp_ok(scalar @{ $read->{$_} }, '>', 1, "$_ has rows") foreach @reports;
+
+# Filters that are pushed into a report give what the report has.
+is($primary->safe_psql('postgres', "$in_conf " . <<'SQL'), '0', 'a statement by itself is what it is among all');
+SELECT count(*) FROM (SELECT * FROM report_attendee_statement OFFSET 0) s
+FULL JOIN (SELECT s.* FROM attendee a, LATERAL (SELECT * FROM report_attendee_statement r WHERE r.attendee_id = a.attendee_id) s) o
+	ON s.attendee_id = o.attendee_id AND s.entry_number = o.entry_number
+WHERE s IS DISTINCT FROM o
+SQL
+is($primary->safe_psql('postgres', "$in_conf " . <<'SQL'), '0', 'the last balance is what is due, less credit');
+SELECT count(*) FROM attendee a
+WHERE coalesce((SELECT balance FROM report_attendee_statement s WHERE s.attendee_id = a.attendee_id ORDER BY entry_number DESC LIMIT 1), 0)
+	<> (SELECT coalesce(sum(value - paid), 0) FROM invoice i WHERE i.attendee_id = a.attendee_id AND i.status = 'unpaid')
+		- regpaydb.available_credit(a.attendee_id)
+SQL
+
+# Every document, against the tables.
+is($primary->safe_psql('postgres', "$in_conf " . <<'SQL'), "$number|0", 'invoice_document tells what the tables have');
+SELECT count(*), count(*) FILTER (WHERE d IS DISTINCT FROM jsonb_build_object(
+	'invoice_id', i.invoice_id, 'conference', 'Conference', 'currency', 'USD', 'status', i.status, 'attendee_id', i.attendee_id,
+	'recipient', i.recipient, 'issue_time', i.issue_time, 'due_time', i.due_time, 'paid_time', i.paid_time, 'closed_time', i.closed_time,
+	'lines', (SELECT coalesce(jsonb_agg(to_jsonb(l) - '{line_item_id,invoice_id}'::text[]
+		|| jsonb_build_object('total', l.quantity * l.price) ORDER BY line_item_id), '[]') FROM line_item l WHERE l.invoice_id = i.invoice_id),
+	'payments', (SELECT coalesce(jsonb_agg(to_jsonb(p) - '{invoice_id,provider_ref,entered_by}'::text[]
+		|| jsonb_build_object('credit_note_id', CASE p.kind WHEN 'credit_note' THEN p.payment_id WHEN 'credit_application' THEN
+			(SELECT credit_note_id FROM credit_note_application a WHERE a.payment_id = p.payment_id) END) ORDER BY payment_id), '[]')
+		FROM payment p WHERE p.invoice_id = i.invoice_id),
+	'credit_notes', (SELECT coalesce(jsonb_agg(jsonb_build_object('credit_note_id', credit_note_id, 'time', "time", 'value', value,
+		'state', state, 'applied_to_invoice_id', to_invoice_id, 'claim_time', claim_time,
+		'reference', (SELECT reference FROM credit_note_refund r WHERE r.credit_note_id = n.credit_note_id)) ORDER BY credit_note_id), '[]')
+		FROM report_credit_notes n WHERE n.from_invoice_id = i.invoice_id),
+	'totals', jsonb_build_object('value', i.value, 'paid', i.paid, 'due', regpaydb.balance_due(i.invoice_id))))
+FROM invoice i, LATERAL regpaydb.invoice_document(i.invoice_id) d
+SQL
+
+# ---------------------------------------------------------------------------
+# As of any time
+# ---------------------------------------------------------------------------
+
+my $as_of = <<'SQL';
+SELECT s."time", r.* FROM public.snapshot s, LATERAL regpaydb.reconciliation(s."time") r ORDER BY 1
+SQL
+my $snapshots = $primary->safe_psql('postgres', "SELECT \"time\", money_received, on_paid_invoices, part_payments, "
+	  . 'credit_notes_unclaimed, credit_notes_refunded, 0.00, sales, due FROM snapshot ORDER BY 1');
+my @snapshots = lines($snapshots);
+cmp_ok(scalar @snapshots, '>', 20, scalar @snapshots . ' times at which the figures were taken down');
+my @reconciled = lines($primary->safe_psql('postgres', "$in_conf $as_of"));
+s/\|0(?=\||$)/|0.00/g foreach @snapshots;
+is($reconciled[$_], $snapshots[$_], "as of snapshot $_") foreach 0 .. $#snapshots;
+
+# Between any two events money is conserved, too, and a later one changes nothing.
+is($primary->safe_psql('postgres', "$in_conf " . <<'SQL'), '100|0', 'no difference as of a hundred other times');
+SELECT count(*), count(*) FILTER (WHERE difference <> 0 OR money_received <> sum)
+FROM (SELECT "time", sum(amount) FILTER (WHERE kind IN ('payment', 'manual')) OVER (ORDER BY "time") AS sum,
+	row_number() OVER (ORDER BY "time", payment_id) AS n, count(*) OVER () AS total FROM payment) p,
+	LATERAL regpaydb.reconciliation("time")
+WHERE n % (total / 100) = 0 AND n <= total - total % 100
+SQL
+$primary->safe_psql('postgres', "$in_conf SELECT regpaydb.refund_invoice(min(invoice_id)) FROM invoice WHERE status = 'paid' AND paid > 0");
+is($primary->safe_psql('postgres', "$in_conf $as_of"), join("\n", @reconciled), 'and what happens now does not change what was then');
+
+# A transaction that began before a note was made can claim it.
+my ($early, $late) = map { session($primary, 'postgres') } 1 .. 2;
+ask($_, $in_conf) foreach $early, $late;
+ask($early, 'BEGIN; SELECT regpaydb.manual_invoice(1, \'1 day\', \'[{"description": "x", "price": 1}]\')');
+my $note = ask($late, <<'SQL');
+UPDATE conference SET auto_apply_credit = false;
+INSERT INTO payment (invoice_id, amount) SELECT max(invoice_id), 5000 FROM invoice WHERE attendee_id = 2;
+SELECT max(credit_note_id) FROM credit_note;
+SQL
+my $claimed = ask($early, "SELECT regpaydb.apply_credit_note($note, max(invoice_id)) FROM invoice WHERE attendee_id = 1 AND status = 'unpaid'; COMMIT");
+like($claimed, qr/^\d+$/, 'a note is claimed by a transaction that is older');
+is($primary->safe_psql('postgres', "$in_conf SELECT c.\"time\" < n.\"time\" FROM payment c, payment n "
+	  . "WHERE c.payment_id = $claimed AND n.payment_id = $note"), 't', 'and has an earlier time');
+is($primary->safe_psql('postgres', "$in_conf " . <<"SQL"), "0.00\n0.00\n0.00", 'no difference before, between and after');
+SELECT difference FROM (SELECT "time" - i FROM payment, unnest('{0,1 microsecond}'::interval[]) i WHERE payment_id = $note
+	UNION SELECT "time" FROM payment WHERE payment_id = $claimed) t (t), LATERAL regpaydb.reconciliation(t)
+SQL
+$_->quit foreach $early, $late;
+integrity($primary, 'postgres', 'conf', 'sound all the while');
+
+# ---------------------------------------------------------------------------
+# On a standby
+# ---------------------------------------------------------------------------
+
+$primary->wait_for_catchup($standby);
+is($standby->safe_psql('postgres', 'SELECT pg_is_in_recovery()'), 't', 'this is a standby');
+reports_are_right($standby, 'standby');
+is($standby->safe_psql('postgres', "$in_conf $as_of"), join("\n", @reconciled), 'standby: reconciliation');
+is($standby->safe_psql('postgres', "$in_conf SELECT count(*) FROM invoice, regpaydb.invoice_document(invoice_id)"),
+	$number + 1, 'standby: invoice_document');
+$standby->stop;
+
+# ---------------------------------------------------------------------------
+# The checks notice faults
+# ---------------------------------------------------------------------------
+
+# Wrong copies of each report: a row twice, a row less, and each column wrong in
+# one row.
+my @faults;
+for my $report (@reports)
+{
+	my @columns = map { [ split /\|/ ] } lines($primary->safe_psql('postgres',
+		"SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'conf.$report'::regclass AND attnum > 0 ORDER BY attnum"));
+	my $changed = sub {
+		my ($name, $type) = @_;
+		my $other = $type =~ /^(numeric|integer|bigint)/ ? "coalesce(\"$name\", 0) + 1"
+		  : $type =~ /^(timestamp|date|interval)/ ? "coalesce(\"$name\" + interval '1 day', '2001-01-01')"
+		  : $type eq 'text[]' ? "\"$name\" || 'x'::text" : "coalesce(\"$name\"::text, '') || 'x'";
+
+		$other = "coalesce(\"$name\", '0') + interval '1 day'" if $type eq 'interval';
+		return "CASE WHEN row_number() OVER () = 1 THEN ($other)::text ELSE \"$name\"::text END AS \"$name\"";
+	};
+
+	push @faults, [ "$report with a row twice", $report, "SELECT * FROM $report UNION ALL (SELECT * FROM $report LIMIT 1)" ];
+	push @faults, [ "$report without a row", $report, "SELECT * FROM $report OFFSET 1" ];
+	for my $column (@columns)
+	{
+		push @faults, [ "$report with another $column->[0]", $report, "SELECT "
+			  . join(', ', map { $_ == $column ? $changed->(@$_) : "\"$_->[0]\"" } @columns) . " FROM $report" ];
+	}
+}
+# Mistakes that were made elsewhere: joins that count twice, the day of the last
+# payment, refunds and part payments taken for sales.
+push @faults, [ 'payments joined to lines', 'report_payments', 'SELECT r.* FROM report_payments r JOIN line_item USING (invoice_id)' ],
+  [ 'sales joined to payments', 'report_items_sold', <<'SQL' ],
+SELECT l.product_id, l.description, l.price, sum(l.quantity), sum(l.price * l.quantity)
+FROM line_item l JOIN invoice i USING (invoice_id) LEFT JOIN payment p USING (invoice_id) WHERE i.status = 'paid' GROUP BY 1, 2, 3
+SQL
+  [ 'invoices by the day of the last payment', 'report_paid_invoices_by_date', <<'SQL' ],
+SELECT d, count(*), sum(value), count(*) FILTER (WHERE status = 'paid'), coalesce(sum(value) FILTER (WHERE status = 'paid'), 0.00)
+FROM invoice i, LATERAL (SELECT coalesce(max("time"), paid_time)::date FROM payment p WHERE p.invoice_id = i.invoice_id) x (d)
+WHERE paid_time IS NOT NULL GROUP BY 1
+SQL
+  [ 'only what is still paid, by date', 'report_paid_invoices_by_date', <<'SQL' ],
+SELECT paid_time::date, count(*), sum(value), count(*), sum(value) FROM invoice WHERE status = 'paid' GROUP BY 1
+SQL
+  [ 'lapsed carts taken for reserved', 'report_product_status', <<'SQL' ],
+SELECT category_id, category, product_id, product, price, stock, paid, reserved + unreserved, 0, refunded, available FROM report_product_status
+SQL
+  [ 'notes received as money', 'report_received_by_day', <<'SQL' ];
+SELECT "time"::date, kind, provider, count(*), sum(amount), array_agg(coalesce(provider_ref, reference) ORDER BY payment_id) FROM payment GROUP BY 1, 2, 3
+SQL
+
+my $faulty = read_all($primary, (map { ("fault$_" => $faults[$_][2]) } 0 .. $#faults), %raw_queries);
+my $expected = expected_reports({ map { $_ => $faulty->{$_} } keys %raw_queries });
+my @unnoticed = map { $faults[$_][0] } grep { difference($expected->{ $faults[$_][1] }, $faulty->{"fault$_"}) eq '' } 0 .. $#faults;
+cmp_ok(scalar @faults, '>', 150, scalar @faults . ' faults are planted');
+is(join(', ', @unnoticed), '', 'and each is noticed');
+
+# A note that is not what it was makes a difference as of every later time.
+is($primary->safe_psql('postgres', "$in_conf " . <<'SQL'), '1', 'as is a note of another value, by reconciliation');
+BEGIN;
+SET LOCAL session_replication_role = replica;
+UPDATE credit_note SET value = value + 1 WHERE credit_note_id = (SELECT min(credit_note_id) FROM credit_note WHERE state = 'refunded');
+SELECT count(DISTINCT difference) FILTER (WHERE difference = -1) FROM public.snapshot s, LATERAL regpaydb.reconciliation(s."time");
+ROLLBACK;
+SQL
+
+$primary->stop;
+done_testing();
