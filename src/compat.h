@@ -80,6 +80,32 @@ insert_index_tuples(ResultRelInfo *result, TupleTableSlot *slot, EState *estate,
 #endif
 }
 
+/* Insert into the indexes unless one of arbiters has the row's key already. */
+static inline List *
+insert_speculative_index_tuples(ResultRelInfo *result, TupleTableSlot *slot,
+								EState *estate, bool *conflict, List *arbiters)
+{
+#if PG_VERSION_NUM >= 160000
+	return ExecInsertIndexTuples(result, slot, estate, false, true, conflict, arbiters, false);
+#else
+	return ExecInsertIndexTuples(result, slot, estate, false, true, conflict, arbiters);
+#endif
+}
+
+static inline bool
+has_no_conflict(ResultRelInfo *result, TupleTableSlot *slot, EState *estate,
+				ItemPointer conflict, List *arbiters)
+{
+#if PG_VERSION_NUM >= 180000
+	ItemPointerData none;
+
+	ItemPointerSetInvalid(&none);
+	return ExecCheckIndexConstraints(result, slot, estate, conflict, &none, arbiters);
+#else
+	return ExecCheckIndexConstraints(result, slot, estate, conflict, arbiters);
+#endif
+}
+
 /* A range table of one relation, whose columns given are updated, if any. */
 static inline void
 init_range_table(EState *estate, Relation rel, Bitmapset *updated_columns)

@@ -51,6 +51,8 @@ struct DirectTable
 	TupleTableSlot *new_slot;
 	EState	   *estate;			/* and the rest, for writing */
 	ResultRelInfo *result;
+	bool		indexes_open;
+	bool		indexes_once;
 };
 
 /* Of the innermost engine call.  Not to be believed outside of one. */
@@ -93,10 +95,13 @@ close_table(DirectTable *table)
 	pfree(table);
 }
 
-/* Close what is open, as other code is to run. */
+/* Close what is open, as other code is to run, which sees what was written. */
 static void
 close_tables(DirectScope *scope)
 {
+	if (scope->wrote)
+		CommandCounterIncrement();
+	scope->wrote = false;
 	for (int i = 0; i < LEDGER_TABLES; i++)
 	{
 		DirectTable *table = scope->tables[i];
@@ -115,8 +120,6 @@ direct_end(DirectScope *scope)
 	{
 		close_tables(scope);
 		MemoryContextDelete(scope->context);
-		if (scope->wrote)
-			CommandCounterIncrement();
 	}
 	if (scope->connected && SPI_finish() != SPI_OK_FINISH)
 		elog(ERROR, "SPI_finish failed");
@@ -437,16 +440,21 @@ begin_writing(DirectTable *table, CmdType command)
 	MemoryContextSwitchTo(save_context);
 }
 
+/* once: to insert a row unless there is one of the same unique key. */
 static void
-open_indexes(DirectTable *table)
+open_indexes(DirectTable *table, bool once)
 {
-	if (table->result->ri_IndexRelationDescs == NULL)
-	{
-		MemoryContext save_context = MemoryContextSwitchTo(table->estate->es_query_cxt);
+	MemoryContext save_context;
 
-		ExecOpenIndices(table->result, false);
-		MemoryContextSwitchTo(save_context);
-	}
+	if (table->indexes_open && (table->indexes_once || !once))
+		return;
+	save_context = MemoryContextSwitchTo(table->estate->es_query_cxt);
+	if (table->indexes_open)
+		ExecCloseIndices(table->result);
+	ExecOpenIndices(table->result, once);
+	table->indexes_open = true;
+	table->indexes_once = once;
+	MemoryContextSwitchTo(save_context);
 }
 
 /* Generated columns and constraints of the row that is to be written. */
@@ -576,7 +584,7 @@ direct_update(DirectTable *table, int64 key, bool locked, const Datum *values,
 	table->written = true;
 	if (needs_index_tuples(update_indexes))
 	{
-		open_indexes(table);
+		open_indexes(table, false);
 		recheck_indexes = insert_index_tuples(table->result, slot, table->estate, true,
 											  update_indexes);
 	}
@@ -585,18 +593,80 @@ direct_update(DirectTable *table, int64 key, bool locked, const Datum *values,
 	return true;
 }
 
-/* direct_insert: a new row, with defaults where we give no value. */
-void
-direct_insert(DirectTable *table, const Datum *values, const bool *nulls)
+/*
+ * A row of the same unique key is there.  One that this transaction's snapshot
+ * does not show must not be acted upon.  Raises 40001.
+ */
+static void
+check_conflict_is_visible(DirectTable *table, ItemPointer tid)
+{
+	bool		isnull;
+	TupleTableSlot *slot;
+
+	if (!IsolationUsesXactSnapshot())
+		return;
+	slot = table_slot_create(table->rel, NULL);
+	if (!table_tuple_fetch_row_version(table->rel, tid, SnapshotAny, slot))
+		elog(ERROR, "could not fetch the row of a unique key of table \"%s\"",
+			 RelationGetRelationName(table->rel));
+	if (!table_tuple_satisfies_snapshot(table->rel, slot, GetTransactionSnapshot()) &&
+		!TransactionIdIsCurrentTransactionId(DatumGetTransactionId(slot_getsysattr(slot,
+																				   MinTransactionIdAttributeNumber,
+																				   &isnull))))
+		concurrent_change("update");
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+/* As ON CONFLICT DO NOTHING does it; false where there is such a row. */
+static bool
+insert_once(DirectTable *table, List **recheck_indexes)
+{
+	TupleTableSlot *slot = table->new_slot;
+	List	   *arbiters = list_make1_oid(table->info->unique_index);
+	ItemPointerData conflict;
+	bool		inserted = false;
+
+	while (!inserted)
+	{
+		bool		in_conflict = false;
+		uint32		token;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!has_no_conflict(table->result, slot, table->estate, &conflict, arbiters))
+		{
+			check_conflict_is_visible(table, &conflict);
+			return false;
+		}
+		token = SpeculativeInsertionLockAcquire(GetCurrentTransactionId());
+		table_tuple_insert_speculative(table->rel, slot, GetCurrentCommandId(true), 0, NULL,
+									   token);
+		*recheck_indexes = insert_speculative_index_tuples(table->result, slot, table->estate,
+														   &in_conflict, arbiters);
+		table_tuple_complete_speculative(table->rel, slot, token, !in_conflict);
+		/* Whoever waits for it waits for us, or goes on. */
+		SpeculativeInsertionLockRelease(GetCurrentTransactionId());
+		inserted = !in_conflict;
+	}
+	return true;
+}
+
+/*
+ * direct_insert
+ *		A new row, with defaults where we give no value.  With once, false where
+ *		there is one of the same unique key, waiting for whoever is just
+ *		inserting it.
+ */
+bool
+direct_insert(DirectTable *table, const Datum *values, const bool *nulls, bool once)
 {
 	TupleDesc	desc = RelationGetDescr(table->rel);
 	const TableInfo *info = table->info;
 	TupleTableSlot *slot;
-	List	   *recheck_indexes;
+	List	   *recheck_indexes = NIL;
 	MemoryContext save_context;
 
 	begin_writing(table, CMD_INSERT);
-	open_indexes(table);
+	open_indexes(table, once);
 	slot = table->new_slot;
 	ExecClearTuple(slot);
 	save_context = MemoryContextSwitchTo(GetPerTupleMemoryContext(table->estate));
@@ -617,9 +687,56 @@ direct_insert(DirectTable *table, const Datum *values, const bool *nulls)
 	}
 	ExecStoreVirtualTuple(slot);
 	complete_row(table, CMD_INSERT);
-	table_tuple_insert(table->rel, slot, GetCurrentCommandId(true), 0, NULL);
-	recheck_indexes = insert_index_tuples(table->result, slot, table->estate, false,
-										  ALL_INDEXES);
+	if (!once)
+	{
+		table_tuple_insert(table->rel, slot, GetCurrentCommandId(true), 0, NULL);
+		recheck_indexes = insert_index_tuples(table->result, slot, table->estate, false,
+											  ALL_INDEXES);
+	}
+	else if (!insert_once(table, &recheck_indexes))
+		return false;
 	if (info->insert_fires)
 		fire_triggers(table, NULL, recheck_indexes);
+	return true;
+}
+
+/* direct_has_unique_index: whether rows can be inserted once. */
+bool
+direct_has_unique_index(DirectTable *table)
+{
+	return OidIsValid(table->info->unique_index);
+}
+
+/*
+ * direct_find_unique
+ *		Read the row whose unique key is these two texts, as a query would that
+ *		begins now; false where there is none.
+ */
+bool
+direct_find_unique(DirectTable *table, Datum first, Datum second)
+{
+	MemoryContext save_context = MemoryContextSwitchTo(current->context);
+	Relation	index = index_open(table->info->unique_index, AccessShareLock);
+	Datum		values[] = {first, second};
+	Snapshot	snapshot;
+	IndexScanDesc scan;
+	ScanKeyData keys[2];
+
+	if (table->slot == NULL)
+		table->slot = table_slot_create(table->rel, NULL);
+	for (int i = 0; i < 2; i++)
+		ScanKeyEntryInitialize(&keys[i], 0, i + 1, BTEqualStrategyNumber, InvalidOid,
+							   index->rd_indcollation[i], F_TEXTEQ, values[i]);
+	CommandCounterIncrement();
+	snapshot = RegisterSnapshot(GetTransactionSnapshot());
+	scan = begin_index_scan(table->rel, index, snapshot, 2);
+	index_rescan(scan, keys, 2, NULL, 0);
+	table->found = index_getnext_slot(scan, ForwardScanDirection, table->slot);
+	table->found_key = 0;
+	table->locked = false;
+	index_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	index_close(index, NoLock);
+	MemoryContextSwitchTo(save_context);
+	return table->found;
 }

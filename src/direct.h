@@ -47,6 +47,9 @@ extern Datum direct_value(DirectTable *table, int column, bool *isnull);
 extern Datum direct_needed_value(DirectTable *table, int column);
 extern bool direct_update(DirectTable *table, int64 key, bool locked, const Datum *values,
 						  const bool *nulls, const bool *replaced);
-extern void direct_insert(DirectTable *table, const Datum *values, const bool *nulls);
+extern bool direct_insert(DirectTable *table, const Datum *values, const bool *nulls,
+						  bool once);
+extern bool direct_has_unique_index(DirectTable *table);
+extern bool direct_find_unique(DirectTable *table, Datum first, Datum second);
 
 #endif							/* REGPAYDB_DIRECT_H */

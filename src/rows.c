@@ -536,9 +536,9 @@ insert_payment_by_sql(Ledger *ledger, const PaymentRow *payment)
 bool
 row_insert_payment(Ledger *ledger, const PaymentRow *payment)
 {
-	/* A reference may be there already, which ON CONFLICT finds out. */
-	DirectTable *table = payment->provider_ref != NULL ? NULL :
-		direct_open(ledger, PAYMENT, DIRECT_INSERT);
+	DirectTable *table = direct_open(ledger, PAYMENT, DIRECT_INSERT);
+	bool		once = payment->provider_ref != NULL;
+	bool		inserted;
 	Datum		values[PAYMENT_COLUMNS] = {
 		[PAYMENT_COL_ID] = Int64GetDatum(payment->payment_id),
 		[PAYMENT_COL_INVOICE_ID] = Int64GetDatum(payment->invoice_id),
@@ -552,16 +552,16 @@ row_insert_payment(Ledger *ledger, const PaymentRow *payment)
 		[PAYMENT_COL_ENTERED_BY] = payment->entered_by == NULL,
 	};
 
-	if (table == NULL)
+	if (table == NULL || (once && !direct_has_unique_index(table)))
 		return insert_payment_by_sql(ledger, payment);
 	values[PAYMENT_COL_KIND] = ObjectIdGetDatum(enum_oid(ENUM_PAYMENT_KIND, payment->kind));
 	values[PAYMENT_COL_AMOUNT] = money_datum(payment->amount);
 	if (payment->entered_by != NULL)
 		values[PAYMENT_COL_ENTERED_BY] = Int64GetDatum(*payment->entered_by);
-	direct_insert(table, values, nulls);
+	inserted = direct_insert(table, values, nulls, once);
 	/* As the table's trigger does where it is SQL that inserts. */
 	ledger_refresh(ledger);
-	return true;
+	return inserted;
 }
 
 /* row_payment_by_ref: fills in the payment's id, invoice and amount. */
@@ -569,7 +569,17 @@ bool
 row_payment_by_ref(Ledger *ledger, text *provider, text *provider_ref, PaymentRow *payment)
 {
 	Datum		args[] = {PointerGetDatum(provider), PointerGetDatum(provider_ref)};
+	DirectTable *table = direct_open(ledger, PAYMENT, DIRECT_READ);
 
+	if (table != NULL)
+	{
+		if (!direct_find_unique(table, args[0], args[1]))
+			return false;
+		payment->payment_id = DatumGetInt64(direct_needed_value(table, PAYMENT_COL_ID));
+		payment->invoice_id = DatumGetInt64(direct_needed_value(table, PAYMENT_COL_INVOICE_ID));
+		payment->amount = money_value(table, PAYMENT_COL_AMOUNT, "amount");
+		return true;
+	}
 	if (store_run(ledger, Q_PAYMENT_BY_REF, args, NULL) == 0)
 		return false;
 	payment->payment_id = int8_column(0, 1);
@@ -731,7 +741,7 @@ log_row(Ledger *ledger, const OutboxRow *row)
 	values[OUTBOX_COL_KIND] = ObjectIdGetDatum(enum_oid(ENUM_OUTBOX_KIND, row->kind));
 	values[OUTBOX_COL_OLD_STATUS] = status_datum(row->old_status);
 	values[OUTBOX_COL_NEW_STATUS] = status_datum(row->new_status);
-	direct_insert(table, values, nulls);
+	(void) direct_insert(table, values, nulls, false);
 }
 
 /* row_log_invoice: before is NULL for an invoice that was just made. */

@@ -501,6 +501,51 @@ find_key_index(TableInfo *info, Relation rel)
 	return result;
 }
 
+/*
+ * The index that makes a provider's payment unique, if it is the only one that
+ * SQL would take for that and finds rows as a query would.
+ */
+static Oid
+find_unique_index(TableInfo *info, Relation rel)
+{
+	AttrNumber	first = info->columns[PAYMENT_COL_PROVIDER];
+	AttrNumber	second = info->columns[PAYMENT_COL_PROVIDER_REF];
+	List	   *indexes = RelationGetIndexList(rel);
+	Oid			result = InvalidOid;
+	int			nindexes = 0;
+	ListCell   *lc;
+
+	foreach(lc, indexes)
+	{
+		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
+		Form_pg_index form = index->rd_index;
+		bool		same = form->indisunique && form->indnkeyatts == 2 &&
+			((form->indkey.values[0] == first && form->indkey.values[1] == second) ||
+			 (form->indkey.values[0] == second && form->indkey.values[1] == first));
+
+		if (same)
+			nindexes++;
+		if (same && form->indkey.values[0] == first && form->indisvalid &&
+			form->indisready && form->indislive && form->indimmediate &&
+			!form->indcheckxmin && RelationGetIndexPredicate(index) == NIL &&
+			index->rd_rel->relam == BTREE_AM_OID)
+		{
+			bool		fits = true;
+
+			for (int i = 0; i < 2; i++)
+				fits = fits && index->rd_opfamily[i] == TEXT_BTREE_FAM_OID &&
+					index->rd_opcintype[i] == TEXTOID &&
+					index->rd_indcollation[i] ==
+					TupleDescAttr(RelationGetDescr(rel), (i == 0 ? first : second) - 1)->attcollation;
+			if (fits)
+				result = RelationGetRelid(index);
+		}
+		index_close(index, NoLock);
+	}
+	list_free(indexes);
+	return nindexes == 1 ? result : InvalidOid;
+}
+
 static bool
 owner_may(Ledger *ledger, Relation rel, AclMode privileges)
 {
@@ -535,6 +580,11 @@ fill_info(TableInfo *info, Ledger *ledger, LedgerTable table, Relation rel)
 			find_triggers(rel, TRIGGER_TYPE_UPDATE, key->name,
 						  &info->update_fires, &info->update_fires_code);
 		info->update_keeps_keys = !info->update_fires_code && update_keeps_keys(info, rel);
+	}
+	if (table == PAYMENT)
+	{
+		info->unique_index = find_unique_index(info, rel);
+		info->can_read = OidIsValid(info->unique_index);
 	}
 	if (specs[table].inserted)
 		info->can_insert =

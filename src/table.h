@@ -102,6 +102,7 @@ typedef struct TableInfo
 	int			ncolumns;
 	Bitmapset  *updated_columns;	/* as RangeTblEntry has them */
 	Oid			key_index;		/* of the first of the columns */
+	Oid			unique_index;	/* of two texts, by which rows are inserted once */
 
 	ExprState **checks;			/* as ResultRelInfo has them */
 	ExprState **defaults;		/* by column, NULL for those that have none */
