@@ -118,9 +118,11 @@ find_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice)
 void
 lock_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice)
 {
+	int			nlocked;
+
 	find_invoice(ledger, invoice_id, invoice);
 	if (invoice->cart_id != 0)
-		lock_carts_of_invoices(ledger, &invoice_id, 1);
+		lock_carts(ledger, &invoice->cart_id, 1, &nlocked);
 	if (!settle_lock_invoice(ledger, invoice_id, invoice))
 		not_found("invoice", invoice_id);
 }

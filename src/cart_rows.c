@@ -134,11 +134,16 @@ row_carts_of_invoices(Ledger *ledger, const int64 *invoice_ids, int ninvoices, i
 CartRow *
 row_lock_carts(Ledger *ledger, const int64 *cart_ids, int ncarts, int *nlocked)
 {
-	Datum		args[] = {int8_array_datum(cart_ids, ncarts)};
-	CartRow    *carts;
+	Datum		args[1];
+	CartRow    *carts = palloc(Max(ncarts, 1) * sizeof(CartRow));
 
+	if (ncarts == 1)
+	{
+		*nlocked = row_lock_cart(ledger, cart_ids[0], &carts[0]) ? 1 : 0;
+		return carts;
+	}
+	args[0] = int8_array_datum(cart_ids, ncarts);
 	*nlocked = (int) store_run(ledger, Q_LOCK_CARTS, args, NULL);
-	carts = palloc(Max(*nlocked, 1) * sizeof(CartRow));
 	for (int i = 0; i < *nlocked; i++)
 		read_cart(i, &carts[i]);
 	return carts;
@@ -148,30 +153,50 @@ row_lock_carts(Ledger *ledger, const int64 *cart_ids, int ncarts, int *nlocked)
 void
 row_lock_products_of_carts(Ledger *ledger, const int64 *cart_ids, int ncarts)
 {
-	Datum		args[] = {int8_array_datum(cart_ids, ncarts)};
+	Datum		args[1];
 
+	if (ncarts == 1)
+	{
+		args[0] = Int64GetDatum(cart_ids[0]);
+		store_run(ledger, Q_LOCK_PRODUCTS_OF_CART, args, NULL);
+		return;
+	}
+	args[0] = int8_array_datum(cart_ids, ncarts);
 	store_run(ledger, Q_LOCK_PRODUCTS_OF_CARTS, args, NULL);
+}
+
+static char *
+find_problem(Ledger *ledger, StoreQuery query, int64 cart_id)
+{
+	Datum		args[] = {Int64GetDatum(cart_id)};
+
+	if (store_run(ledger, query, args, NULL) == 0)
+		return NULL;
+	return TextDatumGetCString(needed_column(0, 1));
 }
 
 /*
  * row_cart_problem
- *		What keeps a cart from being sold, of the given kinds, for people; NULL
- *		where nothing does.
+ *		What keeps a cart from being sold, for people; NULL where nothing does.
  */
 char *
-row_cart_problem(Ledger *ledger, int64 cart_id, const char *const *kinds, int nkinds)
+row_cart_problem(Ledger *ledger, int64 cart_id)
 {
-	Datum		elements[4];
-	Datum		args[] = {Int64GetDatum(cart_id), (Datum) 0};
+	return find_problem(ledger, Q_CART_PROBLEM, cart_id);
+}
 
-	Assert(nkinds <= (int) lengthof(elements));
-	for (int i = 0; i < nkinds; i++)
-		elements[i] = CStringGetTextDatum(kinds[i]);
-	args[1] = PointerGetDatum(construct_array(elements, nkinds, TEXTOID, -1, false,
-											  TYPALIGN_INT));
-	if (store_run(ledger, Q_CART_PROBLEM, args, NULL) == 0)
-		return NULL;
-	return TextDatumGetCString(needed_column(0, 1));
+/* row_reservation_problem: what keeps its items from being reserved. */
+char *
+row_reservation_problem(Ledger *ledger, int64 cart_id)
+{
+	return find_problem(ledger, Q_RESERVATION_PROBLEM, cart_id);
+}
+
+/* row_stock_problem: what of them is sold out. */
+char *
+row_stock_problem(Ledger *ledger, int64 cart_id)
+{
+	return find_problem(ledger, Q_STOCK_PROBLEM, cart_id);
 }
 
 CartItemRow *

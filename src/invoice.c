@@ -21,7 +21,7 @@
 
 /* The cart of an invoice that is to be paid has to be what was invoiced. */
 static void
-check_cart_payable(Ledger *ledger, const InvoiceRow *invoice)
+check_not_amended(Ledger *ledger, const InvoiceRow *invoice)
 {
 	CartRow		cart;
 
@@ -33,16 +33,10 @@ check_cart_payable(Ledger *ledger, const InvoiceRow *invoice)
 						invoice->invoice_id),
 				 errdetail("The invoice bills revision %d of its cart.", invoice->cart_revision),
 				 errhint("Make a new one with regpaydb.invoice_cart().")));
-	check_cart(ledger, invoice->cart_id);
 }
 
-/*
- * check_payable
- *		Raise RP001 where the invoice can't take payments, RP004 where its
- *		registration was amended, RP005 where its cart can't be sold any more.
- */
-void
-check_payable(Ledger *ledger, const InvoiceRow *invoice)
+static void
+check_unpaid(const InvoiceRow *invoice)
 {
 	static const char *const hints[] = {
 		[INVOICE_PAID] = "Nothing more is due.",
@@ -56,8 +50,38 @@ check_payable(Ledger *ledger, const InvoiceRow *invoice)
 				 errmsg("invoice " INT64_FORMAT " can't be paid", invoice->invoice_id),
 				 errdetail("It is %s.", invoice_status_names[invoice->state.status]),
 				 errhint("%s", hints[invoice->state.status])));
+}
+
+/*
+ * check_payable
+ *		Raise RP001 where the invoice can't take payments, RP004 where its
+ *		registration was amended, RP005 where its cart can't be sold any more.
+ */
+void
+check_payable(Ledger *ledger, const InvoiceRow *invoice)
+{
+	check_unpaid(invoice);
 	if (invoice->cart_id != 0)
-		check_cart_payable(ledger, invoice);
+	{
+		check_not_amended(ledger, invoice);
+		check_cart(ledger, invoice->cart_id);
+	}
+}
+
+/*
+ * check_likely_payable
+ *		The same as far as it is quickly done, before anything is waited for; of
+ *		a cart, whether it is sold out.
+ */
+void
+check_likely_payable(Ledger *ledger, const InvoiceRow *invoice)
+{
+	check_unpaid(invoice);
+	if (invoice->cart_id != 0)
+	{
+		check_not_amended(ledger, invoice);
+		check_stock(ledger, invoice->cart_id);
+	}
 }
 
 static void

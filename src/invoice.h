@@ -8,5 +8,6 @@
 #include "rows.h"
 
 extern void check_payable(Ledger *ledger, const InvoiceRow *invoice);
+extern void check_likely_payable(Ledger *ledger, const InvoiceRow *invoice);
 
 #endif							/* REGPAYDB_INVOICE_H */

@@ -127,7 +127,7 @@ regpaydb_pay(PG_FUNCTION_ARGS)
 	find_invoice(ledger, payment.invoice_id, &invoice);
 	if (!recorded_before(ledger, &payment))
 	{
-		check_payable(ledger, &invoice);
+		check_likely_payable(ledger, &invoice);
 		payment.payment_id = row_next_payment_id(ledger);
 		if (row_insert_payment(ledger, &payment))
 			settle_inserted(ledger, &payment, check_payable);

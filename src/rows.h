@@ -22,6 +22,7 @@ typedef struct InvoiceRow
 	int64		last_payment_id;	/* 0 where there is none */
 	int64		cart_id;		/* 0 where there is none */
 	int32		cart_revision;
+	bool		cart_checked;	/* it was locked, and can be sold */
 	InvoiceState state;
 } InvoiceRow;
 
@@ -185,8 +186,9 @@ extern int64 *row_carts_of_invoices(Ledger *ledger, const int64 *invoice_ids,
 									int ninvoices, int *ncarts);
 extern CartRow *row_lock_carts(Ledger *ledger, const int64 *cart_ids, int ncarts, int *nlocked);
 extern void row_lock_products_of_carts(Ledger *ledger, const int64 *cart_ids, int ncarts);
-extern char *row_cart_problem(Ledger *ledger, int64 cart_id, const char *const *kinds,
-							  int nkinds);
+extern char *row_cart_problem(Ledger *ledger, int64 cart_id);
+extern char *row_reservation_problem(Ledger *ledger, int64 cart_id);
+extern char *row_stock_problem(Ledger *ledger, int64 cart_id);
 extern CartItemRow *row_cart_items(Ledger *ledger, int64 cart_id, int *nitems);
 extern int32 row_reserved(Ledger *ledger, int64 cart_id, int64 product_id);
 extern LineItemRow *row_cart_lines(Ledger *ledger, int64 cart_id, int *nlines);

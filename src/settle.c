@@ -254,7 +254,7 @@ settle(Ledger *ledger, const InvoiceRow *invoice, InvoiceState state, int64 amou
 	int64		credit_note_id;
 
 	state.unsellable = npayments > 0 && state.status == INVOICE_UNPAID &&
-		cart_is_unsellable(ledger, invoice);
+		!invoice->cart_checked && cart_is_unsellable(ledger, invoice);
 	refusal = invoice_state_settle(&state, amount, npayments, &verdict);
 	if (refusal != INVOICE_OK && !invoice->locked)
 		return false;
@@ -357,14 +357,18 @@ settle_payment(Ledger *ledger, const InvoiceRow *invoice, const PaymentRow *paym
 {
 	Added		added = {payment->amount, 1, payment->payment_id, payment->payment_id};
 	PaymentTotals totals;
+	InvoiceRow	checked = *invoice;
 
 	if (!invoice->locked && payment->payment_id <= invoice->last_payment_id)
 		return false;
 	if (is_counted(ledger, invoice, payment->payment_id, &totals))
 		return true;
 	if (check != NULL)
+	{
 		check(ledger, invoice);
-	return settle_added(ledger, invoice, &added, &totals, credit_owner);
+		checked.cart_checked = true;
+	}
+	return settle_added(ledger, &checked, &added, &totals, credit_owner);
 }
 
 /*
@@ -568,17 +572,18 @@ lock_their_carts(Ledger *ledger, NewPayment *payments, int64 npayments)
 	int64	   *invoice_ids = NULL;
 	int			ninvoices = 0;
 	int			capacity = 0;
+	int64		cart_id = 0;	/* of the last one, 0 where SQL has to look */
 
 	for (int64 i = 0; i < npayments; i++)
 	{
-		int64		cart_id;
-
 		ItemPointerSetInvalid(&payments[i].invoice_tid);
 		if (i > 0 && payments[i].invoice_id == payments[i - 1].invoice_id)
 			continue;
 		CHECK_FOR_INTERRUPTS();
-		if (row_invoice_cart(ledger, payments[i].invoice_id, &payments[i].invoice_tid,
-							 &cart_id) && cart_id == 0)
+		if (!row_invoice_cart(ledger, payments[i].invoice_id, &payments[i].invoice_tid,
+							  &cart_id))
+			cart_id = 0;
+		else if (cart_id == 0)
 			continue;
 		if (ninvoices == capacity)
 		{
@@ -590,7 +595,10 @@ lock_their_carts(Ledger *ledger, NewPayment *payments, int64 npayments)
 	}
 	if (ninvoices == 0)
 		return;
-	lock_carts_of_invoices(ledger, invoice_ids, ninvoices);
+	if (ninvoices == 1 && cart_id != 0)
+		lock_carts(ledger, &cart_id, 1, &ninvoices);
+	else
+		lock_carts_of_invoices(ledger, invoice_ids, ninvoices);
 	pfree(invoice_ids);
 }
 

@@ -11,10 +11,6 @@
 #include "errors.h"
 #include "stock.h"
 
-static const char *const all_kinds[] = {"empty", "sold_out", "limit", "required"};
-static const char *const reservation_kinds[] = {"sold_out", "limit"};
-static const char *const stock_kinds[] = {"sold_out"};
-
 /* lock_carts: lock carts and the products in them; returns the carts. */
 CartRow *
 lock_carts(Ledger *ledger, const int64 *cart_ids, int ncarts, int *nlocked)
@@ -54,22 +50,28 @@ refuse_problem(char *problem)
 void
 check_cart(Ledger *ledger, int64 cart_id)
 {
-	refuse_problem(row_cart_problem(ledger, cart_id, all_kinds, lengthof(all_kinds)));
+	refuse_problem(row_cart_problem(ledger, cart_id));
 }
 
 /* check_reservation: raise RP005 where what a cart holds can't be reserved. */
 void
 check_reservation(Ledger *ledger, int64 cart_id)
 {
-	refuse_problem(row_cart_problem(ledger, cart_id, reservation_kinds,
-									lengthof(reservation_kinds)));
+	refuse_problem(row_reservation_problem(ledger, cart_id));
+}
+
+/* check_stock: raise RP005 where what a cart holds is sold out. */
+void
+check_stock(Ledger *ledger, int64 cart_id)
+{
+	refuse_problem(row_stock_problem(ledger, cart_id));
 }
 
 /* reservation_is_possible: whether what a cart holds is not sold out. */
 bool
 reservation_is_possible(Ledger *ledger, int64 cart_id)
 {
-	return row_cart_problem(ledger, cart_id, stock_kinds, lengthof(stock_kinds)) == NULL;
+	return row_stock_problem(ledger, cart_id) == NULL;
 }
 
 static bool
@@ -104,7 +106,7 @@ cart_is_invalid(Ledger *ledger, const InvoiceRow *invoice)
 {
 	return invoice->cart_id != 0 &&
 		(cart_has_changed(ledger, invoice) ||
-		 row_cart_problem(ledger, invoice->cart_id, all_kinds, lengthof(all_kinds)) != NULL);
+		 row_cart_problem(ledger, invoice->cart_id) != NULL);
 }
 
 static void

@@ -9,6 +9,7 @@
 
 extern CartRow *lock_carts(Ledger *ledger, const int64 *cart_ids, int ncarts, int *nlocked);
 extern void lock_carts_of_invoices(Ledger *ledger, const int64 *invoice_ids, int ninvoices);
+extern void check_stock(Ledger *ledger, int64 cart_id);
 extern void check_cart(Ledger *ledger, int64 cart_id);
 extern void check_reservation(Ledger *ledger, int64 cart_id);
 extern bool reservation_is_possible(Ledger *ledger, int64 cart_id);

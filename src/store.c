@@ -359,6 +359,13 @@ static const struct
 		"ORDER BY c.cart_id FOR NO KEY UPDATE",
 		1, {INT8ARRAYOID}
 	},
+	/* The same for one cart, with a plan that fits that. */
+	[Q_LOCK_PRODUCTS_OF_CART] = {
+		"SELECT 1 FROM @.product p WHERE p.product_id" EQ "ANY "
+		"(SELECT i.product_id FROM @.cart_item i WHERE i.cart_id" EQ "$1) "
+		"ORDER BY p.product_id FOR NO KEY UPDATE",
+		1, {INT8OID}
+	},
 	[Q_LOCK_PRODUCTS_OF_CARTS] = {
 		"SELECT 1 FROM @.product p WHERE p.product_id" EQ "ANY "
 		"(SELECT i.product_id FROM @.cart_item i WHERE i.cart_id" EQ "ANY ($1)) "
@@ -367,8 +374,19 @@ static const struct
 	},
 	[Q_CART_PROBLEM] = {
 		"SELECT problem::pg_catalog.text FROM @.cart_problem "
-		"WHERE cart_id" EQ "$1 AND kind" EQ "ANY ($2) ORDER BY problem LIMIT 1",
-		2, {INT8OID, TEXTARRAYOID}
+		"WHERE cart_id" EQ "$1 ORDER BY problem LIMIT 1",
+		1, {INT8OID}
+	},
+	/* The kinds are constants so that the rest is not even planned. */
+	[Q_RESERVATION_PROBLEM] = {
+		"SELECT problem::pg_catalog.text FROM @.cart_problem WHERE cart_id" EQ "$1 "
+		"AND (kind" EQ "'sold_out' OR kind" EQ "'limit') ORDER BY problem LIMIT 1",
+		1, {INT8OID}
+	},
+	[Q_STOCK_PROBLEM] = {
+		"SELECT problem::pg_catalog.text FROM @.cart_problem WHERE cart_id" EQ "$1 "
+		"AND kind" EQ "'sold_out' ORDER BY problem LIMIT 1",
+		1, {INT8OID}
 	},
 	/* Whether a cart has more of something than it reserves. */
 	[Q_CART_GROWS] = {
