@@ -55,7 +55,7 @@ sub parse_page
 		if ($lines[$i] =~ /^<!-- (not )?run: (.*) -->$/)
 		{
 			if ($1) { $reason = $2 }
-			else { push @examples, { language => 'sql', text => "$2\n", line => $i + 1, hidden => 1 } }
+			else { push @examples, { language => 'sql', text => "$2;\n", line => $i + 1, hidden => 1 } }
 		}
 		elsif ($lines[$i] =~ /^```(\w*)$/)
 		{
@@ -234,5 +234,174 @@ for my $page (grep { !$run_elsewhere{$_} } @pages)
 	$examples{$page} = join '', map { $_->{text} } grep { !$_->{hidden} && !$_->{not_run} } @$examples;
 }
 is_deeply(\@seen_not_run, \@not_run, 'the examples that are not run are those that can\'t be');
+
+
+# ---- the pages and the catalog ----
+
+$node->safe_psql('postgres', <<'SQL');
+CREATE DATABASE catalog;
+\c catalog
+CREATE EXTENSION regpaydb;
+SELECT regpaydb.create_ledger();
+CREATE ROLE app; CREATE ROLE staff; CREATE ROLE reports;
+SELECT regpaydb.grant_access(role, role) FROM unnest('{app, staff, reports}'::text[]) role;
+SQL
+
+sub catalog
+{
+	return $node->safe_psql('catalog', shift);
+}
+
+# As text that is_deeply can show: a line for each.
+sub is_same
+{
+	my ($page, $catalog, $name) = @_;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	is(join("\n", sort @$page), join("\n", sort @$catalog), $name);
+	return;
+}
+
+my $reference = $text{'docs/reference.md'};
+
+# Functions: the signature, and the comment, are the catalog's.
+my @documented = map { s/ {2,}/ /gr } $reference =~ /^ {4}(\w+\(.*\) → .*\n\n.*)$/mg;
+my @functions = split /\n\n\n/, catalog(<<'SQL');
+SELECT string_agg(format(E'%s(%s) → %s\n\n%s', proname,
+		regexp_replace(pg_get_function_arguments(oid), '::\w+', '', 'g'),
+		pg_get_function_result(oid), obj_description(oid, 'pg_proc')), E'\n\n\n')
+FROM pg_proc WHERE pronamespace = 'regpaydb'::regnamespace
+SQL
+cmp_ok(scalar @functions, '>', 40, 'there are functions');
+is_same(\@documented, \@functions, 'reference.md: functions, their arguments and comments are those of the catalog');
+
+# Their sections: an argument table, errors, access, an example.
+my %section = $reference =~ /^### (\w+)\n(.*?)(?=^##)/msg;
+delete $section{Plain};
+my ($internal) = $reference =~ /^## What triggers and policies call\n(.*?)(?=^## )/ms;
+my @with_section = split /\n/, catalog(<<'SQL');
+SELECT proname FROM pg_proc
+WHERE pronamespace = 'regpaydb'::regnamespace AND prorettype <> 'trigger'::regtype AND proname !~ '^actor_'
+SQL
+is_same([ keys %section ], \@with_section, 'reference.md: every function that is called has a section');
+
+for my $line (split /\n/, catalog(<<'SQL'))
+SELECT proname, array_to_string(CASE WHEN proargmodes IS NULL THEN proargnames
+		ELSE (SELECT array_agg(n ORDER BY o) FROM unnest(proargnames, proargmodes) WITH ORDINALITY AS a (n, m, o)
+			WHERE m = 'i') END, ' '),
+	(SELECT coalesce(string_agg(r, ', ' ORDER BY o), '–')
+		FROM unnest('{app, staff, reports}'::text[]) WITH ORDINALITY AS role (r, o)
+		WHERE has_function_privilege(r, oid, 'EXECUTE'))
+FROM pg_proc
+WHERE pronamespace = 'regpaydb'::regnamespace AND prorettype <> 'trigger'::regtype AND proname !~ '^actor_'
+SQL
+{
+	my ($function, $arguments, $access) = split /\|/, $line;
+	my $text = $section{$function} // '';
+	my ($table) = $text =~ /^\| argument \| is \|\n\|---\|---\|\n((?:\|.*\n)+)/m;
+	my @names = ($table // '') =~ /^\| `"?(\w+)"?` \|/mg;
+
+	is("@names", $arguments, "$function: its arguments are explained");
+	like($text, qr/^- Access: \Q$access\E$/m, "$function: who has access is $access");
+	like($text, qr/^- Privilege: ./m, "$function: the privilege that it asks for");
+	like($examples{'docs/reference.md'}, qr/regpaydb\.$function\(/, "$function: has an example");
+
+	# What its comment in the sources says that it raises.
+	my ($comment) = map { slurp_file($_) =~ m{^ \* \Q$function\E\((?:(?!\*/).)*?Raises\s(.*?)\*/}ms } glob "$sources/src/*.c";
+	my ($errors) = $text =~ /^- Errors: (.*)$/m;
+	my @raised = ($comment // '') =~ /\b(RP\d{3}-RP\d{3}|RP\d{3}|[0-9][0-9A-Z]{4})\b/g;
+	@raised = map { /^RP(\d+)-RP(\d+)/ ? map { sprintf 'RP%03d', $_ } $1 .. $2 : $_ } @raised;
+	my @missing = grep { !/^(22004|42501|RP012)$/ && index($errors // '', $_) < 0 } @raised;
+	is("@missing", '', "$function: the errors of its sources are named") if $function ne 'can_view';
+}
+like($internal, qr/^- Access: app, staff, reports\n.*^- Access: –$/ms, 'functions of policies and triggers: access');
+is(catalog(<<'SQL'), '', 'that is so');
+SELECT proname, r FROM pg_proc, unnest('{app, staff, reports}'::text[]) r
+WHERE pronamespace = 'regpaydb'::regnamespace AND (proname ~ '^actor_' OR prorettype = 'trigger'::regtype)
+	AND has_function_privilege(r, pg_proc.oid, 'EXECUTE') <> (proname ~ '^actor_')
+SQL
+
+# Types, settings, error codes.
+is_same([ $reference =~ /^(\| `\w+` \| .* \| (?:Status|Where|What).*\. \|)$/mg ], [ split /\n/, catalog(<<'SQL') ],
+SELECT format('| `%s` | %s | %s |', typname,
+	(SELECT string_agg(enumlabel, ', ' ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = t.oid),
+	obj_description(oid, 'pg_type'))
+FROM pg_type t WHERE typnamespace = 'regpaydb'::regnamespace AND typtype = 'e'
+SQL
+	'reference.md: types, their values and comments are those of the catalog');
+my %setting = slurp_file("$sources/src/regpaydb.c") =~ /DefineCustom\w+Variable\("(regpaydb\.\w+)",\s*"(.*?)"/sg;
+is_same([ $reference =~ /^\| `(regpaydb\.\w+ *)` \| .*? \| (.*) \|$/mg ], [%setting],
+	'reference.md: settings are those of the library');
+my %code = slurp_file("$sources/src/errors.h") =~ /^#define RP_(\w+)\s+MAKE_SQLSTATE\(([^)]*)\)/mg;
+is_same([ $reference =~ /^(\| RP\d{3} \| \w+ \|)/mg ],
+	[ map { '| ' . $code{$_} =~ s/\W//gr . ' | ' . lc . ' |' } keys %code ], 'reference.md: error codes are those of the library');
+
+# What the extension has, as \dx+ lists it.
+my $listed = $node->safe_psql('catalog', '\dx+ regpaydb');
+is_same([ grep { !/\[\]$/ } $listed =~ /^((?:function|type) .*)$/mg ],
+	[ split /\n/, catalog(<<'SQL') ], '\dx+ lists the functions and types of the schema, and nothing else');
+SELECT 'function ' || oid::regprocedure FROM pg_proc WHERE pronamespace = 'regpaydb'::regnamespace
+UNION ALL SELECT 'type ' || oid::regtype FROM pg_type WHERE typnamespace = 'regpaydb'::regnamespace AND typtype = 'e'
+SQL
+is_same([ grep { !/^(function|type) / } split /\n/, $listed ], [], 'nothing else indeed');
+
+# Tables and views, column by column.
+my $tables = qx{psql -X -q -A -t -d '@{[ $node->connstr('catalog') ]}' -f '$sources/docs/tables.sql'};
+is($text{'docs/tables.md'}, $tables, 'tables.md is what tables.sql prints');
+unlike($tables, qr/\|  \|$/m, 'every column has a comment');
+
+my %report = $text{'docs/reports.md'} =~ /^### (report_\w+)\n\n(.*)\n/mg;
+is_same([ map { "$_: $report{$_}" } keys %report ], [ split /\n/, catalog(<<'SQL') ],
+SELECT relname || ': ' || obj_description(oid, 'pg_class') FROM pg_class
+WHERE relnamespace = 'regpaydb'::regnamespace AND relname ~ '^report_'
+SQL
+	'reports.md: reports and their comments are those of the catalog');
+is_same([ $text{'docs/reports.md'} =~ /^\| \[`(report_\w+)`\]/mg ], [ keys %report ], 'reports.md: its list has them all');
+like($examples{'docs/reports.md'}, qr/\bFROM $_\b/, "reports.md: an example of $_") for sort keys %report;
+
+# ---- pictures ----
+
+for my $source (glob "$sources/docs/*.dot")
+{
+	my $name = basename($source, '.dot');
+	my $digest = sha256_hex(slurp_file($source));
+
+	like(slurp_file("$sources/docs/$name.svg"), qr/made of $name\.dot: sha256 $digest/,
+		"$name.svg was made of $name.dot (make pictures)");
+	like($text{'README.md'}, qr/!\[.+\]\(docs\/$name\.svg\)/, "README shows $name.svg");
+}
+my $dot = slurp_file("$sources/docs/tables.dot");
+is_same([ $dot =~ /^\t(\w+);$/mg ], [ split /\n/, catalog(<<'SQL') ], 'tables.dot has every table');
+SELECT relname FROM pg_class WHERE relnamespace = 'regpaydb'::regnamespace AND relkind = 'r'
+SQL
+is_same([ $dot =~ /^\t(\w+ -> \w+);$/mg ], [ split /\n/, catalog(<<'SQL') ], 'tables.dot has every foreign key');
+SELECT format('%s -> %s', c.relname, p.relname) FROM pg_constraint
+JOIN pg_class c ON c.oid = conrelid JOIN pg_class p ON p.oid = confrelid
+WHERE contype = 'f' AND connamespace = 'regpaydb'::regnamespace
+SQL
+
+# ---- links ----
+
+# The anchor of a heading, as GitHub makes it.
+sub anchors
+{
+	return map { s/`//gr } map { s/[^\w\- ]//gr } map { s/ /-/gr } map { lc } shift =~ /^#+ (.*)$/mg;
+}
+
+my %anchor = map { my $page = $_; map { ("$page#$_" => 1) } anchors($text{$page}) } @pages;
+for my $page (@pages)
+{
+	my @broken;
+
+	for my $link ($text{$page} =~ /\]\((?!https?:)([^)\s]+)\)/g)
+	{
+		my ($file, $anchor) = split /#/, $link;
+		my $target = $file eq '' ? $page : dirname($page) eq '.' ? $file : "docs/$file";
+
+		1 while $target =~ s{[^/]+/\.\./}{};
+		push @broken, $link if !-e "$sources/$target" || (defined $anchor && !$anchor{"$target#$anchor"});
+	}
+	is("@broken", '', "$page: its links lead somewhere");
+}
 
 done_testing();
