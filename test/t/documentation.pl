@@ -31,7 +31,6 @@ my @not_run = ("README.md: needs pg_cron; test/t/cron.pl runs it");
 # Pages whose examples are others' to run.
 my %run_elsewhere = (
 	'docs/django.md' => 'parts of test/django, which runs them',
-	'docs/performance.md' => 'settings to try, on a server with data',
 	'docs/tables.md' => 'made from the catalog; has none');
 
 my $node = new_node('main');
@@ -160,7 +159,7 @@ sub try_page
 	my ($name, $text) = @_;
 	my ($lines, $examples, $problems) = parse_page($text);
 
-	$name =~ s{/}{_}g;
+	$name =~ s/[^\w.]/_/g;
 	$node->safe_psql('postgres', 'CREATE DATABASE conference');
 	run_examples($name, $examples);
 	clean_up();
@@ -314,6 +313,51 @@ SQL
 	my @missing = grep { !/^(22004|42501|RP012)$/ && index($errors // '', $_) < 0 } @raised;
 	is("@missing", '', "$function: the errors of its sources are named") if $function ne 'can_view';
 }
+
+# Privileges: those that a section names will do, and all of them are needed.
+$node->safe_psql('catalog', <<'SQL');
+CREATE ROLE lone;
+GRANT USAGE ON SCHEMA regpaydb TO lone;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA regpaydb TO lone;
+CREATE FUNCTION is_refused(call text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE call;
+	RETURN false;
+EXCEPTION
+	WHEN insufficient_privilege THEN RETURN true;
+	WHEN OTHERS THEN RETURN false;
+END
+$$;
+SQL
+my @owners_only;
+for my $line (split /\n/, catalog(<<'SQL'))
+SELECT proname, format('SELECT * FROM regpaydb.%I(%s)', proname,
+	(SELECT string_agg('NULL::' || format_type(t, NULL), ', ' ORDER BY o) FROM unnest(proargtypes) WITH ORDINALITY AS a (t, o)))
+FROM pg_proc
+WHERE pronamespace = 'regpaydb'::regnamespace AND prorettype <> 'trigger'::regtype AND proname !~ '^actor_'
+SQL
+{
+	my ($function, $call) = split /\|/, $line;
+	my ($verb, $columns) = ($section{$function} // '') =~ /^- Privilege: ([A-Z]+) on (.*)$/m;
+	my @grants = map { s/^(\w+)\.(\w+)$/$verb ($2) ON regpaydb.$1/r } ($columns // '') =~ /`(\w+\.\w+)`/g;
+
+	if (!@grants)
+	{
+		push @owners_only, $function;
+		next;
+	}
+	my $sql = '';
+	for my $left_out (@grants, 'none')
+	{
+		$sql .= "BEGIN;\n";
+		$sql .= "GRANT $_ TO lone;\n" for grep { $_ ne $left_out } @grants;
+		$sql .= "SET LOCAL ROLE lone;\nSELECT is_refused('$call');\nROLLBACK;\n";
+	}
+	is(catalog($sql), join("\n", ('t') x @grants, 'f'), "$function: needs what it names, and nothing else");
+}
+is_same(\@owners_only, [qw(create_ledger upgrade_ledger grant_access revoke_access)],
+	'but for those whose caller has to own something');
+
 like($internal, qr/^- Access: app, staff, reports\n.*^- Access: –$/ms, 'functions of policies and triggers: access');
 is(catalog(<<'SQL'), '', 'that is so');
 SELECT proname, r FROM pg_proc, unnest('{app, staff, reports}'::text[]) r
@@ -346,8 +390,8 @@ SQL
 is_same([ grep { !/^(function|type) / } split /\n/, $listed ], [], 'nothing else indeed');
 
 # Tables and views, column by column.
-my $tables = qx{psql -X -q -A -t -d '@{[ $node->connstr('catalog') ]}' -f '$sources/docs/tables.sql'};
-is($text{'docs/tables.md'}, $tables, 'tables.md is what tables.sql prints');
+my $tables = catalog(slurp_file("$sources/docs/tables.sql"));
+is($text{'docs/tables.md'}, "$tables\n", 'tables.md is what tables.sql prints');
 unlike($tables, qr/\|  \|$/m, 'every column has a comment');
 
 my %report = $text{'docs/reports.md'} =~ /^### (report_\w+)\n\n(.*)\n/mg;
