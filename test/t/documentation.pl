@@ -276,7 +276,6 @@ is_same(\@documented, \@functions, 'reference.md: functions, their arguments and
 
 # Their sections: an argument table, errors, access, an example.
 my %section = $reference =~ /^### (\w+)\n(.*?)(?=^##)/msg;
-delete $section{Plain};
 my ($internal) = $reference =~ /^## What triggers and policies call\n(.*?)(?=^## )/ms;
 my @with_section = split /\n/, catalog(<<'SQL');
 SELECT proname FROM pg_proc
