@@ -55,7 +55,7 @@ src/ledger_sql.h: $(LEDGER_SQL) sql/ledger Makefile
 # Few and small files: any header that changes rebuilds them all.
 $(OBJS) $(OBJS:.o=.bc): $(sort $(wildcard src/*.h) src/ledger_sql.h) Makefile regpaydb.control
 
-.PHONY: output-folders installcheck-regress installcheck-isolation unit dist
+.PHONY: output-folders installcheck-regress installcheck-isolation unit dist pictures
 
 output-folders:
 	$(MKDIR_P) $(OUTPUT_DIR)/regress $(OUTPUT_DIR)/isolation
@@ -83,6 +83,14 @@ unit: $(UNIT)
 	@status=0; for program in $(UNIT); do $$program || status=1; done; \
 	LDLIBS="$(UNIT_LIBS)" sh test/unit/mutants.sh $(CC) -O1 -DFRONTEND $(CPPFLAGS) || status=1; \
 	exit $$status
+
+# The pictures of the documentation, which only those who change them make: that
+# needs Graphviz. Each says what it was made of, for the tests to compare.
+pictures: $(patsubst %.dot,%.svg,$(wildcard docs/*.dot))
+
+docs/%.svg: docs/%.dot
+	{ dot -Tsvg $< && printf '<!-- made of %s: sha256 %s -->\n' \
+	    $(<F) $$(sha256sum <$< | cut -c 1-64); } >$@
 
 dist:
 	grep -q '"version": "$(EXTVERSION)"' META.json
