@@ -28,7 +28,8 @@ FROM total
 WHERE paid <> payments OR payment_count <> number
 UNION ALL
 SELECT format('invoice %s', invoice_id),
-	format('counts payments up to %s, but its last one is %s', last_payment_id, last_id)
+	format('counts payments up to %s, but its last one is %s', coalesce(last_payment_id::text, 'none'),
+		coalesce(last_id::text, 'none'))
 FROM total
 WHERE last_payment_id IS DISTINCT FROM last_id
 UNION ALL
