@@ -48,7 +48,6 @@ typedef struct Ledger
 	Oid			owner;			/* of every table */
 	Oid			tables[LEDGER_TABLES];
 	Oid			payment_sequence;
-	Oid			deferrable_trigger_on;	/* a table that has one, if any */
 	uint64		loaded_at;		/* changes seen before this was loaded */
 	SPIPlanPtr *plans;			/* store.c's */
 } Ledger;
