@@ -57,8 +57,10 @@ check_nothing_planted(Oid schema, const char *schema_name)
 		"FROM pg_catalog.pg_proc WHERE pronamespace = $1 UNION ALL "
 		"SELECT 'pg_catalog.pg_operator'::pg_catalog.regclass, oid, oprowner "
 		"FROM pg_catalog.pg_operator WHERE oprnamespace = $1 UNION ALL "
-		"SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, oid, typowner "
-		"FROM pg_catalog.pg_type WHERE typnamespace = $1) o "
+		"SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, t.oid, typowner "
+		"FROM pg_catalog.pg_type t WHERE typnamespace = $1 "
+		/* An array type is where its element's is, and no extension's member. */
+		"AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_type e WHERE e.typarray = t.oid)) o "
 		"WHERE o.owner <> (SELECT nspowner FROM pg_catalog.pg_namespace WHERE oid = $1) "
 		"AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.classid = o.class "
 		"AND d.objid = o.oid AND d.deptype = 'e') LIMIT 1";
