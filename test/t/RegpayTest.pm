@@ -175,11 +175,12 @@ sub timing_spread
 	for my $try (1 .. 5)
 	{
 		my $highest = 0;
+		my @as = defined $role ? (extra_params => [ '-U', $role ]) : ();
 
 		for my $probe (@probes)
 		{
 			my ($there, $not) = map { $probe->[1] =~ s/@/$_/r } 2, 999999;
-			my $ratio = $node->safe_psql($database, <<"SQL", extra_params => [ '-U', $role ]);
+			my $ratio = $node->safe_psql($database, <<"SQL", @as);
 SET regpaydb.user_id = '101';
 CREATE TEMP TABLE took (which int, t double precision);
 DO \$\$
