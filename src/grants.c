@@ -26,6 +26,7 @@
 #include "call.h"
 #include "compat.h"
 #include "ddl.h"
+#include "engine.h"
 #include "errors.h"
 #include "grants.h"
 #include "ledger.h"
@@ -376,6 +377,7 @@ set_access(FunctionCallInfo fcinfo, bool grant)
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
+	engine_check_version(ledger, false);
 	save_nestlevel = NewGUCNestLevel();
 	ddl_search_path(ledger->schema_name);
 	for (int i = 0; i < (int) lengthof(accesses); i++)

@@ -184,11 +184,14 @@ my %calls = (
 	invoice_cart => 'SELECT regpaydb.invoice_cart(1)',
 	available_stock => 'SELECT regpaydb.available_stock(1)',
 	expire_invoices => 'SELECT regpaydb.expire_invoices()',
+	grant_access => q{SELECT regpaydb.grant_access('pg_monitor', 'reports')},
+	revoke_access => q{SELECT regpaydb.revoke_access('pg_monitor', 'reports')},
+	(map { $_ => "SELECT regpaydb.$_('regpaydb.invoice')" } qw(actor_attendees actor_carts actor_floor actor_invoices)),
 	check_integrity => 'SELECT * FROM regpaydb.check_integrity()');
 my $functions = $node->safe_psql('conference', <<'SQL');
 SELECT string_agg(proname, ' ' ORDER BY proname) FROM pg_proc
 WHERE pronamespace = 'regpaydb'::regnamespace AND prorettype <> 'trigger'::regtype
-	AND proname NOT IN ('create_ledger', 'upgrade_ledger', 'grant_access')
+	AND proname NOT IN ('create_ledger', 'upgrade_ledger', 'actor_is_set', 'actor_user')
 SQL
 is(join(' ', sort grep { !/ / } keys %calls), $functions, 'every function is called');
 
