@@ -11,11 +11,13 @@
 #include "access/htup_details.h"
 #include "catalog/dependency.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_extension.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -320,6 +322,19 @@ set_function_privileges(int access, bool grant, const char *role_name, Oid funct
 	}
 }
 
+/*
+ * All ledgers share the functions, and a catalog row can't be changed by two at
+ * once: whoever grants them waits for whoever just does.
+ */
+static Oid
+lock_extension_of(Oid function)
+{
+	Oid			extension = getExtensionOfObject(ProcedureRelationId, function);
+
+	LockDatabaseObject(ExtensionRelationId, extension, 0, ShareUpdateExclusiveLock);
+	return extension;
+}
+
 static Oid
 function_owner(Oid function)
 {
@@ -378,6 +393,7 @@ set_access(FunctionCallInfo fcinfo, bool grant)
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	engine_check_version(ledger, false);
+	lock_extension_of(fcinfo->flinfo->fn_oid);
 	save_nestlevel = NewGUCNestLevel();
 	ddl_search_path(ledger->schema_name);
 	for (int i = 0; i < (int) lengthof(accesses); i++)
@@ -440,7 +456,7 @@ void
 grant_functions_to_owner(Oid create_ledger, Oid owner)
 {
 	Oid			argtype = OIDOID;
-	Datum		arg = ObjectIdGetDatum(getExtensionOfObject(ProcedureRelationId, create_ledger));
+	Datum		arg = ObjectIdGetDatum(lock_extension_of(create_ledger));
 	const char *owner_name = quote_identifier(GetUserNameFromId(owner, false));
 	List	   *names = NIL;
 	ListCell   *cell;
