@@ -167,6 +167,44 @@ FROM (VALUES
 	('SELECT * FROM attack_app.invoice WHERE invoice_id = %s'), ('SELECT * FROM attack_app.line_item WHERE invoice_id = %s')) v (statement);
 RESET ROLE;
 RESET regpaydb.user_id;
+-- ---------------------------------------------------------------------------
+-- Settings that change what SQL means, or who sees what, while the engine works
+-- ---------------------------------------------------------------------------
+CREATE FUNCTION test.with_settings(name text, value text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	result text;
+BEGIN
+	PERFORM set_config(name, value, true);
+	SELECT concat_ws(' ', regpaydb.balance_due(i), regpaydb.can_view(i, 101), regpaydb.pay(i, 10.50, 'x') > 0, regpaydb.update_status(i),
+		regpaydb.current_cart(1) > 0) INTO result FROM (SELECT max(invoice_id) FROM attack_app.invoice) m (i);
+	INSERT INTO attack_app.payment (invoice_id, amount) SELECT max(invoice_id), 1 FROM attack_app.invoice;
+	SELECT result || ' ' || (SELECT count(*) FROM attack_app.invoice) || ' ' || regpaydb.balance_due(max(invoice_id)) INTO result FROM attack_app.invoice;
+	RAISE EXCEPTION USING ERRCODE = 'T0000';
+EXCEPTION WHEN SQLSTATE 'T0000' THEN
+	RETURN result;
+WHEN OTHERS THEN
+	RETURN SQLSTATE || ' ' || SQLERRM;
+END $$;
+SET ROLE regress_x_app;
+SET regpaydb.user_id = '101';
+SELECT test.with_settings('application_name', 'as usual') AS as_usual;
+SELECT name, value, test.with_settings(name, value) FROM (VALUES
+	('transform_null_equals', 'on'), ('standard_conforming_strings', 'off'), ('quote_all_identifiers', 'on'), ('array_nulls', 'off'),
+	('DateStyle', 'SQL, DMY'), ('IntervalStyle', 'iso_8601'), ('TimeZone', 'Pacific/Kiritimati'), ('bytea_output', 'escape'),
+	('extra_float_digits', '-15'), ('lc_numeric', 'C'), ('lc_monetary', 'C'), ('plan_cache_mode', 'force_generic_plan'), ('plan_cache_mode', 'force_custom_plan'),
+	('enable_seqscan', 'off'), ('enable_indexscan', 'off'), ('enable_bitmapscan', 'off'), ('from_collapse_limit', '1'), ('geqo_threshold', '2'),
+	('constraint_exclusion', 'on'), ('row_security', 'on'), ('check_function_bodies', 'off'), ('default_transaction_isolation', 'serializable'),
+	('default_table_access_method', 'heap'), ('work_mem', '64kB'), ('synchronize_seqscans', 'off'), ('cursor_tuple_fraction', '0'),
+	('search_path', ''), ('search_path', 'pg_temp, regress_x'), ('regpaydb.ledger', 'attack_app')) v (name, value)
+WHERE test.with_settings(name, value) <> test.with_settings('application_name', 'as usual');
+SELECT test.with_settings('row_security', 'off');
+SET row_security = off;
+SELECT regpaydb.balance_due(2) >= 0 AS function_works_without_policies;
+RESET row_security;
+RESET ROLE;
+RESET regpaydb.user_id;
+DROP FUNCTION test.with_settings;
+
 SET search_path = attack_app;
 SELECT * FROM test.money();
 SELECT * FROM regpaydb.check_integrity();
