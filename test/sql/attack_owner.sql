@@ -123,6 +123,18 @@ RESET ROLE;
 DROP TRIGGER late ON regress_thief.invoice;
 SELECT who, count(DISTINCT what) FROM test.ran GROUP BY 1;
 
+-- Foreign keys of an application's that are deferred, as Django makes them, do not
+-- get in the way of what the engine does with the rows that they reference.
+SET ROLE regress_thief;
+CREATE TABLE regress_thief.stripe (payment_id bigint PRIMARY KEY REFERENCES regress_thief.payment DEFERRABLE INITIALLY DEFERRED,
+	invoice_id bigint REFERENCES regress_thief.invoice DEFERRABLE INITIALLY DEFERRED,
+	attendee_id bigint REFERENCES regress_thief.attendee DEFERRABLE INITIALLY DEFERRED);
+INSERT INTO regress_thief.stripe VALUES (1, 1, 1);
+RESET ROLE;
+SELECT regpaydb.pay(2, 15, 'too much') > 0 AS paid, regpaydb.rotate_access_code(1) IS NOT NULL AS rotated,
+	regpaydb.refund_credit_note((SELECT max(credit_note_id) FROM regress_thief.credit_note), 'back') > 0 AS refunded;
+DROP TABLE regress_thief.stripe;
+
 -- Defaults, checks, generated columns, indexes, rules and policies.
 TRUNCATE test.ran;
 SET ROLE regress_thief;
