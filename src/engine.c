@@ -15,6 +15,7 @@
 #include "utils/snapmgr.h"
 
 #include "compat.h"
+#include "ddl.h"
 #include "engine.h"
 #include "errors.h"
 #include "rows.h"
@@ -101,52 +102,31 @@ engine_check_version(Ledger *ledger, bool missing_ok)
 }
 
 /*
- * A caller lends the ledger's owner his session: triggers, defaults and rules
- * on the tables run as the owner, but must not leave anything behind that then
- * runs, or makes something run, as the caller.
- *
- * A deferred trigger would (before PostgreSQL 18) fire at the end of the
- * transaction with the caller's rights: refused.  Settings, such as
- * search_path, are put back by engine_end.
- */
-static void
-protect_caller(EngineScope *scope, Ledger *ledger)
-{
-	if (scope->save_userid == ledger->owner)
-		return;
-	if (OidIsValid(ledger->deferrable_trigger_on))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("table \"%s.%s\" has a deferrable trigger", ledger->schema_name,
-						get_rel_name(ledger->deferrable_trigger_on)),
-				 errdetail("It would run when the transaction ends, with the rights of whoever that is."),
-				 errhint("Create the trigger without DEFERRABLE, or call the function as the ledger's owner.")));
-	scope->save_nestlevel = NewGUCNestLevel();
-}
-
-/*
  * engine_begin_as_owner
  *		Act as the ledger's owner until engine_end.
  *
- * An error restores the caller's identity by itself.
+ * Triggers, defaults and the like on the tables now run as the owner, in the
+ * session of somebody else.  Neither may gain by that: the owner leaves nothing
+ * behind that then runs as the caller (deferred triggers, temporary objects,
+ * prepared statements, settings), and the caller's search_path does not choose
+ * what runs as the owner.  An error restores all of it by itself.
  */
 void
 engine_begin_as_owner(EngineScope *scope, Ledger *ledger)
 {
-	direct_begin(&scope->direct);
-	scope->save_nestlevel = 0;
-	GetUserIdAndSecContext(&scope->save_userid, &scope->save_sec_context);
-	SetUserIdAndSecContext(ledger->owner,
-						   scope->save_sec_context |
-						   SECURITY_LOCAL_USERID_CHANGE |
-						   SECURITY_NOFORCE_RLS);
-}
+	int			sec_context;
 
-static void
-begin_for_caller(EngineScope *scope, Ledger *ledger)
-{
-	engine_begin_as_owner(scope, ledger);
-	protect_caller(scope, ledger);
+	direct_begin(&scope->direct);
+	GetUserIdAndSecContext(&scope->save_userid, &scope->save_sec_context);
+	scope->save_nestlevel = 0;
+	sec_context = scope->save_sec_context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS;
+	if (scope->save_userid != ledger->owner)
+	{
+		sec_context |= SECURITY_RESTRICTED_OPERATION;
+		scope->save_nestlevel = NewGUCNestLevel();
+		ddl_search_path(ledger->schema_name);
+	}
+	SetUserIdAndSecContext(ledger->owner, sec_context);
 }
 
 /*
@@ -163,7 +143,7 @@ engine_begin(EngineScope *scope, LedgerTable table, const char *column,
 	Ledger	   *ledger = ledger_of_setting();
 
 	check_privilege(ledger, table, column, privilege);
-	begin_for_caller(scope, ledger);
+	engine_begin_as_owner(scope, ledger);
 	engine_check_version(ledger, false);
 	return ledger;
 }
@@ -186,7 +166,7 @@ engine_begin_read_in(EngineScope *scope, Ledger *ledger, LedgerTable table,
 					 const char *column, AclMode privilege)
 {
 	check_privilege(ledger, table, column, privilege);
-	begin_for_caller(scope, ledger);
+	engine_begin_as_owner(scope, ledger);
 	scope->reader = *ledger;
 	scope->reader.read_only = true;
 	engine_check_version(&scope->reader, false);

@@ -11,11 +11,13 @@
 #include "access/htup_details.h"
 #include "catalog/dependency.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_extension.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -197,11 +199,13 @@ access_anywhere(Oid role)
 
 /* Grant what is in access on the ledger's tables, or revoke what is not. */
 static void
-set_table_privileges(int access, bool grant, const char *role_name)
+set_table_privileges(const Ledger *ledger, int access, bool grant, const char *role_name)
 {
 	for (int i = 0; i < (int) lengthof(relations); i++)
 	{
-		if (((relations[i].access & access) != 0) != grant)
+		/* The owner may have dropped a view. */
+		if (((relations[i].access & access) != 0) != grant ||
+			!OidIsValid(get_relname_relid(relations[i].relation, ledger->schema)))
 			continue;
 		ddl_execute(psprintf(grant ? "GRANT %s ON %s TO %s" : "REVOKE %s ON %s FROM %s",
 							 relations[i].privileges, relations[i].relation, role_name));
@@ -221,6 +225,19 @@ set_function_privileges(int access, bool grant, const char *role_name, Oid funct
 								"REVOKE EXECUTE ON FUNCTION regpaydb.%s FROM %s",
 								functions[i].function, role_name));
 	}
+}
+
+/*
+ * All ledgers share the functions, and a catalog row can't be changed by two at
+ * once: whoever grants them waits for whoever just does.
+ */
+static Oid
+lock_extension_of(Oid function)
+{
+	Oid			extension = getExtensionOfObject(ProcedureRelationId, function);
+
+	LockDatabaseObject(ExtensionRelationId, extension, 0, ShareUpdateExclusiveLock);
+	return extension;
 }
 
 static Oid
@@ -285,6 +302,7 @@ set_access(FunctionCallInfo fcinfo, bool grant)
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
+	lock_extension_of(fcinfo->flinfo->fn_oid);
 	save_nestlevel = NewGUCNestLevel();
 	ddl_search_path(ledger->schema_name);
 	for (int i = 0; i < (int) lengthof(accesses); i++)
@@ -295,8 +313,8 @@ set_access(FunctionCallInfo fcinfo, bool grant)
 	access = access_of_role(ledger->tables[CONFERENCE], role);
 	set_actor_policies(ledger, role, (access & ACCESS_APP) != 0);
 	if (!grant)
-		set_table_privileges(access, false, role_name);
-	set_table_privileges(access, true, role_name);
+		set_table_privileges(ledger, access, false, role_name);
+	set_table_privileges(ledger, access, true, role_name);
 	set_usage(ledger, access != 0, role_name);
 
 	access = access_anywhere(role);
@@ -348,7 +366,7 @@ void
 grant_functions_to_owner(Oid create_ledger, Oid owner)
 {
 	Oid			argtype = OIDOID;
-	Datum		arg = ObjectIdGetDatum(getExtensionOfObject(ProcedureRelationId, create_ledger));
+	Datum		arg = ObjectIdGetDatum(lock_extension_of(create_ledger));
 	const char *owner_name = quote_identifier(GetUserNameFromId(owner, false));
 	List	   *names = NIL;
 	ListCell   *cell;

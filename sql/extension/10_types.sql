@@ -1,26 +1,29 @@
 -- Whoever owns the schema can plant functions in it that callers of ours would
--- run.  An empty schema of somebody else is let pass, with a warning: that is
--- what a superuser meets who restores a dump.
+-- run.  That is the installer; or, where a superuser restores the dump of another
+-- installer, who that was, if he owns the database or could not have made the
+-- schema himself.  It is empty then.
 DO $$
 BEGIN
-	IF EXISTS (SELECT FROM pg_catalog.pg_namespace n, pg_catalog.pg_extension e
+	IF EXISTS (SELECT FROM pg_catalog.pg_namespace n, pg_catalog.pg_extension e,
+				pg_catalog.pg_database d
 			WHERE n.nspname OPERATOR(pg_catalog.=) 'regpaydb'
 				AND e.extname OPERATOR(pg_catalog.=) 'regpaydb'
-				AND n.nspowner OPERATOR(pg_catalog.<>) e.extowner) THEN
-		IF EXISTS (SELECT FROM pg_catalog.pg_class
-				WHERE relnamespace OPERATOR(pg_catalog.=) 'regpaydb'::pg_catalog.regnamespace)
-			OR EXISTS (SELECT FROM pg_catalog.pg_proc
-				WHERE pronamespace OPERATOR(pg_catalog.=) 'regpaydb'::pg_catalog.regnamespace)
-			OR EXISTS (SELECT FROM pg_catalog.pg_operator
-				WHERE oprnamespace OPERATOR(pg_catalog.=) 'regpaydb'::pg_catalog.regnamespace)
-			OR EXISTS (SELECT FROM pg_catalog.pg_type
-				WHERE typnamespace OPERATOR(pg_catalog.=) 'regpaydb'::pg_catalog.regnamespace) THEN
-			RAISE EXCEPTION 'schema "regpaydb" belongs to somebody else and is not empty'
-				USING ERRCODE = 'insufficient_privilege',
-					HINT = 'Drop the schema, or let its owner install the extension.';
-		END IF;
-		RAISE WARNING 'schema "regpaydb" belongs to somebody else'
-			USING HINT = 'Install the extension only into a schema whose owner you trust.';
+				AND d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
+				AND n.nspowner OPERATOR(pg_catalog.<>) e.extowner
+				AND ((NOT pg_catalog.pg_has_role(n.nspowner, d.datdba, 'MEMBER')
+						AND pg_catalog.has_database_privilege(n.nspowner, d.oid, 'CREATE'))
+					OR EXISTS (SELECT FROM pg_catalog.pg_class
+						WHERE relnamespace OPERATOR(pg_catalog.=) n.oid)
+					OR EXISTS (SELECT FROM pg_catalog.pg_proc
+						WHERE pronamespace OPERATOR(pg_catalog.=) n.oid)
+					OR EXISTS (SELECT FROM pg_catalog.pg_operator
+						WHERE oprnamespace OPERATOR(pg_catalog.=) n.oid)
+					OR EXISTS (SELECT FROM pg_catalog.pg_type
+						WHERE typnamespace OPERATOR(pg_catalog.=) n.oid))) THEN
+		RAISE EXCEPTION 'schema "regpaydb" belongs to somebody else'
+			USING ERRCODE = 'insufficient_privilege',
+				DETAIL = 'The owner of a schema can put functions into it that are called instead of ours.',
+				HINT = 'Drop the schema, or let its owner install the extension. To restore a dump, let the database belong to the schema''s owner.';
 	END IF;
 END
 $$;

@@ -12,7 +12,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(new_node fails_with session ask refused integrity money_is_conserved
-  lines seconds_to wait_until);
+  lines seconds_to wait_until same_words timing_spread);
 
 # A node that is initialized, but not started.
 sub new_node
@@ -134,6 +134,83 @@ sub wait_until
 		sleep 0.05;
 	}
 	return 1;
+}
+
+# What asks for an invoice on behalf of user 101, or by a code: '@' is 999999 for
+# one that is not there, and 2 for one that is somebody else's.
+my @probes = (
+	[ 'wrong user' => q{SELECT regpaydb.can_view(@, 101)} ],
+	[ 'wrong code' => q{SELECT regpaydb.can_view(@, NULL, 'CODE-OF-ADA')} ],
+	[ 'balance_due' => q{SELECT regpaydb.balance_due(@)} ],
+	[ 'pay' => q{SELECT regpaydb.pay(@, 1, '')} ]);
+
+# That a role gets the same words for both.
+sub same_words
+{
+	my ($node, $database, $role) = @_;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	for my $probe (@probes)
+	{
+		my @answers = map {
+			my $number = $_;
+			my ($status, $out, $err) = $node->psql($database,
+				"\\set VERBOSITY verbose\nSET regpaydb.user_id = '101'; " . $probe->[1] =~ s/@/$number/r,
+				extra_params => [ '-U', $role ]);
+			"$out$err" =~ s/\b$number\b/NUMBER/gr =~ s/psql:.*?: //gr
+		} 999999, 2;
+		is($answers[0], $answers[1], "$probe->[0]: the same words for what is not there and what is another's");
+	}
+	return;
+}
+
+# By how much the times for both differ: the highest ratio of their medians over
+# many rounds, in which they take turns.  The best of some tries, for a machine
+# may be busy.
+sub timing_spread
+{
+	my ($node, $database, $role) = @_;
+	my $best;
+
+	for my $try (1 .. 5)
+	{
+		my $highest = 0;
+		my @as = defined $role ? (extra_params => [ '-U', $role ]) : ();
+
+		for my $probe (@probes)
+		{
+			my ($there, $not) = map { $probe->[1] =~ s/@/$_/r } 2, 999999;
+			my $ratio = $node->safe_psql($database, <<"SQL", @as);
+SET regpaydb.user_id = '101';
+CREATE TEMP TABLE took (which int, t double precision);
+DO \$\$
+DECLARE
+	start timestamptz;
+BEGIN
+	FOR i IN 1 .. 300 LOOP
+		FOR which IN 0 .. 1 LOOP
+			start := clock_timestamp();
+			FOR j IN 1 .. 10 LOOP
+				BEGIN
+					IF which = 0 THEN PERFORM ($there); ELSE PERFORM ($not); END IF;
+				EXCEPTION WHEN OTHERS THEN NULL;
+				END;
+			END LOOP;
+			INSERT INTO took VALUES (which, extract(epoch FROM clock_timestamp() - start));
+		END LOOP;
+	END LOOP;
+END \$\$;
+SELECT greatest(m0 / m1, m1 / m0) FROM (
+	SELECT percentile_cont(0.3) WITHIN GROUP (ORDER BY t) FILTER (WHERE which = 0) AS m0,
+		percentile_cont(0.3) WITHIN GROUP (ORDER BY t) FILTER (WHERE which = 1) AS m1 FROM took) m
+SQL
+			$ratio =~ s/\n.*//s;
+			$highest = $ratio if $ratio > $highest;
+		}
+		$best = $highest if !defined $best || $highest < $best;
+		last if $best < 1.15;
+	}
+	return sprintf '%.2f', $best;
 }
 
 1;

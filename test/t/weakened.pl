@@ -1,0 +1,754 @@
+# That the attacks which our tests see fail do succeed where the defence against
+# them is missing: each is run against the sound library, and then against one
+# that is compiled from weakened sources.
+
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use lib $FindBin::RealBin;
+
+use File::Basename;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use RegpayTest;
+use Test::More;
+
+plan skip_all => 'REGPAYDB_SRC, the folder of the sources, is not set' unless $ENV{REGPAYDB_SRC};
+
+# ---- the sources, and libraries made of them ----
+
+my $folder = PostgreSQL::Test::Utils::tempdir;
+my $source = $ENV{REGPAYDB_SRC};
+my ($version) = slurp_file("$source/regpaydb.control") =~ /^default_version *= *'([^']*)'/m;
+my ($cc, $include) = map { my $answer = qx{pg_config $_}; chomp $answer; $answer } '--cc', '--includedir-server';
+
+# Small and fast to compile; what is compiled in is what matters.
+my @compile = ($cc, qw(-O0 -w -fPIC -fno-strict-aliasing -fwrapv), qq(-DREGPAYDB_VERSION="$version"), "-I$include");
+
+sub write_file
+{
+	my ($file, $text) = @_;
+
+	open my $out, '>', $file or die "$file: $!";
+	print $out $text;
+	close $out;
+	return;
+}
+
+# As the Makefile makes src/ledger_sql.h.
+sub ledger_header
+{
+	my (%texts) = @_;
+	my $all = join '', map { $texts{$_} // slurp_file($_) } sort glob "$source/sql/ledger/*.sql";
+
+	return join '', "static const char ledger_sql[] = \"\"\n",
+	  (map { my $line = $_; $line =~ s/([\\"])/\\$1/g; qq("$line\\n"\n) } split /\n/, $all), ";\n";
+}
+
+sub compile
+{
+	my ($file, $object, @include) = @_;
+
+	system_or_bail(@compile, @include, "-I$source/src", '-c', $file, '-o', $object);
+	return;
+}
+
+my %object = map { (basename($_) => "$folder/" . basename($_, '.c') . '.o') } glob "$source/src/*.c";
+
+mkdir "$folder/sound";
+write_file("$folder/sound/ledger_sql.h", ledger_header());
+compile("$source/src/$_", $object{$_}, "-I$folder/sound") for sort keys %object;
+
+# A library with some texts replaced in the sources: [ file, from, to ]...
+my $libraries = 0;
+
+sub library
+{
+	my (@changes) = @_;
+	my $work = "$folder/weak" . ++$libraries;
+	my (%text, %changed);
+
+	mkdir $work;
+	for my $change (@changes)
+	{
+		my ($file, $from, $to) = @$change;
+		my $path = "$source/" . ($file =~ m{/} ? $file : "src/$file");
+
+		$text{$path} //= slurp_file($path);
+		my @parts = split /\Q$from\E/, $text{$path}, -1;
+		BAIL_OUT("$file has " . (@parts - 1) . " times, not once: $from") if @parts != 2;
+		$text{$path} = join $to, @parts;
+	}
+	for my $path (sort keys %text)
+	{
+		if ($path =~ /\.sql$/)
+		{
+			write_file("$work/ledger_sql.h", ledger_header(%text));
+			write_file("$work/install.c", slurp_file("$source/src/install.c"));
+			compile("$work/install.c", "$work/install.o", "-I$work");
+			$changed{'install.c'} = "$work/install.o";
+		}
+		else
+		{
+			my $file = basename($path);
+
+			write_file("$work/$file", $text{$path});
+			compile("$work/$file", "$work/$file.o", "-I$folder/sound");
+			$changed{$file} = "$work/$file.o";
+		}
+	}
+	system_or_bail($cc, '-shared', '-o', "$work/regpaydb.so", map { $changed{$_} // $object{$_} } sort keys %object);
+	return "$work/regpaydb.so";
+}
+
+# ---- a server with two conferences, and people who may this or that ----
+
+my $node = new_node('weakened');
+$node->append_conf('postgresql.conf', "restart_after_crash = on\nmax_connections = 20\n");
+$node->start;
+$node->safe_psql('postgres', <<'SQL');
+CREATE ROLE weak_owner;		-- owns the ledger conf
+CREATE ROLE weak_rival;		-- owns the ledger rival
+CREATE ROLE weak_app;		-- may what an app may in conf, and makes functions of its own
+CREATE ROLE weak_staff;
+CREATE ROLE weak_clerk;		-- was granted INSERT on tables of conf by hand
+CREATE ROLE weak_nobody;
+CREATE ROLE weak_squatter;
+CREATE DATABASE sound;
+SQL
+$node->safe_psql('sound', <<'SQL');
+CREATE EXTENSION regpaydb;
+GRANT USAGE ON SCHEMA regpaydb TO weak_owner, weak_rival, weak_clerk, weak_nobody;
+GRANT EXECUTE ON FUNCTION regpaydb.create_ledger TO weak_owner, weak_rival;
+CREATE SCHEMA conf AUTHORIZATION weak_owner;
+CREATE SCHEMA rival AUTHORIZATION weak_rival;
+CREATE SCHEMA app_own AUTHORIZATION weak_app;
+CREATE SCHEMA squat AUTHORIZATION weak_squatter;
+CREATE SCHEMA nobody_own AUTHORIZATION weak_nobody;
+GRANT USAGE ON SCHEMA app_own TO PUBLIC;
+CREATE TABLE ran (who name DEFAULT current_user, what text);
+GRANT INSERT, SELECT ON ran TO PUBLIC;
+CREATE FUNCTION fill(ledger name) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM regpaydb.create_ledger(ledger);
+	PERFORM set_config('regpaydb.ledger', ledger, false);
+	PERFORM set_config('search_path', ledger, false);
+	UPDATE conference SET auto_apply_credit = false;
+	INSERT INTO attendee (user_id, access_code) VALUES (101, 'CODE-OF-ADA'), (102, 'CODE-OF-BOB');
+	INSERT INTO staff VALUES (900);
+	PERFORM regpaydb.manual_invoice(1 + (n + 1) % 2, '1 day', '[{"description": "Ticket", "price": 100}]')
+		FROM generate_series(1, 3) n;
+	PERFORM regpaydb.pay(2, 130, 'too much', 'bank', 'b-1');
+END $$;
+GRANT EXECUTE ON FUNCTION fill TO PUBLIC;
+SET ROLE weak_owner;
+SELECT fill('conf');
+SELECT regpaydb.grant_access('weak_app', 'app'), regpaydb.grant_access('weak_staff', 'staff');
+GRANT USAGE ON SCHEMA conf TO weak_clerk;
+GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA conf TO weak_clerk;
+SET ROLE weak_rival;
+SELECT public.fill('rival');
+SQL
+
+# What an attack comes to, in a database of its own whose functions are those of
+# this library: output and errors; "crash".
+my $databases = 0;
+
+sub come_of
+{
+	my ($library, $attack) = @_;
+	my $database = 'attacked' . ++$databases;
+
+	$node->safe_psql('postgres', "CREATE DATABASE $database TEMPLATE sound");
+	$node->safe_psql($database, "UPDATE pg_proc SET probin = '$library' WHERE pronamespace = 'regpaydb'::regnamespace AND probin IS NOT NULL")
+	  if defined $library;
+	my ($status, $out, $err) = $node->psql($database,
+		"\\set VERBOSITY verbose\n\\o /dev/null\nSET client_min_messages = warning;\nSET regpaydb.ledger = conf;\n$attack");
+	if ($status == 2 && $err =~ /server closed the connection|connection to server was lost/)
+	{
+		$node->poll_query_until('postgres', 'SELECT true') or BAIL_OUT('the server did not restart');
+		return 'crash';
+	}
+	$node->safe_psql('postgres', "DROP DATABASE $database");
+	return $err =~ /ERROR:\s+(\w{5}): +(.*)/ ? "$1: $2" : $out;
+}
+
+# ---- the attacks ----
+
+# '\o' before what is looked at, since psql's output until then is dropped.
+my @attacks = (
+
+	# Trigger functions, attached or called by somebody who may execute them: the
+	# owner of another ledger.
+	{
+		what => 'a trigger function is called directly',
+		weak => [ [ 'trigger.c', 'if (!CALLED_AS_TRIGGER(fcinfo))', 'if (false)' ] ],
+		attack => 'SET ROLE weak_rival; SELECT regpaydb.settle_payments()',
+		sound => qr/^39P01: function "settle_payments" was not called/,
+		weakened => qr/^crash$/
+	},
+	{
+		what => 'a row trigger function is attached to statements',
+		weak => [ [ 'trigger.c', 'if ((trigger->tg_event & TIMING_AND_LEVEL) != timing_and_level ||', 'if (' ] ],
+		attack => <<'SQL',
+SET ROLE weak_rival;
+CREATE TRIGGER t BEFORE INSERT ON rival.attendee FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.make_access_code();
+INSERT INTO rival.attendee (user_id) VALUES (7);
+SQL
+		sound => qr/^39P01: function "make_access_code" was called for the wrong event/,
+		weakened => qr/^crash$/
+	},
+	{
+		what => 'a trigger function is attached to another event',
+		weak => [ [ 'trigger.c', '(trigger->tg_event & TRIGGER_EVENT_OPMASK) != event))', 'false))' ] ],
+		attack => <<'SQL',
+SET ROLE weak_rival;
+CREATE TRIGGER t AFTER DELETE ON rival.payment REFERENCING OLD TABLE AS o FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.settle_payments();
+DELETE FROM rival.payment WHERE false;
+\o
+SELECT 'let pass';
+SQL
+		sound => qr/^39P01: function "settle_payments" was called for the wrong event/,
+		weakened => qr/^crash$|^let pass$|transition table/
+	},
+	{
+		what => 'a column has another type',
+		weak => [ [ 'trigger.c', 'if (SPI_gettypeid(desc, number) != type)', 'if (false)' ] ],
+		attack => <<'SQL',
+SET ROLE weak_rival;
+ALTER TABLE rival.payment DROP COLUMN amount CASCADE;
+ALTER TABLE rival.payment ADD COLUMN amount int;
+INSERT INTO rival.payment (invoice_id, amount) VALUES (1, 12345);
+SQL
+		sound => qr/^42804: column "amount" of table "payment" is of type integer/,
+		weakened => qr/^crash$/
+	},
+	{
+		what => 'a column is missing',
+		weak => [ [ 'trigger.c', 'if (number <= 0)', 'if (false)' ], [ 'trigger.c', 'if (SPI_gettypeid(desc, number) != type)', 'if (false)' ] ],
+		attack => <<'SQL',
+SET ROLE weak_rival;
+ALTER TABLE rival.payment DROP COLUMN amount CASCADE;
+INSERT INTO rival.payment (invoice_id) VALUES (1);
+SQL
+		sound => qr/^42703: table "payment" has no column "amount"/,
+		weakened => qr/^crash$|^XX00/
+	},
+	{
+		what => 'payments are settled that are in another table',
+		weak => [ [ 'ledger.c', "if (ledger->tables[table] != RelationGetRelid(rel) &&\n\t\tledger->tables[other_table] != RelationGetRelid(rel))", 'if (false)' ] ],
+		attack => <<'SQL',
+SET ROLE weak_rival;
+CREATE TABLE rival.made_up (LIKE rival.payment INCLUDING ALL);
+CREATE TRIGGER t AFTER INSERT ON rival.made_up REFERENCING NEW TABLE AS n FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.settle_payments();
+INSERT INTO rival.made_up (payment_id, invoice_id, amount) VALUES (1000, 1, 100);
+\o
+SELECT status FROM rival.invoice WHERE invoice_id = 1;
+SQL
+		sound => qr/^RP012: table "rival.made_up" is not the table "payment"/,
+		weakened => qr/^paid$/
+	},
+	{
+		what => 'a table of another owner is in the ledger',
+		weak => [ [ 'ledger.c', 'else if (owner != ledger->owner)', 'else if (false)' ] ],
+		attack => <<'SQL',
+-- The superuser's table, put where the rival says that the ledger's is.
+CREATE TABLE rival.secret AS SELECT 900::bigint AS user_id;
+SET ROLE weak_rival;
+ALTER TABLE rival.staff RENAME TO old_staff;
+RESET ROLE;
+ALTER TABLE rival.secret RENAME TO staff;
+SET ROLE weak_rival;
+SET regpaydb.ledger = rival;
+\o
+SELECT regpaydb.can_view(1, 101);
+SQL
+		sound => qr/^42501: the tables of ledger "rival" have different owners/,
+		weakened => qr/^42501: permission denied for table staff|^t$/
+	},
+
+	# Access is per ledger.
+	{
+		what => 'an app pays in another ledger',
+		weak => [ [ 'engine.c', "	check_privilege(ledger, table, column, privilege);\n	engine_begin_as_owner(scope, ledger);\n	engine_check_version(ledger, false);", "	engine_begin_as_owner(scope, ledger);\n	engine_check_version(ledger, false);" ] ],
+		attack => <<'SQL',
+SET ROLE weak_app;
+SET regpaydb.ledger = rival;
+SELECT regpaydb.pay(1, 100, '');
+RESET ROLE;
+\o
+SELECT status FROM rival.invoice WHERE invoice_id = 1;
+SQL
+		sound => qr/^42501: permission denied for schema rival/,
+		weakened => qr/^paid$/
+	},
+	(
+		map {
+			{
+				what => "an app reads another ledger by $_->[0]",
+				weak => [ [ 'engine.c', "	check_privilege(ledger, table, column, privilege);\n	engine_begin_as_owner(scope, ledger);\n	scope->reader", "	engine_begin_as_owner(scope, ledger);\n	scope->reader" ] ],
+				attack => "SET ROLE weak_app; SET regpaydb.user_id = '101'; SET regpaydb.ledger = rival; \\o\nSELECT regpaydb.$_->[0]",
+				sound => qr/^42501: permission denied for schema rival/,
+				weakened => $_->[1]
+			}
+		} [ 'balance_due(1)', qr/^100.00$/ ], [ q{actor_invoices((SELECT oid FROM pg_class WHERE relnamespace = to_regnamespace('rival') AND relname = 'invoice'))}, qr/^\{1,3\}$/ ]),
+	{
+		what => 'a privilege on any column does for every one',
+		weak => [ [ 'engine.c', 'pg_attribute_aclcheck(relid, number, caller, privilege) != ACLCHECK_OK', 'pg_attribute_aclcheck_all(relid, caller, privilege, ACLMASK_ANY) != ACLCHECK_OK' ] ],
+		attack => <<'SQL',
+GRANT UPDATE (recipient) ON conf.invoice TO weak_clerk;
+GRANT EXECUTE ON FUNCTION regpaydb.void_invoice TO weak_clerk;
+SET ROLE weak_clerk;
+SELECT regpaydb.void_invoice(1);
+\o
+SELECT status FROM conf.invoice WHERE invoice_id = 1;
+SQL
+		sound => qr/^42501: permission denied for table invoice/,
+		weakened => qr/^void$/
+	},
+	{
+		what => 'functions are for everybody',
+		weaken => 'GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA regpaydb TO PUBLIC',
+		attack => <<'SQL',
+SET ROLE weak_nobody;
+CREATE TABLE nobody_own.payment (id int);
+CREATE TRIGGER t BEFORE INSERT ON nobody_own.payment FOR EACH ROW EXECUTE FUNCTION regpaydb.guard_rows();
+\o
+SELECT 'attached';
+SQL
+		sound => qr/^42501: permission denied for function regpaydb.guard_rows/,
+		weakened => qr/^attached$/
+	},
+	{
+		what => 'the schema of the functions belongs to somebody else',
+		weaken => 'ALTER SCHEMA regpaydb OWNER TO weak_squatter',
+		attack => <<'SQL',
+SET ROLE weak_squatter;
+CREATE FUNCTION regpaydb.pay(integer, integer, text) RETURNS bigint LANGUAGE sql AS
+	'INSERT INTO public.ran (what) VALUES (''planted''); SELECT 0::bigint';
+RESET ROLE;
+SELECT regpaydb.pay(1, 1, '');
+\o
+SELECT what, who = session_user FROM ran;
+SQL
+		sound => qr/^42501: permission denied for schema regpaydb/,
+		weakened => qr/^planted\|t$/
+	},
+
+	# The actor.
+	(
+		map {
+			{
+				what => "an actor reaches another's invoice by $_->[0]",
+				weak => [ [ 'call.c', "	if (!actor_may_view(ledger, exists ? invoice->attendee_id : NOBODYS) || !exists)\n		not_found(\"invoice\", invoice_id);", "	if (!exists)\n		not_found(\"invoice\", invoice_id);" ] ],
+				attack => "SET ROLE $_->[1]; SET regpaydb.user_id = '101'; \\o\nSELECT regpaydb.$_->[0]",
+				sound => qr/^RP002: there is no invoice 2/,
+				weakened => $_->[2]
+			}
+		} [ 'balance_due(2)', 'weak_app', qr/^0.00$/ ], [ q{pay(2, 1, '')}, 'weak_app', qr/^RP001/ ], [ 'refund_invoice(2)', 'weak_staff', qr/^\d+$/ ]),
+	{
+		what => "an actor has another's note paid out",
+		weak => [ [ 'call.c', '!actor_may_view(ledger, exists ? note->attendee_id : NOBODYS) ||', '' ] ],
+		attack => "SET ROLE weak_staff; SET regpaydb.user_id = '101'; \\o\nSELECT regpaydb.refund_credit_note(2, 'to me')",
+		sound => qr/^RP002: there is no credit note 2/,
+		weakened => qr/^1$/
+	},
+	{
+		what => 'an actor enters a payment in the name of staff',
+		weak => [ [ 'payment.c', 'if (actor_user_id(&actor))', 'if (false)' ] ],
+		attack => "SET ROLE weak_staff; SET regpaydb.user_id = '101'; \\o\nSELECT regpaydb.record_manual_payment(1, 100, 'cash', 900) > 0",
+		sound => qr/^RP010: user 101 is not staff/,
+		weakened => qr/^t$/
+	},
+	{
+		what => 'a setting that is no user id makes nobody of an actor',
+		weak => [ [ 'actor.c', "if (errno != 0 || *end != '\\0')", "if (*end != '\\0')\n\t\treturn false;\n\tif (errno != 0)" ] ],
+		attack => "SET ROLE weak_app; SET regpaydb.user_id = '101 OR true'; \\o\nSELECT regpaydb.balance_due(2)",
+		sound => qr/^22023: the setting regpaydb.user_id is not a user id/,
+		weakened => qr/^0.00$/
+	},
+	{
+		what => 'the beginning of an access code will do',
+		weak => [ [ 'actor.c', 'unsigned char difference = code_length != given_length;', 'unsigned char difference = 0;' ] ],
+		attack => "SET ROLE weak_app; \\o\nSELECT regpaydb.can_view(1, NULL, 'C')",
+		sound => qr/^f$/,
+		weakened => qr/^t$/
+	},
+	{
+		what => 'access codes are a little alike',
+		weak => [ [ 'actor.c', 'difference |= (unsigned char) code[i', 'difference = (unsigned char) code[i' ] ],
+		attack => "SET ROLE weak_app; \\o\nSELECT regpaydb.can_view(1, NULL, 'XXXXXXXXXXA')",
+		sound => qr/^f$/,
+		weakened => qr/^t$/
+	},
+
+	# Policies.
+	{
+		what => 'who is nobody sees all',
+		weak => [ [ 'policy.c', 'result->isnull = user_id == NULL || !row_is_staff(ledger, *user_id);', 'result->isnull = user_id != NULL && !row_is_staff(ledger, *user_id);' ] ],
+		attack => "SET ROLE weak_app; \\o\nSELECT count(*) FROM conf.invoice",
+		sound => qr/^0$/,
+		weakened => qr/^3$/
+	},
+	{
+		what => 'the result that was kept for one actor is used for another',
+		weak => [ [ 'policy.c', 'kept->actor == actor_changes && ', '' ] ],
+		attack => <<'SQL',
+SET ROLE weak_app;
+\o
+SELECT string_agg(regpaydb.actor_invoices('conf.invoice')::text, ' ' ORDER BY n)
+FROM (SELECT n, set_config('regpaydb.user_id', (100 + n)::text, false) FROM generate_series(1, 3) n OFFSET 0) s;
+SQL
+		sound => qr/^\{1,3\} \{2\} \{\}$/,
+		weakened => qr/^\{1,3\} \{1,3\} \{1,3\}$/
+	},
+	{
+		what => 'the result that was kept for one ledger is used for another',
+		weak => [ [ 'policy.c', ' && kept->ledger_table == ledger_table', '' ] ],
+		attack => <<'SQL',
+SET regpaydb.user_id = '101';
+SET regpaydb.ledger = rival;
+SELECT regpaydb.manual_invoice(1, '1 day', '[{"description": "x", "price": 1}]');
+\o
+SELECT regpaydb.actor_invoices(t) FROM unnest('{conf.invoice,rival.invoice}'::regclass[]) t OFFSET 1;
+SQL
+		sound => qr/^\{1,3,4\}$/,
+		weakened => qr/^\{1,3\}$/
+	},
+	{
+		what => 'the result that was kept outlives a change',
+		weak => [ [ 'policy.c', " &&\n\t\tkept->snapshot_command == snapshot->curcid", '' ] ],
+		attack => <<'SQL',
+SET regpaydb.user_id = '102';
+CREATE FUNCTION seen() RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	result text := '';
+	seen bigint[];
+BEGIN
+	FOR i IN 1 .. 2 LOOP
+		seen := regpaydb.actor_invoices('conf.invoice');
+		result := result || array_length(seen, 1);
+		PERFORM regpaydb.manual_invoice(2, '1 day', '[{"description": "x", "price": 1}]');
+	END LOOP;
+	RETURN result;
+END $$;
+\o
+SELECT seen();
+SQL
+		sound => qr/^12$/,
+		weakened => qr/^11$/
+	},
+	{
+		what => 'policies permit, where they should restrict',
+		weak => [ [ 'grants.c', '"AS RESTRICTIVE"', '"AS PERMISSIVE"' ] ],
+		attack => <<'SQL',
+SET ROLE weak_rival;
+SET regpaydb.ledger = rival;
+SELECT regpaydb.grant_access('weak_app', 'app');
+SET ROLE weak_app;
+SET regpaydb.user_id = '101';
+\o
+SELECT count(*) FROM rival.invoice;
+SQL
+		sound => qr/^2$/,
+		weakened => qr/^3$/
+	},
+	{
+		what => 'policies let anything be written',
+		weak => [ [ 'grants.c', '"USING (%s) WITH CHECK (%s)"', '"USING (%s) WITH CHECK (true OR %s)"' ] ],
+		attack => <<'SQL',
+SET ROLE weak_rival;
+SET regpaydb.ledger = rival;
+SELECT regpaydb.grant_access('weak_app', 'app');
+SET ROLE weak_app;
+SET regpaydb.user_id = '101';
+INSERT INTO rival.payment (invoice_id, amount) VALUES (2, 1);
+\o
+SELECT 'written';
+SQL
+		sound => qr/^42501: new row violates row-level security policy "actor"/,
+		weakened => qr/^written$/
+	},
+	{
+		what => 'a view reads as its owner',
+		weak => [ [ 'sql/ledger/60_outbox.sql', 'CREATE VIEW status_history WITH (security_invoker = true) AS', 'CREATE VIEW status_history AS' ] ],
+		attack => <<'SQL',
+CREATE SCHEMA made AUTHORIZATION weak_owner;
+SET ROLE weak_owner;
+SELECT public.fill('made');
+SELECT regpaydb.grant_access('weak_app', 'app');
+SET ROLE weak_app;
+SET regpaydb.user_id = '101';
+\o
+SELECT count(DISTINCT invoice_id) FROM made.status_history;
+SQL
+		sound => qr/^2$/,
+		weakened => qr/^3$/
+	},
+	{
+		what => 'a table has no row-level security',
+		weak => [ [ 'sql/ledger/75_policies.sql', 'ALTER TABLE payment ENABLE ROW LEVEL SECURITY;', '' ] ],
+		attack => <<'SQL',
+CREATE SCHEMA made AUTHORIZATION weak_owner;
+SET ROLE weak_owner;
+SELECT public.fill('made');
+SELECT regpaydb.grant_access('weak_app', 'app');
+SET ROLE weak_app;
+SET regpaydb.user_id = '101';
+\o
+SELECT count(*) FROM made.payment;
+SQL
+		sound => qr/^0$/,
+		weakened => qr/^2$/
+	},
+
+	# The owner against the caller, and the caller against the owner.
+	(
+		map {
+			{
+				what => "an owner's trigger leaves $_->[0] behind",
+				weak => [ [ 'engine.c', "\t\tsec_context |= SECURITY_RESTRICTED_OPERATION;\n", '' ] ],
+				attack => <<"SQL",
+SET ROLE weak_rival;
+CREATE FUNCTION rival.note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO public.ran (what) VALUES (TG_NAME); RETURN NULL; END';
+CREATE TABLE rival.later (id int);
+CREATE CONSTRAINT TRIGGER late AFTER INSERT ON rival.later DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION rival.note();
+CREATE FUNCTION rival.attack() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN $_->[1]; RETURN NULL; END \$\$;
+CREATE TRIGGER attack AFTER UPDATE ON rival.invoice FOR EACH ROW EXECUTE FUNCTION rival.attack();
+RESET ROLE;
+SET regpaydb.ledger = rival;
+SELECT regpaydb.pay(1, 1, '');
+\\o
+$_->[2];
+SQL
+				sound => qr/^42501: cannot .* within security-restricted operation/,
+				weakened => $_->[3]
+			}
+		} [ 'a deferred trigger', 'INSERT INTO rival.later VALUES (1)', 'SELECT what, who = session_user FROM ran', qr/^late\|t$/ ],
+		[ 'a temporary table', 'CREATE TEMP TABLE account (id int)', q{SELECT tableowner FROM pg_tables WHERE tablename = 'account'}, qr/^weak_rival$/ ],
+		[ 'a prepared statement', q{PREPARE pg1 AS SELECT 'planted'}, 'EXECUTE pg1', qr/^planted$/ ]),
+	{
+		what => "an owner's trigger changes the caller's settings",
+		weak => [ [ 'engine.c', 'AtEOXact_GUC(false, scope->save_nestlevel);', 'AtEOXact_GUC(true, scope->save_nestlevel);' ], [ 'engine.c', "\t\tddl_search_path(ledger->schema_name);\n", '' ] ],
+		attack => <<'SQL',
+SET ROLE weak_rival;
+CREATE FUNCTION rival.attack() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN SET search_path = rival, pg_catalog; RETURN NULL; END $$;
+CREATE TRIGGER attack AFTER UPDATE ON rival.invoice FOR EACH ROW EXECUTE FUNCTION rival.attack();
+RESET ROLE;
+SET regpaydb.ledger = rival;
+SELECT regpaydb.pay(1, 1, '');
+\o
+SHOW search_path;
+SQL
+		sound => qr/^"\$user", public$/,
+		weakened => qr/^rival, pg_catalog$/
+	},
+	{
+		what => "a caller's search_path chooses what an owner's trigger calls",
+		weak => [ [ 'engine.c', "\t\tddl_search_path(ledger->schema_name);\n", '' ] ],
+		attack => <<'SQL',
+SET ROLE weak_owner;
+CREATE FUNCTION conf.audit() RETURNS void LANGUAGE sql AS 'INSERT INTO public.ran (what) VALUES (''audit'')';
+CREATE FUNCTION conf.audited() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM audit(); RETURN NULL; END $$;
+CREATE TRIGGER audit AFTER UPDATE ON conf.invoice FOR EACH ROW EXECUTE FUNCTION conf.audited();
+SET ROLE weak_app;
+CREATE FUNCTION app_own.audit() RETURNS void LANGUAGE sql AS 'INSERT INTO public.ran (what) VALUES (''planted'')';
+SET search_path = app_own;
+SELECT regpaydb.pay(1, 1, '');
+\o
+SELECT what, who FROM public.ran;
+SQL
+		sound => qr/^audit\|weak_owner$/,
+		weakened => qr/^planted\|weak_owner$/
+	},
+	{
+		what => "a caller's search_path chooses the engine's operators",
+		weak => [ [ 'engine.c', "\t\tddl_search_path(ledger->schema_name);\n", '' ], [ 'store.c', '#define EQ	" OPERATOR(pg_catalog.=) "', '#define EQ	" = "' ] ],
+		attack => <<'SQL',
+SET ROLE weak_app;
+CREATE FUNCTION app_own.eq(bigint, bigint) RETURNS boolean LANGUAGE plpgsql AS
+	$$ BEGIN INSERT INTO public.ran (what) VALUES ('planted'); RETURN $1 OPERATOR(pg_catalog.=) $2; END $$;
+CREATE OPERATOR app_own.= (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = app_own.eq);
+SET search_path = app_own, pg_catalog;
+SELECT regpaydb.pay(1, 1, '');
+\o
+SELECT DISTINCT what, who FROM public.ran UNION ALL SELECT 'nothing', '' WHERE NOT EXISTS (SELECT FROM public.ran);
+SQL
+		sound => qr/^nothing\|$/,
+		weakened => qr/^planted\|weak_owner$/
+	},
+	{
+		what => 'policies that are forced on the owner hide rows from the engine, which says all is well',
+		weak => [ [ 'engine.c', ' | SECURITY_NOFORCE_RLS', '' ], [ 'store.c', 'if (store_run(ledger, query, args, nulls) != 1)', 'if (store_run(ledger, query, args, nulls) > 1)' ] ],
+		attack => <<'SQL',
+ALTER TABLE conf.outbox FORCE ROW LEVEL SECURITY;
+ALTER TABLE conf.invoice FORCE ROW LEVEL SECURITY;
+CREATE POLICY hide ON conf.invoice AS RESTRICTIVE FOR UPDATE TO weak_owner USING (false);
+SET ROLE weak_app;
+INSERT INTO conf.payment (invoice_id, amount) VALUES (1, 100);
+RESET ROLE;
+\o
+SELECT status FROM conf.invoice WHERE invoice_id = 1;
+SQL
+		sound => qr/^paid$/,
+		weakened => qr/^unpaid$|^55006|^RP002/
+	},
+	{
+		what => "an owner's trigger swallows a row of the engine's",
+		weak => [ [ 'store.c', 'if (store_run(ledger, query, args, nulls) != 1)', 'if (store_run(ledger, query, args, nulls) > 1)' ] ],
+		attack => <<'SQL',
+CREATE FUNCTION conf.swallow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE TRIGGER a BEFORE UPDATE ON conf.invoice FOR EACH ROW EXECUTE FUNCTION conf.swallow();
+SET ROLE weak_app;
+SELECT regpaydb.pay(1, 100, '');
+RESET ROLE;
+\o
+SELECT count(*) > 0 FROM regpaydb.check_integrity();
+SQL
+		sound => qr/^09000: a row of table "invoice" was not written/,
+		weakened => qr/^t$/
+	},
+
+	# What only the engine writes.
+	{
+		what => 'a role with INSERT makes up a credit note',
+		weak => [ [ 'guard.c', 'if (!relation_ownercheck(RelationGetRelid(trigger->tg_relation), GetUserId()))', 'if (false)' ] ],
+		attack => <<'SQL',
+SET ROLE weak_clerk;
+INSERT INTO conf.credit_note (credit_note_id, attendee_id, value) VALUES (1, 1, 1000);
+\o
+SELECT value FROM conf.credit_note WHERE attendee_id = 1;
+SQL
+		sound => qr/^RP011: rows of table "credit_note" can't be inserted/,
+		weakened => qr/^1000.00$/
+	},
+	{
+		what => 'a role with INSERT makes up a payment by a note',
+		weak => [ [ 'settle.c', 'if (payments[i].engine_kind)', 'if (false)' ] ],
+		attack => <<'SQL',
+SET ROLE weak_clerk;
+INSERT INTO conf.payment (invoice_id, amount, kind) VALUES (1, 100, 'credit_application');
+\o
+SELECT status FROM conf.invoice WHERE invoice_id = 1;
+SQL
+		sound => qr/^RP008: payment \d+ is of a kind that only the engine makes/,
+		weakened => qr/^paid$/
+	},
+	{
+		what => 'a trigger writes another row while the engine writes one',
+		weak => [ [ 'store.c', 'return writing.relid == relid && writing.id == id;', 'return writing.relid == relid;' ], [ 'store.c', 'if (!writing.many)', 'if (false)' ] ],
+		attack => <<'SQL',
+SET ROLE weak_owner;
+CREATE FUNCTION conf.rewrite() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	UPDATE conf.invoice SET status = 'paid', paid = 100 WHERE invoice_id = 3 AND NEW.invoice_id = 1;
+	RETURN NULL;
+END $$;
+CREATE TRIGGER z AFTER UPDATE ON conf.invoice FOR EACH ROW EXECUTE FUNCTION conf.rewrite();
+SELECT regpaydb.pay(1, 10, '');
+\o
+SELECT status FROM conf.invoice WHERE invoice_id = 3;
+SQL
+		sound => qr/^RP011: column "status" of table "invoice" can't be changed/,
+		weakened => qr/^paid$/
+	},
+	{
+		what => 'a payment is changed',
+		weak => [ [ 'sql/ledger/70_triggers.sql', "	BEFORE UPDATE OR DELETE ON payment\n", "	BEFORE DELETE ON payment\n" ] ],
+		attack => <<'SQL',
+SELECT fill('made');
+UPDATE made.payment SET amount = 1000 WHERE payment_id = 1;
+\o
+SELECT amount FROM made.payment WHERE payment_id = 1;
+SQL
+		sound => qr/^RP011: rows of table "payment" can't be updated/,
+		weakened => qr/^1000.00$/
+	},
+
+	# Making a ledger.
+	{
+		what => 'a ledger is made where somebody planted a function',
+		weak => [ [ 'install.c', "	check_nothing_planted(schema, schema_name);\n}", '}' ] ],
+		attack => <<'SQL',
+CREATE SCHEMA open_house;
+GRANT USAGE, CREATE ON SCHEMA open_house TO weak_squatter;
+SET ROLE weak_squatter;
+CREATE FUNCTION open_house.format(text, text) RETURNS text LANGUAGE sql AS
+	'INSERT INTO public.ran (what) VALUES (''planted''); SELECT ''''';
+RESET ROLE;
+SELECT fill('open_house');
+INSERT INTO open_house.category (name, required) VALUES ('Ticket', true);
+SELECT regpaydb.current_cart(1);
+SELECT * FROM open_house.cart_problem;
+\o
+SELECT DISTINCT what, who = session_user FROM public.ran;
+SQL
+		sound => qr/^42501: schema "open_house" is open to others/,
+		weakened => qr/^planted\|t$/
+	},
+	{
+		what => 'a ledger is made in the schema of somebody else',
+		weak => [ [ 'install.c', "	if (ddl_schema_owner(schema) != GetUserId())\n		ereport(ERROR,\n				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),\n				 errmsg(\"schema", "	if (false)\n		ereport(ERROR,\n				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),\n				 errmsg(\"schema" ] ],
+		attack => <<'SQL',
+SELECT fill('squat');
+SET ROLE weak_squatter;
+DROP TABLE squat.credit_note_refund, squat.credit_note_application, squat.credit_note_claim CASCADE;
+\o
+SELECT 'dropped';
+SQL
+		sound => qr/^42501: schema "squat" belongs to somebody else/,
+		weakened => qr/^dropped$/
+	},
+
+	# Access codes.
+	{
+		what => 'a code is longer than its buffer',
+		weak => [ [ 'access.c', 'if (length < MIN_CODE_LENGTH || length > MAX_CODE_LENGTH)', 'if (false)' ] ],
+		attack => <<'SQL',
+SET ROLE weak_rival;
+SET regpaydb.ledger = rival;
+ALTER TABLE rival.conference DROP CONSTRAINT conference_access_code_length_check;
+UPDATE rival.conference SET access_code_length = 200000;
+SELECT regpaydb.rotate_access_code(1);
+SQL
+		sound => qr/^22023: access_code_length is 200000/,
+		weakened => qr/^crash$/
+	},
+	{
+		what => 'two attendees get one code, where chance has it',
+		both => [ [ 'access.c', 'if (!pg_strong_random(bytes, length))', "memset(bytes, 0, length);\n\t\tif (!pg_strong_random(bytes, 1))" ] ],
+		weak => [ [ 'access.c', '} while (row_access_code_exists(ledger, code));', '} while (false);' ] ],
+		attack => <<'SQL',
+SELECT regpaydb.rotate_access_code(1 + n % 2) FROM generate_series(1, 500) n;
+\o
+SELECT 'all different';
+SQL
+		sound => qr/^all different$/,
+		weakened => qr/^23505/
+	});
+
+# ---- against the sound build, and the weakened one ----
+
+for my $attack (@attacks)
+{
+	my @both = @{ $attack->{both} // [] };
+	my ($before, $name) = ('', $attack->{what});
+	my $sound = come_of(@both ? library(@both) : undef, $attack->{attack});
+	my $weakened = come_of(library(@both, @{ $attack->{weak} // [] }), ($attack->{weaken} // '') . ";\n$attack->{attack}");
+
+	like($sound, $attack->{sound}, "does not succeed: $name");
+	like($weakened, $attack->{weakened}, "succeeds on a weakened build: $name");
+	unlike($weakened, $attack->{sound}, "and the test can tell: $name");
+}
+
+# ---- time tells, where less is done for what is not there ----
+
+my $hasty = library([ 'call.c', "	if (!actor_may_view(ledger, exists ? invoice->attendee_id : NOBODYS) || !exists)\n		not_found(\"invoice\", invoice_id);", "	if (!exists || !actor_may_view(ledger, invoice->attendee_id))\n		not_found(\"invoice\", invoice_id);" ]);
+$node->safe_psql('postgres', 'CREATE DATABASE hasty TEMPLATE sound');
+$node->safe_psql('hasty', "UPDATE pg_proc SET probin = '$hasty' WHERE pronamespace = 'regpaydb'::regnamespace AND probin IS NOT NULL; ALTER DATABASE hasty SET regpaydb.ledger = conf");
+my $spread = timing_spread($node, 'hasty', undef);
+cmp_ok($spread, '>', 1.25, "time tells on a weakened build (spread $spread)");
+
+$node->stop;
+done_testing();
