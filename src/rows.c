@@ -150,17 +150,25 @@ row_attendee(Ledger *ledger, int64 attendee_id, AttendeeRow *row)
 	return true;
 }
 
-/* row_invoice_attendee: the attendee whose invoice it is. */
+/*
+ * row_invoice_attendee
+ *		The attendee whose invoice it is.
+ *
+ * Looks for one, too, where there is no invoice: it takes the same time then.
+ */
 bool
 row_invoice_attendee(Ledger *ledger, int64 invoice_id, AttendeeRow *row)
 {
 	DirectTable *table = direct_open(ledger, INVOICE, DIRECT_READ);
+	bool		exists;
+	int64		attendee_id;
 
 	if (table == NULL)
 		return read_attendee(ledger, Q_INVOICE_ATTENDEE, invoice_id, row);
-	return direct_find(table, invoice_id) &&
-		row_attendee(ledger, DatumGetInt64(direct_needed_value(table, INVOICE_COL_ATTENDEE_ID)),
-					 row);
+	exists = direct_find(table, invoice_id);
+	attendee_id = exists ?
+		DatumGetInt64(direct_needed_value(table, INVOICE_COL_ATTENDEE_ID)) : 0;
+	return row_attendee(ledger, attendee_id, row) && exists;
 }
 
 static Datum

@@ -206,10 +206,17 @@ is(answer('squatted', 'boss', 'SELECT count(*) FROM pg_extension WHERE extname =
 $node->safe_psql('squatted', 'DROP FUNCTION regpaydb.planted');
 $node->safe_psql('squatted', 'CREATE EXTENSION regpaydb');
 is(answer('squatted', 'mallory', 'SELECT regpaydb.create_ledger()'), '', 'a superuser installs it for the database\'s owner');
+# Where she may create schemas, hers could be a squatted one; where not, it is what
+# a superuser restores.
 new_database('elsewhere', 'boss');
+$node->safe_psql('elsewhere', 'GRANT CREATE ON DATABASE elsewhere TO alice');
 my ($out, $err) = run_command([ 'pg_restore', '-e', '-U', 'boss', '-d', $node->connstr('elsewhere'), "$folder/alice" ]);
 like($err, qr/belongs to somebody else.*To restore a dump, let the database belong to the schema's owner/s,
-	'a dump of hers does not restore where she is nobody, and says why');
+	'a dump of hers does not restore where she could have made the schema, and says why');
+new_database('restored_by_boss', 'boss');
+($out, $err) = run_command([ 'pg_restore', '-e', '-U', 'boss', '-d', $node->connstr('restored_by_boss'), "$folder/alice" ]);
+is($err, '', 'it does where she could not');
+is(answer('restored_by_boss', 'alice', 'SELECT count(*) FROM regpaydb.check_integrity()'), '0', 'and is sound');
 
 # ---- a hot standby, and transactions that only read ----
 
