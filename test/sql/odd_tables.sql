@@ -265,6 +265,12 @@ CREATE TRIGGER g BEFORE INSERT ON outbox FOR EACH ROW EXECUTE FUNCTION regpaydb.
 SELECT test.pay_all();
 DROP TRIGGER g ON outbox;
 
+-- A condition that is STABLE sees what was written before the row, as in SQL.
+CREATE FUNCTION status_of(bigint) RETURNS text STABLE LANGUAGE sql AS
+	'SELECT status::text FROM invoice WHERE invoice_id = $1';
+SELECT with_trigger('outbox', 'TRIGGER @ AFTER INSERT ON outbox FOR EACH ROW
+	WHEN (NEW.kind = ''invoice_updated'' AND status_of(NEW.invoice_id) = ''paid'') EXECUTE FUNCTION fire()');
+
 -- A trigger catches the error of an engine call that it makes, and the call that
 -- it was fired by goes on.
 CREATE FUNCTION fail_and_go_on() RETURNS trigger LANGUAGE plpgsql AS $$
