@@ -405,6 +405,33 @@ compile_defaults(TableInfo *info, Relation rel)
 	return true;
 }
 
+/*
+ * Whether writing a row runs somebody's functions besides those of triggers: in
+ * generated columns and in indexes.
+ */
+static bool
+has_foreign_code(Relation rel)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	List	   *indexes = RelationGetIndexList(rel);
+	bool		result = false;
+	ListCell   *lc;
+
+	for (int number = 1; number <= desc->natts && !result; number++)
+		if (TupleDescAttr(desc, number - 1)->attgenerated != '\0')
+			result = is_foreign(build_column_default(rel, number), NULL);
+	foreach(lc, indexes)
+	{
+		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
+
+		result = result || is_foreign((Node *) RelationGetIndexExpressions(index), NULL) ||
+			is_foreign((Node *) RelationGetIndexPredicate(index), NULL);
+		index_close(index, NoLock);
+	}
+	list_free(indexes);
+	return result;
+}
+
 /* ---- triggers ---- */
 
 /* Whether the trigger is the guard, which lets the engine's own rows pass. */
@@ -573,6 +600,8 @@ fill_info(TableInfo *info, Ledger *ledger, LedgerTable table, Relation rel)
 		info->key_index = find_key_index(info, rel);
 		info->can_read = OidIsValid(info->key_index);
 	}
+	if ((specs[table].updated || specs[table].inserted) && has_foreign_code(rel))
+		return;
 	if (specs[table].updated)
 	{
 		info->can_update = info->can_read &&

@@ -161,6 +161,22 @@ SELECT n, test.pay_all_with(change) FROM (VALUES
 	(17, 'ALTER TABLE invoice ADD UNIQUE (invoice_id, status); CREATE TABLE s (i bigint, s regpaydb.invoice_status,
 		FOREIGN KEY (i, s) REFERENCES invoice (invoice_id, status) ON UPDATE CASCADE)')
 ) AS c (n, change) ORDER BY n;
+-- Functions in indexes and generated columns may do anything, even call the engine
+-- and catch its error.
+CREATE FUNCTION call_engine(bigint) RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN regpaydb.balance_due(-1);
+EXCEPTION WHEN SQLSTATE 'RP002' THEN
+	RETURN SQLSTATE;
+END $$;
+SELECT n, test.pay_all_with(change) FROM (VALUES
+	(1, 'CREATE INDEX ON outbox (call_engine(invoice_id))'),
+	(2, 'CREATE INDEX ON payment (payment_id) WHERE call_engine(invoice_id) = ''RP002'''),
+	(3, 'CREATE INDEX ON invoice (call_engine(invoice_id), paid)'),
+	(4, 'ALTER TABLE payment ADD x text GENERATED ALWAYS AS (call_engine(invoice_id)) STORED'),
+	(5, 'ALTER TABLE invoice ADD x text GENERATED ALWAYS AS (call_engine(payment_count)) STORED'),
+	(6, 'ALTER TABLE outbox ADD x text GENERATED ALWAYS AS (call_engine(invoice_id)) STORED')
+) AS c (n, change) ORDER BY n;
 -- Foreign keys on what the engine updates: followed, or in the way.
 ALTER TABLE invoice ADD UNIQUE (invoice_id, status);
 CREATE TABLE follower (i bigint, s regpaydb.invoice_status, FOREIGN KEY (i, s) REFERENCES invoice (invoice_id, status) ON UPDATE CASCADE);
