@@ -665,6 +665,8 @@ SELECT test.code('SELECT regpaydb.set_quantity(2, 3, 3)'), test.code('SELECT reg
 ALTER TABLE cart_item ALTER COLUMN cart_id TYPE integer;
 SELECT test.raises('DELETE FROM cart_item WHERE cart_id = 2');
 DROP VIEW current_reservation;
+DROP TRIGGER cart_move_reservation ON cart;
+ALTER TABLE cart DROP CONSTRAINT cart_time_last_updated_check;
 ALTER TABLE cart ALTER COLUMN time_last_updated DROP DEFAULT, ALTER COLUMN time_last_updated TYPE text;
 SELECT test.code('SELECT regpaydb.set_quantity(2, 3, 3)'), test.code('SELECT regpaydb.available_stock(2)');
 
