@@ -105,8 +105,10 @@ engine_check_version(Ledger *ledger, bool missing_ok)
  * on the tables run as the owner, but must not leave anything behind that then
  * runs, or makes something run, as the caller.
  *
- * A deferred trigger would (before PostgreSQL 18) fire at the end of the
- * transaction with the caller's rights: refused.  Settings, such as
+ * PostgreSQL refuses that in a security-restricted operation: temporary tables,
+ * which hide the caller's own, and deferred triggers, which would (before
+ * PostgreSQL 18) fire with the caller's rights at the end of the transaction.
+ * Where one is on the ledger's own tables, say so before.  Settings, such as
  * search_path, are put back by engine_end.
  */
 static void
@@ -121,6 +123,11 @@ protect_caller(EngineScope *scope, Ledger *ledger)
 						get_rel_name(ledger->deferrable_trigger_on)),
 				 errdetail("It would run when the transaction ends, with the rights of whoever that is."),
 				 errhint("Create the trigger without DEFERRABLE, or call the function as the ledger's owner.")));
+	SetUserIdAndSecContext(ledger->owner,
+						   scope->save_sec_context |
+						   SECURITY_LOCAL_USERID_CHANGE |
+						   SECURITY_RESTRICTED_OPERATION |
+						   SECURITY_NOFORCE_RLS);
 	scope->save_nestlevel = NewGUCNestLevel();
 }
 
