@@ -4,11 +4,8 @@
  *	  and index interfaces, as logical replication's apply worker does it.
  *
  * Everything that SQL keeps is kept: snapshots, row locks, predicate locks,
- * constraints, indexes, generated columns, and triggers that are fired after a
- * row.  direct_open says where it can't be, and SQL has to do it.
- *
- * What is open here is open to the engine only: it is closed before any code of
- * somebody else's may run, which may want to change the tables.
+ * constraints, indexes, generated columns, and foreign keys.  direct_open says
+ * where it can't be, and SQL has to do it: where code of somebody else's runs.
  */
 #include "postgres.h"
 
@@ -35,7 +32,6 @@
 struct DirectTable
 {
 	const TableInfo *info;
-	LedgerTable id;
 	bool		read_only;		/* reads what the calling query sees */
 	DirectAccess access;		/* what it is locked for */
 	Relation	rel;
@@ -205,7 +201,6 @@ open_table(Ledger *ledger, LedgerTable id, DirectAccess access)
 	}
 	table = MemoryContextAllocZero(current->context, sizeof(DirectTable));
 	table->info = info;
-	table->id = id;
 	table->read_only = ledger->read_only;
 	table->access = access;
 	table->rel = rel;
@@ -479,8 +474,6 @@ static void
 fire_triggers(DirectTable *table, ItemPointer tid, List *recheck_indexes)
 {
 	DirectScope *scope = current;
-	bool		code = tid == NULL ? table->info->insert_fires_code :
-		table->info->update_fires_code;
 	EState	   *estate = table->estate;
 
 	AfterTriggerBeginQuery();
@@ -489,16 +482,13 @@ fire_triggers(DirectTable *table, ItemPointer tid, List *recheck_indexes)
 	else
 		ExecARUpdateTriggers(estate, table->result, NULL, NULL, tid, NULL, table->new_slot,
 							 recheck_indexes, NULL, false);
-	if (code)
-	{
-		/* It may change other tables, or come here itself. */
-		scope->tables[table->id] = NULL;
-		close_tables(scope);
-	}
 	AfterTriggerEndQuery(estate);
+
+	/*
+	 * A foreign key ON UPDATE CASCADE writes another table, whose triggers may
+	 * have caught an error of an engine call.
+	 */
 	current = scope;
-	if (code)
-		close_table(table);
 }
 
 /*

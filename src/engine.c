@@ -72,7 +72,7 @@ engine_check_version(Ledger *ledger, bool missing_ok)
 	 * taking it tells of an upgrade that came before.
 	 */
 	LockRelationOid(ledger->tables[CONFERENCE], AccessShareLock);
-	if (ledger->version_checked && ledger->valid)
+	if (ledger->version_checked && ledger->original->valid)
 		return;
 
 	/*

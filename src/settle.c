@@ -252,8 +252,10 @@ settle(Ledger *ledger, const InvoiceRow *invoice, InvoiceState state, int64 amou
 	InvoiceVerdict verdict;
 	InvoiceRefusal refusal;
 	int64		credit_note_id;
+	bool		arrives = npayments != invoice->state.payment_count - state.payment_count ||
+		amount != invoice->state.paid - state.paid;
 
-	state.unsellable = npayments > 0 && state.status == INVOICE_UNPAID &&
+	state.unsellable = arrives && state.status == INVOICE_UNPAID &&
 		!invoice->cart_checked && cart_is_unsellable(ledger, invoice);
 	refusal = invoice_state_settle(&state, amount, npayments, &verdict);
 	if (refusal != INVOICE_OK && !invoice->locked)

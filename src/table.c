@@ -405,6 +405,33 @@ compile_defaults(TableInfo *info, Relation rel)
 	return true;
 }
 
+/*
+ * Whether writing a row runs somebody's functions besides those of triggers: in
+ * generated columns and in indexes.
+ */
+static bool
+has_foreign_code(Relation rel)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	List	   *indexes = RelationGetIndexList(rel);
+	bool		result = false;
+	ListCell   *lc;
+
+	for (int number = 1; number <= desc->natts && !result; number++)
+		if (TupleDescAttr(desc, number - 1)->attgenerated != '\0')
+			result = is_foreign(build_column_default(rel, number), NULL);
+	foreach(lc, indexes)
+	{
+		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
+
+		result = result || is_foreign((Node *) RelationGetIndexExpressions(index), NULL) ||
+			is_foreign((Node *) RelationGetIndexPredicate(index), NULL);
+		index_close(index, NoLock);
+	}
+	list_free(indexes);
+	return result;
+}
+
 /* ---- triggers ---- */
 
 /* Whether the trigger is the guard, which lets the engine's own rows pass. */
@@ -417,11 +444,14 @@ is_our_guard(const Trigger *trigger, const char *key)
 
 /*
  * Look at the triggers for one event; false where there are others than those
- * that are fired for a row after it was written, and those of ours that do
- * nothing about what the engine writes.
+ * of foreign keys and deferrable ones, and those of ours that do nothing about
+ * what the engine writes.
+ *
+ * Whatever else is fired, and the condition on which it is, may look at what was
+ * written before, by a snapshot that only SQL takes for it.
  */
 static bool
-find_triggers(Relation rel, int16 event, const char *key, bool *fires, bool *fires_code)
+find_triggers(Relation rel, int16 event, const char *key, bool *fires)
 {
 	int			ntriggers = rel->trigdesc == NULL ? 0 : rel->trigdesc->numtriggers;
 
@@ -444,12 +474,10 @@ find_triggers(Relation rel, int16 event, const char *key, bool *fires, bool *fir
 		}
 		else
 		{
-			if (trigger->tgnewtable != NULL || trigger->tgoldtable != NULL)
-				return false;
-			*fires = true;
 			if (RI_FKey_trigger_type(trigger->tgfoid) == RI_TRIGGER_NONE &&
 				trigger->tgfoid != F_UNIQUE_KEY_RECHECK)
-				*fires_code = true;
+				return false;
+			*fires = true;
 		}
 	}
 	return true;
@@ -572,14 +600,15 @@ fill_info(TableInfo *info, Ledger *ledger, LedgerTable table, Relation rel)
 		info->key_index = find_key_index(info, rel);
 		info->can_read = OidIsValid(info->key_index);
 	}
+	if ((specs[table].updated || specs[table].inserted) && has_foreign_code(rel))
+		return;
 	if (specs[table].updated)
 	{
 		info->can_update = info->can_read &&
 			owner_may(ledger, rel, ACL_UPDATE) &&
 			compile_checks(info, rel) &&
-			find_triggers(rel, TRIGGER_TYPE_UPDATE, key->name,
-						  &info->update_fires, &info->update_fires_code);
-		info->update_keeps_keys = !info->update_fires_code && update_keeps_keys(info, rel);
+			find_triggers(rel, TRIGGER_TYPE_UPDATE, key->name, &info->update_fires);
+		info->update_keeps_keys = update_keeps_keys(info, rel);
 	}
 	if (table == PAYMENT)
 	{
@@ -590,8 +619,7 @@ fill_info(TableInfo *info, Ledger *ledger, LedgerTable table, Relation rel)
 		info->can_insert =
 			owner_may(ledger, rel, ACL_INSERT) &&
 			compile_checks(info, rel) && compile_defaults(info, rel) &&
-			find_triggers(rel, TRIGGER_TYPE_INSERT, NULL,
-						  &info->insert_fires, &info->insert_fires_code);
+			find_triggers(rel, TRIGGER_TYPE_INSERT, NULL, &info->insert_fires);
 }
 
 static TableInfo *

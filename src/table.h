@@ -107,12 +107,10 @@ typedef struct TableInfo
 	ExprState **checks;			/* as ResultRelInfo has them */
 	ExprState **defaults;		/* by column, NULL for those that have none */
 
-	/* Triggers that are fired after a row, and whether they are others' code. */
+	/* Whether triggers are fired after a row: those of keys and foreign keys. */
 	bool		insert_fires;
-	bool		insert_fires_code;
 	bool		update_fires;
-	bool		update_fires_code;
-	bool		update_keeps_keys;	/* and so, those are foreign keys' only */
+	bool		update_keeps_keys;
 } TableInfo;
 
 extern void table_init(void);

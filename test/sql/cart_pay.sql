@@ -174,6 +174,14 @@ SELECT setup, test.outcome(setup || 'SELECT regpaydb.update_status(1), regpaydb.
 SELECT regpaydb.update_status(1), regpaydb.update_status(2), regpaydb.update_status(1);
 SELECT cart_id, status FROM cart ORDER BY 1;
 
+-- It does nothing to an invoice whose payments all count, even where the items
+-- are gone: no money arrives.
+SELECT test.new_shop('cart_pay_again');
+SELECT test.fill(1, 2, 1) AS cart_id, regpaydb.invoice_cart(1) AS invoice_id;
+SELECT regpaydb.pay(1, 10, 'part') > 0 AS paid;
+SELECT test.lapse(1), test.fill(3, 2, 1) AS cart_id;
+SELECT test.outcome('SELECT regpaydb.update_status(1)');
+
 -- ---------------------------------------------------------------------------
 -- Much of what is unlimited
 -- ---------------------------------------------------------------------------

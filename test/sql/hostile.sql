@@ -373,6 +373,36 @@ SELECT left(price, 20) AS price, test.code(format('SELECT regpaydb.manual_invoic
 FROM unnest(ARRAY['1e500', '1e-500', '1e131071', '1e-16383', '1e2', '0.001', 'true', 'null', '[1]', '{}']) WITH ORDINALITY AS p (price, n) ORDER BY n;
 
 -- ---------------------------------------------------------------------------
+-- 22. A trigger leaves something behind in the session that called: a deferred
+-- trigger, a table that hides one of the caller's, a statement.
+-- ---------------------------------------------------------------------------
+SELECT test.new_ledger('hostile_lent');
+SELECT test.invoice(1, 100) AS invoice \gset
+SELECT regpaydb.grant_access('regress_clerk', 'app');
+CREATE TABLE later (a int);
+CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS
+	'BEGIN RAISE EXCEPTION ''the owner''''s code runs as %'', current_user; END';
+CREATE CONSTRAINT TRIGGER t AFTER INSERT ON later DEFERRABLE INITIALLY DEFERRED
+	FOR EACH ROW EXECUTE FUNCTION tell();
+CREATE FUNCTION leave_behind() RETURNS trigger LANGUAGE plpgsql AS
+	'BEGIN EXECUTE TG_ARGV[0]; RETURN NULL; END';
+CREATE FUNCTION lent(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	result text;
+BEGIN
+	EXECUTE format('CREATE TRIGGER t AFTER INSERT ON outbox FOR EACH ROW EXECUTE FUNCTION leave_behind(%L)', statement);
+	SET LOCAL ROLE regress_clerk;
+	result := test.raises('SELECT regpaydb.pay(1, 100, ''''); SET CONSTRAINTS ALL IMMEDIATE');
+	RESET ROLE;
+	DROP TRIGGER t ON outbox;
+	RETURN result;
+END $$;
+SELECT lent('INSERT INTO later VALUES (1)');
+SELECT lent('CREATE TEMPORARY TABLE invoice ()');
+SELECT lent('PREPARE p AS SELECT 1');
+SELECT status, paid FROM invoice WHERE invoice_id = :invoice;
+
+-- ---------------------------------------------------------------------------
 -- Trigger functions where they do not belong: called directly, at the wrong
 -- event, timing or level, without transition tables, on tables of one's own.
 -- ---------------------------------------------------------------------------
@@ -665,6 +695,8 @@ SELECT test.code('SELECT regpaydb.set_quantity(2, 3, 3)'), test.code('SELECT reg
 ALTER TABLE cart_item ALTER COLUMN cart_id TYPE integer;
 SELECT test.raises('DELETE FROM cart_item WHERE cart_id = 2');
 DROP VIEW current_reservation;
+DROP TRIGGER cart_move_reservation ON cart;
+ALTER TABLE cart DROP CONSTRAINT cart_time_last_updated_check;
 ALTER TABLE cart ALTER COLUMN time_last_updated DROP DEFAULT, ALTER COLUMN time_last_updated TYPE text;
 SELECT test.code('SELECT regpaydb.set_quantity(2, 3, 3)'), test.code('SELECT regpaydb.available_stock(2)');
 
