@@ -55,7 +55,7 @@ src/ledger_sql.h: $(LEDGER_SQL) sql/ledger Makefile
 # Few and small files: any header that changes rebuilds them all.
 $(OBJS) $(OBJS:.o=.bc): $(sort $(wildcard src/*.h) src/ledger_sql.h) Makefile regpaydb.control
 
-.PHONY: output-folders installcheck-regress installcheck-isolation unit dist pictures
+.PHONY: output-folders installcheck-regress installcheck-isolation unit valgrind dist pictures
 
 output-folders:
 	$(MKDIR_P) $(OUTPUT_DIR)/regress $(OUTPUT_DIR)/isolation
@@ -83,6 +83,12 @@ unit: $(UNIT)
 	@status=0; for program in $(UNIT); do $$program || status=1; done; \
 	LDLIBS="$(UNIT_LIBS)" sh test/unit/mutants.sh $(CC) -O1 -DFRONTEND $(CPPFLAGS) || status=1; \
 	exit $$status
+
+# The SQL tests under Valgrind, on a server of its own; TESTS="00_install ..." for
+# some of them. Leaves a library in this folder and on the server that is for
+# Valgrind only: run "make clean install" afterwards, or "./dev valgrind" instead.
+valgrind:
+	PG_CONFIG=$(PG_CONFIG) test/valgrind/run $(TESTS)
 
 # The pictures of the documentation, which only those who change them make: that
 # needs Graphviz. Each says what it was made of, for the tests to compare.

@@ -305,6 +305,9 @@ set_access(FunctionCallInfo fcinfo, bool grant)
 	lock_extension_of(fcinfo->flinfo->fn_oid);
 	save_nestlevel = NewGUCNestLevel();
 	ddl_search_path(ledger->schema_name);
+	if (access == ACCESS_APP &&
+		((access_of_role(ledger->tables[CONFERENCE], role) & ACCESS_APP) != 0) != grant)
+		lock_policy_tables(ledger);
 	for (int i = 0; i < (int) lengthof(accesses); i++)
 		if (accesses[i].access == access)
 			set_policy(ledger, "conference", accesses[i].name, role, grant, "FOR SELECT",

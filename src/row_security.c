@@ -10,6 +10,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -94,6 +95,62 @@ has_row_security(Oid table)
 	result = ((Form_pg_class) GETSTRUCT(tuple))->relrowsecurity;
 	ReleaseSysCache(tuple);
 	return result;
+}
+
+static bool
+lock_soon(Oid table)
+{
+	for (int i = 0; i < 20; i++)
+	{
+		if (ConditionalLockRelationOid(table, AccessExclusiveLock))
+			return true;
+		CHECK_FOR_INTERRUPTS();
+		pg_usleep(1000L);
+	}
+	return false;
+}
+
+/*
+ * Lock one of the tables, however long that takes, and then the others.  Where
+ * one of them can't be had soon, none is locked, and it is the result; else -1.
+ */
+static int
+try_to_lock_tables(const Oid *tables, int ntables, int first)
+{
+	LockRelationOid(tables[first], AccessExclusiveLock);
+	for (int i = 0; i < ntables; i++)
+	{
+		if (i == first || lock_soon(tables[i]))
+			continue;
+		for (int j = 0; j < ntables; j++)
+			if (j < i || j == first)
+				UnlockRelationOid(tables[j], AccessExclusiveLock);
+		return i;
+	}
+	return -1;
+}
+
+/*
+ * lock_policy_tables
+ *		Lock all tables that policies for attendees are on against all use.
+ *
+ * Whoever is at work has locked some of them and will want others, in an order
+ * of his own.  To wait for one of them with another one locked would be to
+ * deadlock, and it might be a payment that fails; so wait for one at a time.
+ * On a ledger that is too busy for that, the statements that come then wait.
+ */
+void
+lock_policy_tables(const Ledger *ledger)
+{
+	Oid			tables[lengthof(actor_policies) + 1];
+	int			ntables = 0;
+	int			first = 0;
+
+	tables[ntables++] = ledger->tables[CONFERENCE];
+	for (int i = 0; i < (int) lengthof(actor_policies); i++)
+		tables[ntables++] = get_relname_relid(actor_policies[i].table, ledger->schema);
+	for (int round = 0; round < 100 && first >= 0; round++)
+		first = try_to_lock_tables(tables, ntables, first);
 }
 
 static char *

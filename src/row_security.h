@@ -12,6 +12,7 @@
 #include "ledger.h"
 
 extern List *policy_roles(Oid table, const char *policy);
+extern void lock_policy_tables(const Ledger *ledger);
 extern void set_policy(const Ledger *ledger, const char *table, const char *policy, Oid role,
 					   bool member, const char *kind, const char *clauses,
 					   const char *comment);

@@ -1,0 +1,411 @@
+# Everything at once: sessions at all isolation levels pay, refund, sell, amend and
+# void in every way there is, on few invoices, carts and notes, while statements
+# are cancelled, backends terminated, and tables vacuumed, indexed and altered.
+# What a client is told is what the documentation says, money and stock are right
+# in every snapshot, and nothing crashes.
+#
+# REGPAYDB_CHAOS says for how many seconds, if not for a few.
+
+use strict;
+use warnings FATAL => 'all';
+
+use FindBin;
+use lib $FindBin::RealBin;
+
+use POSIX ();
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use RegpayTest;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $seconds = $ENV{REGPAYDB_CHAOS} || 20;
+my $folder = PostgreSQL::Test::Utils::tempdir;
+my @levels = ('read committed', 'repeatable read', 'serializable');
+my $attendees = 12;
+my $invoices = 40;	# that are there at first
+my $seed = $ENV{REGPAYDB_CHAOS_SEED} || int(time);
+
+note("seed $seed");
+srand $seed;
+
+my $node = new_node('main');
+$node->append_conf('postgresql.conf', <<'CONF');
+max_connections = 40
+log_error_verbosity = verbose
+log_min_error_statement = panic
+deadlock_timeout = 100ms
+max_pred_locks_per_transaction = 1000
+CONF
+$node->start;
+$node->safe_psql('postgres', 'CREATE ROLE treasurer LOGIN; CREATE ROLE shop LOGIN; CREATE ROLE guest;'
+	  . 'GRANT CREATE ON DATABASE postgres TO treasurer; GRANT CREATE ON SCHEMA public TO treasurer');
+$node->safe_psql('postgres', <<"SQL", extra_params => [ '-U', 'treasurer' ]);
+CREATE EXTENSION regpaydb;
+SELECT regpaydb.create_ledger();
+SELECT regpaydb.grant_access('shop', 'app'), regpaydb.grant_access('shop', 'staff');
+GRANT SELECT, INSERT, UPDATE, DELETE ON regpaydb.cart_item, regpaydb.cart_discount TO shop;
+GRANT SELECT, UPDATE (time_last_updated) ON regpaydb.cart TO shop;
+INSERT INTO regpaydb.staff VALUES (900);
+INSERT INTO regpaydb.attendee (user_id) SELECT generate_series(1, $attendees);
+INSERT INTO regpaydb.category (name, limit_per_attendee) VALUES ('Seat', NULL), ('Tour', 6);
+INSERT INTO regpaydb.product (category_id, name, price, stock, limit_per_attendee, reservation_duration) VALUES
+	(1, 'Front', 100, 9, NULL, '1 hour'), (1, 'Back', 40, 15, NULL, '1 second'), (1, 'Standing', 10, NULL, NULL, '0'),
+	(2, 'Cave', 25.50, 6, 3, '3 seconds'), (2, 'Gift', 0, 50, NULL, '1 hour');
+SELECT regpaydb.manual_invoice(1 + g % $attendees, '1 day', '[{"description": "Ticket", "price": 100}]')
+	FROM generate_series(1, $invoices) g;
+-- What a client may want to do something with.
+CREATE FUNCTION pick(OUT invoice bigint, OUT unpaid bigint, OUT due numeric, OUT note bigint, OUT cart bigint, OUT attendee bigint)
+LANGUAGE sql SECURITY DEFINER AS \$\$
+	SELECT (SELECT invoice_id FROM (SELECT invoice_id FROM regpaydb.invoice ORDER BY invoice_id DESC LIMIT 25) i
+			ORDER BY random() LIMIT 1),
+		coalesce(u.invoice_id, 0), coalesce(nullif(u.value - u.paid, 0), 1),
+		coalesce((SELECT credit_note_id FROM (SELECT credit_note_id FROM regpaydb.credit_note WHERE state = 'unclaimed'
+			ORDER BY credit_note_id DESC LIMIT 8) n ORDER BY random() LIMIT 1), 0),
+		coalesce((SELECT cart_id FROM regpaydb.cart WHERE status = 'active' ORDER BY random() LIMIT 1), 0),
+		1 + floor(random() * $attendees)
+	FROM (VALUES (1)) one LEFT JOIN (
+		SELECT * FROM (SELECT * FROM regpaydb.invoice WHERE status = 'unpaid' ORDER BY invoice_id DESC LIMIT 12) i
+		ORDER BY random() LIMIT 1) u ON true
+\$\$;
+SQL
+
+# ---- what the clients do ----
+
+sub any { return $_[ int rand @_ ] }
+
+sub product { return 1 + int rand 5 }
+
+sub amount { return any(1, 5, 25.5, 40, 99.99, 100, 100, 250) }
+
+# A platform sends some of its payments again.  Each of these stands for one
+# invoice and amount, but for a few that are sent by mistake.
+my $charges = 60 + 10 * $seconds;
+
+sub charge
+{
+	my $number = 1 + int rand $charges;
+	my $invoice = 1 + ($number * 7 + (rand() < 0.05)) % $invoices;
+	return ($invoice, 10 + $number % 90, sprintf 'ch_%05d', $number);
+}
+
+my @batches = map { "$folder/batch.$_" } 1 .. 10;
+for my $batch (@batches)
+{
+	append_to_file($batch, join '', map { 1 + int(rand $invoices) . "\t" . amount() . "\tbank\n" } 1 .. 1 + int rand 8);
+}
+
+# Of each kind of work: how often, the codes of errors that it may meet besides
+# those that any may, and its statements.  "engine" marks transactions of one
+# statement of the engine's: no two of them may deadlock.  What is "plain" or
+# "several" locks rows in an order of its own.
+my $call = 'SELECT /* engine */';
+my %work = (
+	bill => [ 6, '', sub {"$call regpaydb.manual_invoice(:attendee, '1 day', '[{\"description\": \"Dinner\", \"price\": " . any(75, 250, 900) . "}, {\"description\": \"Rebate\", \"price\": -15}]')"} ],
+	bill_nothing => [ 1, '', sub {"$call regpaydb.manual_invoice(:attendee, '0', '[{\"description\": \"Badge\", \"price\": 0}]')"} ],
+	pay => [ 10, 'RP00[12345]', sub {"$call regpaydb.pay(:unpaid, " . any(':due', ':due', amount()) . ", 'card')"} ],
+	pay_charge => [ 8, 'RP00[1-59]', sub {
+			my ($invoice, $amount, $ref) = charge();
+			return "$call 'ack $ref', regpaydb.pay($invoice, $amount, 'card', 'stripe', '$ref')";
+		} ],
+	insert => [ 4, '', sub {"INSERT /* engine */ INTO regpaydb.payment (invoice_id, amount) VALUES (:invoice, " . amount() . ')'} ],
+	insert_several => [ 4, '', sub {
+			'INSERT /* engine */ INTO regpaydb.payment (invoice_id, amount) VALUES (:invoice, 5), '
+			  . join ', ', map { '(' . (1 + int rand $invoices) . ', ' . amount() . ')' } 1 .. 1 + int rand 6;
+		} ],
+	insert_charge => [ 4, '23505', sub {
+			my ($invoice, $amount, $ref) = charge();
+			return 'INSERT /* engine */ INTO regpaydb.payment (invoice_id, amount, provider, provider_ref) '
+			  . "VALUES ($invoice, $amount, 'stripe', '$ref')" . any('', ' ON CONFLICT DO NOTHING');
+		} ],
+	load_charges => [ 2, '', sub {
+			my @charges = sort { $a->[2] cmp $b->[2] } map { [ charge() ] } 1 .. 4;
+			return 'INSERT /* engine */ INTO regpaydb.payment (invoice_id, amount, provider, provider_ref) VALUES '
+			  . join(', ', map {"($_->[0], $_->[1], 'stripe', '$_->[2]')"} @charges) . ' ON CONFLICT DO NOTHING';
+		} ],
+	merge_charge => [ 1, '23505', sub {
+			my ($invoice, $amount, $ref) = charge();
+			return "MERGE /* engine */ INTO regpaydb.payment p USING (VALUES ('$ref')) s (ref) ON p.provider_ref = s.ref "
+			  . "WHEN NOT MATCHED THEN INSERT (invoice_id, amount, provider, provider_ref) VALUES ($invoice, $amount, 'stripe', '$ref')";
+		} ],
+	copy => [ 2, '', sub { '\copy regpaydb.payment (invoice_id, amount, reference) FROM ' . any(@batches) } ],
+	take_back => [ 2, 'RP003', sub {'INSERT /* engine */ INTO regpaydb.payment (invoice_id, amount) VALUES (:invoice, -3)'} ],
+	manual => [ 4, '', sub {"$call regpaydb.record_manual_payment(:invoice, " . amount() . ", 'cash', 900)"} ],
+	manual_back => [ 4, 'RP003', sub {"$call regpaydb.record_manual_payment(:invoice, -" . amount() . ", 'cash', 900)"} ],
+	refund => [ 4, 'RP008', sub {"$call regpaydb.refund_invoice(:invoice)"} ],
+	void => [ 2, 'RP00[78]', sub {"$call regpaydb.void_invoice(:invoice)"} ],
+	apply => [ 6, 'RP00[1-6]', sub {"$call regpaydb.apply_credit_note(:note, :unpaid)"} ],
+	cash_out => [ 3, 'RP00[26]', sub {"$call regpaydb.refund_credit_note(:note, 'bank', 900)"} ],
+	fee => [ 3, 'RP00[236]', sub {"$call regpaydb.cancellation_fee(:note, " . any(5, 33.3, 100) . ')'} ],
+	update_status => [ 1, '', sub {"$call regpaydb.update_status(:invoice)"} ],
+	rotate => [ 2, '', sub {"$call regpaydb.rotate_access_code(:attendee)"} ],
+	look => [ 2, 'RP00[2458]', sub {
+			"$call regpaydb." . any('balance_due(:invoice)', 'total_payments(:invoice)', 'invoice_document(:invoice)',
+				'can_view(:invoice, 3)', 'available_credit(:attendee)', 'available_stock(' . product() . ')', 'validate_cart(:cart)');
+		} ],
+	fill => [ 10, 'RP00[58]|40001', sub {"$call regpaydb.set_quantity(regpaydb.current_cart(:attendee), " . product() . ', ' . int(rand 4) . ')'} ],
+	change => [ 4, 'RP00[258]|40001', sub {"$call regpaydb.set_quantity(:cart, " . product() . ', ' . int(rand 4) . ')'} ],
+	extend => [ 2, 'RP00[258]', sub {"$call regpaydb.extend_reservation(:cart, '" . any('1 minute', '2 seconds') . "')"} ],
+	checkout => [ 8, 'RP00[2358]', sub {"$call regpaydb.invoice_cart(:cart)"} ],
+	expire => [ 2, '', sub {"$call regpaydb.expire_invoices(" . any(1, 3, 100) . ')'} ],
+	plain_item => [ 3, 'RP00[58]|40001|23505|23503', sub {
+			any('INSERT /* plain */ INTO regpaydb.cart_item (cart_id, product_id, quantity) VALUES (:cart, ' . product() . ', 1)',
+				'UPDATE /* plain */ regpaydb.cart_item SET quantity = ' . (1 + int rand 3) . ' WHERE cart_id = :cart',
+				'DELETE /* plain */ FROM regpaydb.cart_item WHERE cart_id = :cart AND product_id = ' . product());
+		} ],
+	plain_items => [ 1, 'RP00[58]|40001', sub {
+			any('UPDATE /* plain */ regpaydb.cart_item SET quantity = 1 WHERE quantity > 1',
+				'DELETE /* plain */ FROM regpaydb.cart_item i USING regpaydb.cart c WHERE c.cart_id = i.cart_id AND '
+				  . "status = 'active' AND product_id = " . product());
+		} ],
+	plain_discount => [ 2, 'RP00[58]|40001|23503', sub {
+			any('INSERT /* plain */ INTO regpaydb.cart_discount (cart_id, product_id, description, quantity, amount) '
+				  . 'VALUES (:cart, ' . product() . ", 'Speaker', 1, " . any(1, 5, 60) . ')',
+				'DELETE /* plain */ FROM regpaydb.cart_discount WHERE cart_id = :cart');
+		} ],
+	lapse => [ 2, '40001', sub {"UPDATE /* plain */ regpaydb.cart SET time_last_updated = now() - interval '2 hours' WHERE cart_id = :cart AND status = 'active'"} ],
+	undo => [ 3, 'RP00[1-8]|25P02|23505|40001|3B001', sub {
+			my ($invoice, $amount, $ref) = charge();
+			return ('BEGIN', 'SAVEPOINT s', any("SELECT /* several */ regpaydb.pay(:unpaid, :due, 'undone', 'stripe', 'undone_$ref')",
+					'SELECT /* several */ regpaydb.set_quantity(:cart, ' . product() . ', 2)',
+					'SELECT /* several */ regpaydb.refund_invoice(:invoice)'),
+				'ROLLBACK TO s', "INSERT /* several */ INTO regpaydb.payment (invoice_id, amount) VALUES (:invoice, 7)",
+				any('COMMIT', 'COMMIT', 'ROLLBACK'));
+		} ],
+	several => [ 3, 'RP00[1-9]|25P02|23505|40001', sub {
+			return ('BEGIN', "SELECT /* several */ regpaydb.pay(:unpaid, :due, 'card')", 'SELECT /* several */ regpaydb.refund_invoice(:invoice)',
+				"SELECT /* several */ regpaydb.manual_invoice(:attendee, '1 day', '[{\"description\": \"Tutorial\", \"price\": 20}]')",
+				any('COMMIT', 'COMMIT', 'ROLLBACK'));
+		} ],
+);
+# The server refuses COPY FROM to a role that policies apply to.
+my %deck = (treasurer => [ map { ($_) x $work{$_}[0] } sort keys %work ]);
+$deck{shop} = [ grep { $_ ne 'copy' } @{ $deck{treasurer} } ];
+
+# What any statement may meet.
+my $any_time = '57014|57P01';
+
+# One session does all that changes tables: of the server, not the engine, is
+# that two of those get into each other's way.
+my @tables = qw(invoice payment credit_note cart cart_item product attendee outbox reservation);
+my $toggle = 0;
+$work{maintain} = [ 0, '', sub {
+		my $table = any(@tables);
+
+		return any(
+			"VACUUM regpaydb.$table", "VACUUM ANALYZE regpaydb.$table", "ANALYZE regpaydb.$table",
+			"CREATE INDEX CONCURRENTLY IF NOT EXISTS chaos_$table ON regpaydb.$table ((${table}_id + 1))",
+			"DROP INDEX CONCURRENTLY IF EXISTS regpaydb.chaos_$table",
+			"REINDEX INDEX CONCURRENTLY regpaydb." . any('invoice_pkey', 'payment_pkey', 'cart_pkey', 'product_pkey', 'payment_provider_provider_ref_key'),
+			"ALTER TABLE regpaydb.$table ADD COLUMN chaos_" . ++$toggle . ' int' . any('', ' DEFAULT 5'),
+			"ALTER TABLE regpaydb.$table DROP COLUMN IF EXISTS chaos_" . int(rand($toggle + 1)),
+			'UPDATE regpaydb.conference SET auto_apply_credit = NOT auto_apply_credit',
+			"GRANT SELECT ON regpaydb.$table TO guest", "REVOKE SELECT ON regpaydb.$table FROM guest",
+			"SELECT regpaydb.grant_access('guest', '" . any('app', 'staff', 'reports') . "')",
+			"SELECT regpaydb.revoke_access('guest', '" . any('app', 'staff', 'reports') . "')")
+		  =~ s/\(\(reservation_id \+ 1\)\)/(product_id, quantity)/r;
+	} ];
+
+# ---- clients ----
+
+my $scripts = 0;
+
+# A psql with a script that is longer than it gets to run; where each line of it
+# comes from.
+sub start_client
+{
+	my ($client) = @_;
+	my @lines = map { [ 'setup', $_ ] } '\set VERBOSITY verbose', '\set invoice 1', '\set unpaid 1', '\set due 1',
+	  '\set note 0', '\set cart 0', '\set attendee 1';
+	my $name = "$folder/client." . ++$scripts;
+
+	if ($client->{name} eq 'killer')
+	{
+		push @lines, map { (
+				[ 'kill', 'SELECT pg_' . (rand() < 0.07 ? 'terminate' : 'cancel') . '_backend(pid) FROM (SELECT pid FROM pg_stat_activity '
+					  . "WHERE application_name = 'chaos' AND state = 'active' ORDER BY random() LIMIT 1) p \\g /dev/null" ],
+				[ 'kill', 'SELECT pg_sleep(0.07) \g /dev/null' ]) } 1 .. 20 * $seconds;
+	}
+	else
+	{
+		for (1 .. ($client->{name} eq 'maintainer' ? 20 : 150) * $seconds)
+		{
+			my $kind = $client->{name} eq 'maintainer' ? 'maintain' : any(@{ $deck{ $client->{user} } });
+			my @sql = $work{$kind}[2]->();
+
+			push @lines, [ 'pick', 'SELECT * FROM pick() \gset' ] if $kind ne 'maintain' && rand() < 0.7;
+			push @lines, map { [ $kind, /^\\/ ? $_ : "$_;" ] } @sql;
+			push @lines, [ $kind, "\\echo done $kind :ERROR" ];
+			# Not to be the only one at work.
+			push @lines, [ 'setup', 'SELECT pg_sleep(0.1) \g /dev/null' ] if $kind eq 'maintain';
+		}
+	}
+	append_to_file("$name.sql", join '', map {"$_->[1]\n"} @lines);
+	local $ENV{PGAPPNAME} = $client->{name} eq 'killer' ? 'killer' : 'chaos';
+	local $ENV{PGOPTIONS} = '-c default_transaction_isolation=' . $client->{level} =~ s/ /\\ /r
+	  . ($client->{user} eq 'shop' ? ' -c regpaydb.user_id=900' : '');
+	$client->{lines} = \@lines;
+	$client->{files} = $name;
+	my $command = "exec psql -XAtq -U $client->{user} -d '" . $node->connstr('postgres') . "' -f $name.sql >$name.out 2>$name.err </dev/null";
+	$client->{pid} = fork // die "could not fork: $!";
+	if ($client->{pid} == 0)
+	{
+		exec 'sh', '-c', $command or POSIX::_exit(1);
+	}
+	return;
+}
+
+my (%done, %failed, %acks, @unexpected);
+
+sub allowed
+{
+	my ($client, $kind, $code) = @_;
+
+	return 1 if $code =~ /^(?:$any_time)$/;
+	return 1 if $code eq '40001' && $client->{level} ne 'read committed';
+	# Which ones deadlock is in the log: any can be the victim of a plain one.
+	return 1 if $code eq '40P01';
+	return $work{$kind} && $work{$kind}[1] ne '' && $code =~ /^(?:$work{$kind}[1])$/;
+}
+
+# What a client has seen.
+sub look_at_client
+{
+	my ($client) = @_;
+
+	for my $line (lines(slurp_file("$client->{files}.out")))
+	{
+		$done{$1}++ if $line =~ /^done (\w+) false/;
+		$acks{$1}{$2}++ if $line =~ /^ack (\w+)\|(\d+)/;
+	}
+	for my $line (lines(slurp_file("$client->{files}.err")))
+	{
+		# WARNINGs are of ROLLBACK and COMMIT outside of transactions.
+		next if $line !~ /(?:ERROR|FATAL|PANIC):/;
+		if ($line =~ /^psql:.*?:(\d+): (?:ERROR|FATAL):  (\w{5}): (.*)/)
+		{
+			my ($kind, $sql) = @{ $client->{lines}[ $1 - 1 ] };
+
+			$failed{$2}{$kind}++;
+			push @unexpected, "$client->{level}, $kind: $2: $3: $sql" if !allowed($client, $kind, $2);
+		}
+		elsif ($line !~ /FATAL:  57P01/)
+		{
+			push @unexpected, $line;
+		}
+	}
+	return;
+}
+
+# ---- what must be true in every snapshot ----
+
+my $facts = <<'SQL';
+SET search_path = regpaydb;
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT 'integrity', object, problem FROM check_integrity()
+UNION ALL SELECT 'money', received::text, kept::text
+	FROM (SELECT coalesce(sum(amount), 0) AS received FROM payment WHERE kind IN ('payment', 'manual')) r,
+		(SELECT (SELECT sum(paid) FROM invoice) + (SELECT coalesce(sum(value), 0) FROM credit_note WHERE state <> 'applied') AS kept) k
+	WHERE received <> kept
+UNION ALL SELECT 'total of invoice', invoice_id::text, paid::text FROM invoice i
+	LEFT JOIN (SELECT invoice_id, sum(amount) AS total, count(*) AS number FROM payment GROUP BY 1) p USING (invoice_id)
+	WHERE paid <> coalesce(total, 0) OR payment_count <> coalesce(number, 0)
+UNION ALL SELECT 'state of invoice', invoice_id::text, status::text FROM invoice
+	WHERE CASE status WHEN 'unpaid' THEN paid >= value WHEN 'paid' THEN paid <> value ELSE paid <> 0 END
+UNION ALL SELECT 'claims of note', n.credit_note_id::text, n.state::text FROM credit_note n
+	WHERE (SELECT count(*) FROM credit_note_application a WHERE a.credit_note_id = n.credit_note_id) <> (state = 'applied')::int
+		OR (SELECT count(*) FROM credit_note_refund r WHERE r.credit_note_id = n.credit_note_id) <> (state = 'refunded')::int
+UNION ALL SELECT 'recorded twice', provider, provider_ref FROM payment WHERE provider_ref IS NOT NULL GROUP BY 2, 3 HAVING count(*) > 1
+UNION ALL SELECT 'undone', provider, provider_ref FROM payment WHERE provider_ref LIKE 'undone%'
+UNION ALL SELECT 'sold', product_id::text, sold::text FROM product p WHERE sold <> (
+	SELECT coalesce(sum(quantity), 0) FROM cart_item i JOIN cart c USING (cart_id) WHERE c.status = 'paid' AND i.product_id = p.product_id)
+UNION ALL SELECT 'oversold', product_id::text, sold::text FROM product WHERE sold > stock
+-- Not now(): a reservation that lapses until the snapshot is taken is another's.
+UNION ALL SELECT 'reserved too much', product_id::text, (sold + reserved)::text FROM product
+	JOIN (SELECT product_id, sum(quantity) AS reserved FROM reservation WHERE reserved_until > clock_timestamp() GROUP BY 1) r USING (product_id)
+	WHERE sold + reserved > stock
+UNION ALL SELECT 'paid cart without its invoice', cart_id::text, count(invoice_id)::text
+	FROM cart c LEFT JOIN (SELECT * FROM invoice WHERE status = 'paid') i USING (cart_id)
+	WHERE c.status = 'paid' GROUP BY cart_id HAVING count(invoice_id) <> 1;
+COMMIT;
+SQL
+
+# ---- chaos ----
+
+my @clients = (
+	{ name => 'killer', user => 'postgres', level => $levels[0] },
+	{ name => 'maintainer', user => 'treasurer', level => $levels[0] },
+	map { { name => "client $_", user => $_ % 2 ? 'treasurer' : 'shop', level => $levels[ $_ % 3 ] } } 1 .. 9);
+my $snapshots = 0;
+my $terminated = 0;
+my $wrong = '';
+
+start_client($_) for @clients;
+for (my $end = time + $seconds; time < $end; sleep 0.2)
+{
+	for my $client (@clients)
+	{
+		next if waitpid($client->{pid}, POSIX::WNOHANG) == 0;
+		look_at_client($client);
+		$terminated++;
+		start_client($client);
+	}
+	my ($status, $out, $err) = $node->psql('postgres', "\\set VERBOSITY sqlstate\n$facts");
+
+	$snapshots++;
+	$wrong = "after snapshot $snapshots:\n$out$err" if $wrong eq '' && ($status != 0 || $out ne '');
+}
+$node->safe_psql('postgres', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name IN ('chaos', 'killer')");
+for my $client (@clients)
+{
+	waitpid $client->{pid}, 0;
+	look_at_client($client);
+}
+
+# ---- how it went ----
+
+note("$snapshots snapshots, $terminated sessions ended and begun again");
+note(join ', ', map { "$_: " . ($done{$_} // 0) } sort keys %work);
+for my $code (sort keys %failed)
+{
+	note("$code: ", join ', ', map {"$_ $failed{$code}{$_}"} sort keys %{ $failed{$code} });
+}
+cmp_ok($snapshots, '>=', $seconds / 10, 'it was looked at often enough');
+cmp_ok($terminated, '>', 0, 'sessions were terminated');
+ok($failed{57014}, 'statements were cancelled');
+ok($failed{40001}, 'transactions were told to repeat');
+is(join(', ', grep { !$done{$_} } sort keys %work), '', 'there was some of all kinds of work');
+is($wrong, '', 'in every snapshot money and stock were right');
+is($node->safe_psql('postgres', $facts), '', 'so they are in the end');
+is(scalar(@unexpected), 0, 'no error but documented ones') or diag(join "\n", @unexpected[ 0 .. (@unexpected > 20 ? 20 : $#unexpected) ]);
+integrity($node, 'postgres', 'regpaydb', 'the ledger is sound');
+money_is_conserved($node, 'postgres', 'regpaydb', 'it keeps the money');
+
+# Whoever sent a charge again was told the same.
+is(join(' ', grep { keys %{ $acks{$_} } > 1 } sort keys %acks), '', 'a charge is one payment to everybody');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM (VALUES '
+		  . join(', ', map {"('$_', " . (keys %{ $acks{$_} })[0] . ')'} sort keys %acks) . q{) a (ref, id)
+	LEFT JOIN regpaydb.payment p ON payment_id = id AND provider = 'stripe' AND provider_ref = ref WHERE payment_id IS NULL}),
+	0, 'and is recorded');
+cmp_ok((grep { (values %{ $acks{$_} })[0] > 1 } keys %acks), '>', 0, 'some were sent again');
+
+# ---- the log ----
+
+my $log = slurp_file($node->logfile);
+my (%deadlocks, @between_functions);
+
+is(join("\n", $log =~ /(?:ERROR|FATAL|PANIC):  (?:XX|58|53).*/g), '', 'no internal error');
+is(join("\n", $log =~ /.*(?:PANIC|TRAP|terminated by signal).*/g), '', 'no crash');
+while ($log =~ /ERROR:  40P01:.*\n.*DETAIL:  ((?:.*\n)(?:\t.*\n)*)/g)
+{
+	my $detail = $1;
+	my @queries = $detail =~ /^\tProcess \d+: (.*)$/mg;
+	my $kind = (grep { !m{/\* engine \*/|^COPY |_access\(} } @queries) ? 'others' : 'engine';
+
+	$deadlocks{$kind}++;
+	push @between_functions, $detail if $kind eq 'engine';
+}
+note('deadlocks: ', join ', ', map {"$_: $deadlocks{$_}"} sort keys %deadlocks);
+is(join("\n", @between_functions), '', 'no deadlock between functions');
+
+done_testing();
