@@ -130,6 +130,19 @@ SELECT n, test.pay_all_with(change) FROM (VALUES
 	(21, 'DROP VIEW integrity_problem; ALTER TABLE payment DROP cents; ALTER TABLE payment ALTER amount TYPE numeric(14,4);
 		CREATE VIEW integrity_problem AS SELECT ''''::text AS object, ''''::text AS problem WHERE false')
 ) AS c (n, change) ORDER BY n;
+-- A function of PostgreSQL's own that runs somebody's code: a trigger's is not the
+-- only one that calls the engine and catches its error.
+CREATE FUNCTION call_engine() RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN regpaydb.balance_due(-1);
+EXCEPTION WHEN SQLSTATE 'RP002' THEN
+	RETURN SQLSTATE;
+END $$;
+SELECT n, test.pay_all_with(change) FROM (VALUES
+	(1, 'ALTER TABLE outbox ADD x xml; ALTER TABLE outbox ALTER x SET DEFAULT query_to_xml(''SELECT call_engine()'', true, false, '''')'),
+	(2, 'ALTER TABLE payment ADD CHECK (query_to_xml(''SELECT call_engine()'', true, false, '''') IS NOT NULL) NOT VALID'),
+	(3, 'ALTER TABLE invoice ADD CHECK (query_to_xml(''SELECT call_engine()'', true, false, '''') IS NOT NULL) NOT VALID')
+) AS c (n, change) ORDER BY n;
 -- A function that a constraint or default calls is what it is now.
 ALTER TABLE outbox ADD seven int DEFAULT always_7();
 SELECT test.pay_all();
