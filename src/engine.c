@@ -108,21 +108,13 @@ engine_check_version(Ledger *ledger, bool missing_ok)
  * PostgreSQL refuses that in a security-restricted operation: temporary tables,
  * which hide the caller's own, and deferred triggers, which would (before
  * PostgreSQL 18) fire with the caller's rights at the end of the transaction.
- * Where one is on the ledger's own tables, say so before.  Settings, such as
- * search_path, are put back by engine_end.
+ * Settings, such as search_path, are put back by engine_end.
  */
 static void
 protect_caller(EngineScope *scope, Ledger *ledger)
 {
 	if (scope->save_userid == ledger->owner)
 		return;
-	if (OidIsValid(ledger->deferrable_trigger_on))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("table \"%s.%s\" has a deferrable trigger", ledger->schema_name,
-						get_rel_name(ledger->deferrable_trigger_on)),
-				 errdetail("It would run when the transaction ends, with the rights of whoever that is."),
-				 errhint("Create the trigger without DEFERRABLE, or call the function as the ledger's owner.")));
 	SetUserIdAndSecContext(ledger->owner,
 						   scope->save_sec_context |
 						   SECURITY_LOCAL_USERID_CHANGE |

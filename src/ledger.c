@@ -120,34 +120,6 @@ table_owner(Oid relid, const char *schema_name, LedgerTable table)
 	return owner;
 }
 
-/* A deferrable trigger that somebody put on a table; foreign keys may be that. */
-static bool
-has_deferrable_trigger(Relation rel)
-{
-	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
-	{
-		Trigger    *trigger = &rel->trigdesc->triggers[i];
-
-		if (trigger->tgdeferrable && !trigger->tgisinternal)
-			return true;
-	}
-	return false;
-}
-
-static void
-load_triggers(Ledger *ledger)
-{
-	ledger->deferrable_trigger_on = InvalidOid;
-	for (int i = 0; i < LEDGER_TABLES; i++)
-	{
-		Relation	rel = table_open(ledger->tables[i], AccessShareLock);
-
-		if (has_deferrable_trigger(rel))
-			ledger->deferrable_trigger_on = ledger->tables[i];
-		table_close(rel, AccessShareLock);
-	}
-}
-
 static void
 load_ledger(Ledger *ledger, const char *schema_name)
 {
@@ -189,7 +161,6 @@ load_ledger(Ledger *ledger, const char *schema_name)
 					 errhint("Give all of the ledger's tables to one role with ALTER TABLE ... OWNER TO.")));
 	}
 
-	load_triggers(ledger);
 	payment = table_open(ledger->tables[PAYMENT], AccessShareLock);
 	ledger->payment_sequence =
 		identity_sequence_of(payment, get_attnum(RelationGetRelid(payment), "payment_id"));

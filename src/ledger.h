@@ -48,7 +48,6 @@ typedef struct Ledger
 	Oid			owner;			/* of every table */
 	Oid			tables[LEDGER_TABLES];
 	Oid			payment_sequence;
-	Oid			deferrable_trigger_on;	/* a table that has one, if any */
 	uint64		checked_at;		/* changes seen before its name was looked at */
 	uint64		loads;			/* how often it was loaded */
 	struct Ledger *original;	/* itself, also in a copy */
