@@ -25,8 +25,8 @@
  * cart_has_lapsed
  *		Whether a locked cart reserves nothing any more.
  *
- * Asked when its products are
- * locked: until then it may lapse, and another take what it held.
+ * Asked when its products are locked: until then it may lapse, and another take
+ * what it held.
  */
 bool
 cart_has_lapsed(Ledger *ledger, int64 cart_id)

@@ -37,13 +37,14 @@
 	pg_class_ownercheck(relid, roleid)
 #endif
 
+/* InvalidOid where the column is no identity column. */
 static inline Oid
 identity_sequence_of(Relation rel, AttrNumber attnum)
 {
 #if PG_VERSION_NUM >= 170000
-	return getIdentitySequence(rel, attnum, false);
+	return getIdentitySequence(rel, attnum, true);
 #else
-	return getIdentitySequence(RelationGetRelid(rel), attnum, false);
+	return getIdentitySequence(RelationGetRelid(rel), attnum, true);
 #endif
 }
 

@@ -452,18 +452,23 @@ open_indexes(DirectTable *table, bool once)
 	MemoryContextSwitchTo(save_context);
 }
 
-/* Generated columns and constraints of the row that is to be written. */
+/*
+ * Generated columns and constraints of the row that is to be written.
+ *
+ * Even functions of PostgreSQL's own, as query_to_xml(), may run somebody's code
+ * there, or may have in a default: it may have caught an error of an engine call.
+ */
 static void
-complete_row(DirectTable *table, CmdType command)
+complete_row(DirectTable *table, CmdType command, DirectScope *scope)
 {
 	TupleConstr *constr = RelationGetDescr(table->rel)->constr;
 
 	table->new_slot->tts_tableOid = RelationGetRelid(table->rel);
-	if (constr == NULL)
-		return;
-	if (constr->has_generated_stored)
+	if (constr != NULL && constr->has_generated_stored)
 		ExecComputeStoredGenerated(table->result, table->estate, table->new_slot, command);
-	ExecConstraints(table->result, table->new_slot, table->estate);
+	if (constr != NULL)
+		ExecConstraints(table->result, table->new_slot, table->estate);
+	current = scope;
 }
 
 /*
@@ -519,6 +524,7 @@ bool
 direct_update(DirectTable *table, int64 key, bool locked, const Datum *values,
 			  const bool *nulls, const bool *replaced)
 {
+	DirectScope *scope = current;
 	TupleDesc	desc = RelationGetDescr(table->rel);
 	List	   *recheck_indexes = NIL;
 	ItemPointerData tid;
@@ -546,7 +552,7 @@ direct_update(DirectTable *table, int64 key, bool locked, const Datum *values,
 			slot->tts_isnull[table->info->columns[i] - 1] = nulls[i];
 		}
 	ExecStoreVirtualTuple(slot);
-	complete_row(table, CMD_UPDATE);
+	complete_row(table, CMD_UPDATE, scope);
 
 	tid = table->slot->tts_tid;
 	switch (table_tuple_update(table->rel, &tid, slot, GetCurrentCommandId(true),
@@ -649,6 +655,7 @@ insert_once(DirectTable *table, List **recheck_indexes)
 bool
 direct_insert(DirectTable *table, const Datum *values, const bool *nulls, bool once)
 {
+	DirectScope *scope = current;
 	TupleDesc	desc = RelationGetDescr(table->rel);
 	const TableInfo *info = table->info;
 	TupleTableSlot *slot;
@@ -676,7 +683,7 @@ direct_insert(DirectTable *table, const Datum *values, const bool *nulls, bool o
 		slot->tts_isnull[info->columns[i] - 1] = nulls[i];
 	}
 	ExecStoreVirtualTuple(slot);
-	complete_row(table, CMD_INSERT);
+	complete_row(table, CMD_INSERT, scope);
 	if (!once)
 	{
 		table_tuple_insert(table->rel, slot, GetCurrentCommandId(true), 0, NULL);

@@ -31,8 +31,8 @@
 	"EXISTS (SELECT FROM credit_note n WHERE n.credit_note_id = " table ".credit_note_id)"
 
 /*
- * What a role of access app sees, and may write where it has the privilege.
- * Without an actor the privilege is what counts, as for the functions.
+ * What a role of access app sees: nothing, without an actor.  What it may write,
+ * where it has the privilege: without an actor that is what counts.
  */
 static const struct
 {

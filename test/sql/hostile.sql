@@ -401,6 +401,19 @@ SELECT lent('INSERT INTO later VALUES (1)');
 SELECT lent('CREATE TEMPORARY TABLE invoice ()');
 SELECT lent('PREPARE p AS SELECT 1');
 SELECT status, paid FROM invoice WHERE invoice_id = :invoice;
+-- A deferrable trigger is in nobody's way unless it is to be fired later.
+CREATE CONSTRAINT TRIGGER now_or_later AFTER INSERT ON outbox DEFERRABLE FOR EACH ROW
+	WHEN (NEW.kind = 'invoice_updated') EXECUTE FUNCTION leave_behind('SELECT 1');
+SET ROLE regress_clerk;
+BEGIN;
+SELECT regpaydb.pay(:invoice, 100, '') > 0 AS paid;
+ROLLBACK;
+BEGIN;
+SET CONSTRAINTS now_or_later DEFERRED;
+SELECT regpaydb.balance_due(:invoice);
+SELECT test.raises(format('SELECT regpaydb.pay(%s, 100, '''')', :invoice));
+ROLLBACK;
+RESET ROLE;
 
 -- ---------------------------------------------------------------------------
 -- Trigger functions where they do not belong: called directly, at the wrong
