@@ -135,6 +135,7 @@ typedef struct CategoryRow
 } CategoryRow;
 
 extern const char *const cart_status_names[];
+extern const char *const credit_note_state_names[];
 extern const char *const invoice_status_names[];
 extern const char *const outbox_kind_names[];
 extern const char *const payment_kind_names[];

@@ -151,6 +151,23 @@ static const ColumnSpec reservation_columns[] = {
 	[RESERVATION_COL_RESERVED_UNTIL] = {"reserved_until", TYPE_TIME, 0},
 };
 
+static const ColumnSpec credit_note_columns[] = {
+	[CREDIT_NOTE_COL_ID] = {"credit_note_id", TYPE_INT8, INSERTED},
+	[CREDIT_NOTE_COL_ATTENDEE_ID] = {"attendee_id", TYPE_INT8, INSERTED},
+	[CREDIT_NOTE_COL_VALUE] = {"value", TYPE_MONEY, INSERTED},
+	[CREDIT_NOTE_COL_STATE] = {"state", TYPE_ENUM + ENUM_CREDIT_NOTE_STATE, INSERTED | UPDATED},
+};
+
+static const ColumnSpec claim_columns[] = {
+	[CLAIM_COL_CREDIT_NOTE_ID] = {"credit_note_id", TYPE_INT8, INSERTED},
+	[CLAIM_COL_CLAIM] = {"claim", TYPE_ENUM + ENUM_CREDIT_NOTE_STATE, INSERTED},
+};
+
+static const ColumnSpec application_columns[] = {
+	[APPLICATION_COL_PAYMENT_ID] = {"payment_id", TYPE_INT8, INSERTED},
+	[APPLICATION_COL_CREDIT_NOTE_ID] = {"credit_note_id", TYPE_INT8, INSERTED},
+};
+
 #define READ	0x01			/* found by the first column, its key */
 #define LIST	0x02
 #define UPDATE	0x04
@@ -195,6 +212,9 @@ static const struct
 	},
 	[INVOICE] = {invoice_columns, lengthof(invoice_columns), READ | UPDATE, 0, {{0}}},
 	[PAYMENT] = {payment_columns, lengthof(payment_columns), INSERT, 0, {{0}}},
+	[CREDIT_NOTE] = {credit_note_columns, lengthof(credit_note_columns), READ | UPDATE | INSERT, 0, {{0}}},
+	[CREDIT_NOTE_CLAIM] = {claim_columns, lengthof(claim_columns), INSERT, 0, {{0}}},
+	[CREDIT_NOTE_APPLICATION] = {application_columns, lengthof(application_columns), INSERT, 0, {{0}}},
 	[OUTBOX] = {outbox_columns, lengthof(outbox_columns), INSERT, 0, {{0}}},
 };
 
@@ -212,6 +232,7 @@ static const struct
 	[ENUM_PAYMENT_KIND] = {"payment_kind", payment_kind_names, PAYMENT_CREDIT_APPLICATION + 1},
 	[ENUM_OUTBOX_KIND] = {"outbox_kind", outbox_kind_names, OUTBOX_CART_RELEASED + 1},
 	[ENUM_CART_STATUS] = {"cart_status", cart_status_names, CART_STATUS_RELEASED + 1},
+	[ENUM_CREDIT_NOTE_STATE] = {"credit_note_state", credit_note_state_names, CREDIT_NOTE_REFUNDED + 1},
 };
 
 static struct
@@ -488,12 +509,15 @@ compile_defaults(TableInfo *info, Relation rel)
 
 /* ---- triggers ---- */
 
-/* Whether the trigger is the guard, which lets the engine's own rows pass. */
+/*
+ * Whether the trigger is the guard, which lets the engine's own rows pass: new
+ * ones (key is NULL) as they are the owner's, others by their key.
+ */
 static bool
 is_our_guard(const Trigger *trigger, const char *key)
 {
-	return trigger->tgfoid == catalog.guard_rows && trigger->tgnargs > 0 &&
-		strcmp(trigger->tgargs[0], key) == 0;
+	return trigger->tgfoid == catalog.guard_rows &&
+		(key == NULL || (trigger->tgnargs > 0 && strcmp(trigger->tgargs[0], key) == 0));
 }
 
 /*
@@ -531,7 +555,7 @@ find_triggers(Relation rel, int16 event, const char *key, bool *fires, bool *fir
 		}
 		else if (TRIGGER_FOR_BEFORE(trigger->tgtype))
 		{
-			if (key == NULL || !is_our_guard(trigger, key))
+			if (!is_our_guard(trigger, key))
 				return false;
 		}
 		else
@@ -755,7 +779,9 @@ fill_info(TableInfo *info, Ledger *ledger, LedgerTable table, Relation rel)
 		info->can_delete = info->can_list && owner_may(ledger, rel, ACL_DELETE) &&
 			find_triggers(rel, TRIGGER_TYPE_DELETE, key->name, &delete_fires, &delete_fires) &&
 			!delete_fires;
-	if (uses & INSERT)
+	/* What the executor keeps of generated columns is for one or the other. */
+	if ((uses & INSERT) && !(info->can_update && RelationGetDescr(rel)->constr != NULL &&
+							 RelationGetDescr(rel)->constr->has_generated_stored))
 		info->can_insert =
 			owner_may(ledger, rel, ACL_INSERT) &&
 			compile_checks(info, rel) && compile_defaults(info, rel) &&

@@ -118,6 +118,29 @@ typedef enum ReservationColumn
 	RESERVATION_COLUMNS
 } ReservationColumn;
 
+typedef enum CreditNoteColumn
+{
+	CREDIT_NOTE_COL_ID,
+	CREDIT_NOTE_COL_ATTENDEE_ID,
+	CREDIT_NOTE_COL_VALUE,
+	CREDIT_NOTE_COL_STATE,
+	CREDIT_NOTE_COLUMNS
+} CreditNoteColumn;
+
+typedef enum ClaimColumn
+{
+	CLAIM_COL_CREDIT_NOTE_ID,
+	CLAIM_COL_CLAIM,
+	CLAIM_COLUMNS
+} ClaimColumn;
+
+typedef enum ApplicationColumn
+{
+	APPLICATION_COL_PAYMENT_ID,
+	APPLICATION_COL_CREDIT_NOTE_ID,
+	APPLICATION_COLUMNS
+} ApplicationColumn;
+
 #define MAX_TABLE_COLUMNS 11
 
 /* The ways in which a table's rows are listed: by the beginning of an index. */
@@ -134,6 +157,7 @@ typedef enum EnumType
 	ENUM_PAYMENT_KIND,
 	ENUM_OUTBOX_KIND,
 	ENUM_CART_STATUS,
+	ENUM_CREDIT_NOTE_STATE,
 	ENUM_TYPES
 } EnumType;
 
