@@ -146,6 +146,7 @@ extern bool row_has_payments(Ledger *ledger);
 extern bool row_is_staff(Ledger *ledger, int64 user_id);
 
 extern bool row_attendee(Ledger *ledger, int64 attendee_id, AttendeeRow *row);
+extern bool row_attendee_access(Ledger *ledger, int64 attendee_id, AttendeeRow *row);
 extern bool row_invoice_attendee(Ledger *ledger, int64 invoice_id, AttendeeRow *row);
 extern Datum row_actor_attendees(Ledger *ledger, const int64 *user_id, const char *code);
 extern Datum row_actor_invoices(Ledger *ledger, const int64 *user_id, const char *code);
