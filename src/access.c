@@ -10,6 +10,7 @@
 #include "port.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "actor.h"
 #include "call.h"
@@ -22,6 +23,46 @@ static const char alphabet[] = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
 
 #define MIN_CODE_LENGTH 16
 #define MAX_CODE_LENGTH 64
+
+/*
+ * What can_view's call site keeps: whether a user is staff.  A query most often
+ * asks for one.  PL/pgSQL keeps call sites for longer than a statement, so it
+ * is checked that the answer is of this very one.
+ */
+typedef struct KeptStaff
+{
+	Oid			schema;
+	TransactionId snapshot_xmax;
+	uint64		snapshot_completed;
+	CommandId	snapshot_command;
+	int64		user_id;
+	bool		is_staff;
+} KeptStaff;
+
+static bool
+is_staff(Ledger *ledger, FmgrInfo *call_site, int64 user_id)
+{
+	KeptStaff  *kept = call_site->fn_extra;
+	Snapshot	snapshot = GetActiveSnapshot();
+
+	if (kept == NULL)
+		call_site->fn_extra = kept = MemoryContextAllocZero(call_site->fn_mcxt,
+															sizeof(KeptStaff));
+	if (kept->schema != ledger->schema || kept->user_id != user_id ||
+		kept->snapshot_xmax != snapshot->xmax ||
+		kept->snapshot_completed != snapshot->snapXactCompletionCount ||
+		kept->snapshot_command != snapshot->curcid)
+	{
+		kept->schema = InvalidOid;
+		kept->is_staff = row_is_staff(ledger, user_id);
+		kept->user_id = user_id;
+		kept->snapshot_xmax = snapshot->xmax;
+		kept->snapshot_completed = snapshot->snapXactCompletionCount;
+		kept->snapshot_command = snapshot->curcid;
+		kept->schema = ledger->schema;
+	}
+	return kept->is_staff;
+}
 
 /*
  * can_view(invoice_id, user_id DEFAULT NULL, access_code DEFAULT NULL) -> boolean
@@ -43,8 +84,9 @@ regpaydb_can_view(PG_FUNCTION_ARGS)
 	bool		result;
 
 	exists = !PG_ARGISNULL(0) && row_invoice_attendee(ledger, PG_GETARG_INT64(0), &attendee);
-	result = viewer_may_view(ledger, exists ? &attendee : NULL,
+	result = viewer_may_view(exists ? &attendee : NULL,
 							 PG_ARGISNULL(1) ? NULL : &user_id,
+							 !PG_ARGISNULL(1) && is_staff(ledger, fcinfo->flinfo, user_id),
 							 code == NULL ? NULL : VARDATA_ANY(code),
 							 code == NULL ? 0 : VARSIZE_ANY_EXHDR(code));
 	engine_end(&scope);

@@ -41,17 +41,16 @@ codes_match(const char *code, const char *given, size_t given_length)
  * viewer_may_view
  *		Whether a user, or the holder of a code, may view what belongs to an
  *		attendee; user_id and code may be NULL, and so may attendee, for what
- *		does not exist.
+ *		does not exist; is_staff is what the table staff says of the user.
  *
  * Does the same work whatever the answer, so that the time it takes does not
  * give the answer's reason away.
  */
 bool
-viewer_may_view(Ledger *ledger, const AttendeeRow *attendee, const int64 *user_id,
-				const char *code, size_t code_length)
+viewer_may_view(const AttendeeRow *attendee, const int64 *user_id,
+				bool is_staff, const char *code, size_t code_length)
 {
 	bool		exists = attendee != NULL;
-	bool		is_staff = user_id != NULL && row_is_staff(ledger, *user_id);
 	bool		is_attendee = user_id != NULL && exists && attendee->user_id == *user_id;
 	bool		has_code = code != NULL &&
 		codes_match(exists ? attendee->access_code : "no code at all", code, code_length);
@@ -107,8 +106,9 @@ actor_may_view(Ledger *ledger, int64 attendee_id)
 
 	if (!has_user && code == NULL)
 		return true;
-	exists = row_attendee(ledger, attendee_id, &attendee);
-	return viewer_may_view(ledger, exists ? &attendee : NULL, has_user ? &user_id : NULL,
+	exists = row_attendee_access(ledger, attendee_id, &attendee);
+	return viewer_may_view(exists ? &attendee : NULL, has_user ? &user_id : NULL,
+						   has_user && row_is_staff(ledger, user_id),
 						   code, code == NULL ? 0 : strlen(code));
 }
 

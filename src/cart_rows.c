@@ -5,12 +5,16 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 
 #include "columns.h"
+#include "direct.h"
 #include "rows.h"
 #include "store.h"
 
@@ -62,8 +66,117 @@ void
 row_change_sold(Ledger *ledger, int64 product_id, int32 quantity)
 {
 	Datum		args[] = {Int64GetDatum(product_id), Int32GetDatum(quantity)};
+	DirectTable *table = direct_open(ledger, PRODUCT, DIRECT_UPDATE);
+	Datum		values[PRODUCT_COLUMNS];
+	bool		nulls[PRODUCT_COLUMNS] = {false};
+	bool		replaced[PRODUCT_COLUMNS] = {[PRODUCT_COL_SOLD] = true};
 
-	store_write_own(ledger, Q_CHANGE_SOLD, PRODUCT, product_id, args, NULL, true);
+	if (table == NULL)
+	{
+		store_write_own(ledger, Q_CHANGE_SOLD, PRODUCT, product_id, args, NULL, true);
+		return;
+	}
+	if (!direct_is_locked(table, product_id) && !direct_lock(table, product_id))
+		store_not_written(ledger, PRODUCT);
+	values[PRODUCT_COL_SOLD] =
+		DirectFunctionCall2(int84pl, direct_needed_value(table, PRODUCT_COL_SOLD),
+							Int32GetDatum(quantity));
+	if (!direct_update(table, product_id, true, values, nulls, replaced))
+		store_not_written(ledger, PRODUCT);
+}
+
+static int32 *
+copy_int4(DirectTable *table, int column)
+{
+	bool		isnull;
+	Datum		value = direct_value(table, column, &isnull);
+	int32	   *copy;
+
+	if (isnull)
+		return NULL;
+	copy = palloc(sizeof(int32));
+	*copy = DatumGetInt32(value);
+	return copy;
+}
+
+/*
+ * row_product
+ *		A product as it is now; false where there is none or SQL would have to
+ *		look.
+ */
+bool
+row_product(Ledger *ledger, int64 product_id, ProductRow *row)
+{
+	DirectTable *table = direct_open(ledger, PRODUCT, DIRECT_READ);
+
+	if (table == NULL || !direct_find_now(table, product_id))
+		return false;
+	row->product_id = product_id;
+	row->category_id = DatumGetInt64(direct_needed_value(table, PRODUCT_COL_CATEGORY_ID));
+	row->stock = copy_int4(table, PRODUCT_COL_STOCK);
+	row->limit_per_attendee = copy_int4(table, PRODUCT_COL_LIMIT);
+	row->sold = DatumGetInt64(direct_needed_value(table, PRODUCT_COL_SOLD));
+	return true;
+}
+
+/*
+ * row_reserved_by_others
+ *		How many of a product other carts keep from being sold just now; false
+ *		where SQL has to look.
+ */
+bool
+row_reserved_by_others(Ledger *ledger, int64 product_id, int64 cart_id, int64 *quantity)
+{
+	DirectTable *table = direct_open(ledger, RESERVATION, DIRECT_LIST);
+	DirectList	list;
+
+	if (table == NULL)
+		return false;
+	*quantity = 0;
+	direct_list(&list, table, RESERVATION_BY_PRODUCT, product_id,
+				GetCurrentTransactionStartTimestamp());
+	while (direct_list_next(&list))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (DatumGetInt64(direct_list_needed_value(&list, RESERVATION_COL_CART_ID)) != cart_id)
+			*quantity += DatumGetInt32(direct_list_needed_value(&list, RESERVATION_COL_QUANTITY));
+	}
+	direct_list_end(&list);
+	return true;
+}
+
+/* row_categories: all of them; NULL where SQL would have to look. */
+CategoryRow *
+row_categories(Ledger *ledger, int *ncategories)
+{
+	DirectTable *table = direct_open(ledger, CATEGORY, DIRECT_LIST);
+	DirectList	list;
+	int			capacity = 16;
+	CategoryRow *rows;
+
+	if (table == NULL)
+		return NULL;
+	rows = palloc(capacity * sizeof(CategoryRow));
+	*ncategories = 0;
+	direct_list_all(&list, table);
+	while (direct_list_next(&list))
+	{
+		CategoryRow *row;
+		Datum		limit;
+
+		if (*ncategories == capacity)
+		{
+			capacity *= 2;
+			rows = repalloc(rows, capacity * sizeof(CategoryRow));
+		}
+		row = &rows[(*ncategories)++];
+		row->category_id = DatumGetInt64(direct_list_needed_value(&list, CATEGORY_COL_ID));
+		row->required = DatumGetBool(direct_list_needed_value(&list, CATEGORY_COL_REQUIRED));
+		limit = direct_list_value(&list, CATEGORY_COL_LIMIT, &row->unlimited);
+		row->limit_per_attendee = row->unlimited ? 0 : DatumGetInt32(limit);
+	}
+	direct_list_end(&list);
+	return rows;
 }
 
 /* ---- carts ---- */
@@ -90,16 +203,86 @@ find_cart(Ledger *ledger, StoreQuery query, int64 cart_id, CartRow *cart)
 	return true;
 }
 
+/* As RESERVED_UNTIL in store.c has it. */
+static TimestampTz
+reserved_until(DirectTable *table)
+{
+	return DatumGetTimestampTz(DirectFunctionCall2(timestamp_pl_interval,
+												   direct_needed_value(table, CART_COL_TIME_LAST_UPDATED),
+												   direct_needed_value(table, CART_COL_RESERVATION_DURATION)));
+}
+
+static void
+get_cart(DirectTable *table, CartRow *cart)
+{
+	cart->cart_id = DatumGetInt64(direct_needed_value(table, CART_COL_ID));
+	cart->attendee_id = DatumGetInt64(direct_needed_value(table, CART_COL_ATTENDEE_ID));
+	cart->status = enum_value(ENUM_CART_STATUS,
+							  DatumGetObjectId(direct_needed_value(table, CART_COL_STATUS)));
+	cart->revision = DatumGetInt32(direct_needed_value(table, CART_COL_REVISION));
+	cart->entry_count = DatumGetInt32(direct_needed_value(table, CART_COL_ENTRY_COUNT));
+	cart->lapsed = reserved_until(table) <= GetCurrentTimestamp();
+}
+
 bool
 row_cart(Ledger *ledger, int64 cart_id, CartRow *cart)
 {
-	return find_cart(ledger, Q_CART, cart_id, cart);
+	DirectTable *table = direct_open(ledger, CART, DIRECT_READ);
+
+	if (table == NULL)
+		return find_cart(ledger, Q_CART, cart_id, cart);
+	if (!direct_find_now(table, cart_id))
+		return false;
+	get_cart(table, cart);
+	return true;
 }
 
 bool
 row_lock_cart(Ledger *ledger, int64 cart_id, CartRow *cart)
 {
-	return find_cart(ledger, Q_LOCK_CART, cart_id, cart);
+	DirectTable *table = direct_open(ledger, CART, DIRECT_UPDATE);
+
+	if (table == NULL)
+		return find_cart(ledger, Q_LOCK_CART, cart_id, cart);
+	if (!direct_lock(table, cart_id))
+		return false;
+	get_cart(table, cart);
+	return true;
+}
+
+/*
+ * row_paid_carts
+ *		The attendee's paid carts; NULL where SQL would have to look.
+ */
+int64 *
+row_paid_carts(Ledger *ledger, int64 attendee_id, int *ncarts)
+{
+	DirectTable *table = direct_open(ledger, CART, DIRECT_LIST);
+	DirectList	list;
+	int			capacity = 8;
+	int64	   *cart_ids;
+
+	if (table == NULL)
+		return NULL;
+	cart_ids = palloc(capacity * sizeof(int64));
+	*ncarts = 0;
+	direct_list(&list, table, CART_BY_ATTENDEE, attendee_id, 0);
+	while (direct_list_next(&list))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (enum_value(ENUM_CART_STATUS,
+					   DatumGetObjectId(direct_list_needed_value(&list, CART_COL_STATUS))) !=
+			CART_STATUS_PAID)
+			continue;
+		if (*ncarts == capacity)
+		{
+			capacity *= 2;
+			cart_ids = repalloc(cart_ids, capacity * sizeof(int64));
+		}
+		cart_ids[(*ncarts)++] = DatumGetInt64(direct_list_needed_value(&list, CART_COL_ID));
+	}
+	direct_list_end(&list);
+	return cart_ids;
 }
 
 /* row_active_cart: the attendee's active cart, or 0. */
@@ -149,12 +332,30 @@ row_lock_carts(Ledger *ledger, const int64 *cart_ids, int ncarts, int *nlocked)
 	return carts;
 }
 
+/* False, and nothing is done, where SQL has to do it. */
+static bool
+lock_products_of_cart(Ledger *ledger, int64 cart_id)
+{
+	DirectTable *table = direct_open(ledger, PRODUCT, DIRECT_UPDATE);
+	int			nitems;
+	CartItemRow *items;
+
+	if (table == NULL || direct_open(ledger, CART_ITEM, DIRECT_LIST) == NULL)
+		return false;
+	items = row_cart_items(ledger, cart_id, &nitems);
+	for (int i = 0; i < nitems; i++)
+		(void) direct_lock(table, items[i].product_id);
+	return true;
+}
+
 /* row_lock_products_of_carts: in the order of their ids. */
 void
 row_lock_products_of_carts(Ledger *ledger, const int64 *cart_ids, int ncarts)
 {
 	Datum		args[1];
 
+	if (ncarts == 1 && lock_products_of_cart(ledger, cart_ids[0]))
+		return;
 	if (ncarts == 1)
 	{
 		args[0] = Int64GetDatum(cart_ids[0]);
@@ -199,12 +400,65 @@ row_stock_problem(Ledger *ledger, int64 cart_id)
 	return find_problem(ledger, Q_STOCK_PROBLEM, cart_id);
 }
 
+static int
+compare_items(const void *a, const void *b)
+{
+	int64		left = ((const CartItemRow *) a)->product_id;
+	int64		right = ((const CartItemRow *) b)->product_id;
+
+	return left < right ? -1 : left > right;
+}
+
+static CartItemRow *
+list_items(DirectTable *table, int64 cart_id, int *nitems)
+{
+	DirectList	list;
+	int			capacity = 8;
+	CartItemRow *items = palloc(capacity * sizeof(CartItemRow));
+
+	*nitems = 0;
+	direct_list(&list, table, CART_ITEM_BY_CART, cart_id, 0);
+	while (direct_list_next(&list))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (*nitems == capacity)
+		{
+			capacity *= 2;
+			items = repalloc_huge(items, capacity * sizeof(CartItemRow));
+		}
+		items[*nitems].product_id =
+			DatumGetInt64(direct_list_needed_value(&list, CART_ITEM_COL_PRODUCT_ID));
+		items[*nitems].quantity =
+			DatumGetInt32(direct_list_needed_value(&list, CART_ITEM_COL_QUANTITY));
+		(*nitems)++;
+	}
+	direct_list_end(&list);
+	qsort(items, *nitems, sizeof(CartItemRow), compare_items);
+	return items;
+}
+
+/*
+ * row_listed_items
+ *		What is in a cart, in the order of the products' ids; NULL where SQL would
+ *		have to look.
+ */
+CartItemRow *
+row_listed_items(Ledger *ledger, int64 cart_id, int *nitems)
+{
+	DirectTable *table = direct_open(ledger, CART_ITEM, DIRECT_LIST);
+
+	return table == NULL ? NULL : list_items(table, cart_id, nitems);
+}
+
+/* row_cart_items: the same, by SQL if need be. */
 CartItemRow *
 row_cart_items(Ledger *ledger, int64 cart_id, int *nitems)
 {
 	Datum		args[] = {Int64GetDatum(cart_id)};
-	CartItemRow *items;
+	CartItemRow *items = row_listed_items(ledger, cart_id, nitems);
 
+	if (items != NULL)
+		return items;
 	*nitems = (int) store_run(ledger, Q_CART_ITEMS, args, NULL);
 	items = palloc(Max(*nitems, 1) * sizeof(CartItemRow));
 	for (int i = 0; i < *nitems; i++)
@@ -326,10 +580,49 @@ row_extend_cart(Ledger *ledger, int64 cart_id, Interval *duration)
 void
 row_set_cart_status(Ledger *ledger, int64 cart_id, CartStatus status)
 {
-	Datum		args[] = {Int64GetDatum(cart_id),
-	CStringGetTextDatum(cart_status_names[status])};
+	DirectTable *table = direct_open(ledger, CART, DIRECT_UPDATE);
+	Datum		values[CART_COLUMNS];
+	bool		nulls[CART_COLUMNS] = {false};
+	bool		replaced[CART_COLUMNS] = {[CART_COL_STATUS] = true};
 
-	store_write_own(ledger, Q_SET_CART_STATUS, CART, cart_id, args, NULL, true);
+	if (table == NULL)
+	{
+		Datum		args[] = {Int64GetDatum(cart_id),
+		CStringGetTextDatum(cart_status_names[status])};
+
+		store_write_own(ledger, Q_SET_CART_STATUS, CART, cart_id, args, NULL, true);
+		return;
+	}
+	values[CART_COL_STATUS] = ObjectIdGetDatum(enum_oid(ENUM_CART_STATUS, status));
+	if (!direct_update(table, cart_id, true, values, nulls, replaced))
+		store_not_written(ledger, CART);
+}
+
+/* False where SQL has to do it, or what is left of it. */
+static bool
+delete_reservations(DirectTable *table, int64 cart_id)
+{
+	DirectList	list;
+	int			capacity = 8;
+	int			nrows = 0;
+	ItemPointerData *tids = palloc(capacity * sizeof(ItemPointerData));
+
+	direct_list(&list, table, RESERVATION_BY_CART, cart_id, 0);
+	while (direct_list_next(&list))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (nrows == capacity)
+		{
+			capacity *= 2;
+			tids = repalloc_huge(tids, capacity * sizeof(ItemPointerData));
+		}
+		tids[nrows++] = *direct_list_tid(&list);
+	}
+	direct_list_end(&list);
+	for (int i = 0; i < nrows; i++)
+		if (!direct_delete(table, &tids[i], cart_id))
+			return false;
+	return true;
 }
 
 /* row_release_items: a cart reserves nothing any more. */
@@ -337,7 +630,10 @@ void
 row_release_items(Ledger *ledger, int64 cart_id)
 {
 	Datum		args[] = {Int64GetDatum(cart_id)};
+	DirectTable *table = direct_open(ledger, RESERVATION, DIRECT_DELETE);
 
+	if (table != NULL && delete_reservations(table, cart_id))
+		return;
 	store_write_own(ledger, Q_RELEASE_ITEMS, RESERVATION, cart_id, args, NULL, false);
 	if (store_run(ledger, Q_HOLDS_ITEMS, args, NULL) != 0)
 		store_not_written(ledger, RESERVATION);

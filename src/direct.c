@@ -14,13 +14,16 @@
 #include "access/sysattr.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/visibilitymap.h"
 #include "access/xact.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "executor/nodeModifyTable.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "storage/bufmgr.h"
 #include "storage/lmgr.h"
+#include "storage/predicate.h"
 #include "utils/fmgroids.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -45,6 +48,7 @@ struct DirectTable
 	bool		locked;			/* and whether it is locked */
 	TupleTableSlot *slot;
 	TupleTableSlot *new_slot;
+	TupleTableSlot *list_slot;
 	EState	   *estate;			/* and the rest, for writing */
 	ResultRelInfo *result;
 	bool		indexes_open;
@@ -85,6 +89,8 @@ close_table(DirectTable *table)
 	}
 	if (table->new_slot != NULL)
 		ExecDropSingleTupleTableSlot(table->new_slot);
+	if (table->list_slot != NULL)
+		ExecDropSingleTupleTableSlot(table->list_slot);
 	if (table->slot != NULL)
 		ExecDropSingleTupleTableSlot(table->slot);
 	table_close(table->rel, NoLock);
@@ -160,7 +166,7 @@ direct_end_sql(DirectScope *scope)
 static LOCKMODE
 lock_mode(DirectAccess access)
 {
-	return access == DIRECT_READ ? AccessShareLock : RowExclusiveLock;
+	return access == DIRECT_READ || access == DIRECT_LIST ? AccessShareLock : RowExclusiveLock;
 }
 
 static bool
@@ -170,10 +176,14 @@ is_usable(const TableInfo *info, DirectAccess access)
 	{
 		case DIRECT_READ:
 			return info->can_read;
+		case DIRECT_LIST:
+			return info->can_list;
 		case DIRECT_UPDATE:
 			return info->can_update;
 		case DIRECT_INSERT:
 			return info->can_insert;
+		case DIRECT_DELETE:
+			return info->can_delete;
 	}
 	return false;
 }
@@ -219,10 +229,8 @@ direct_open(Ledger *ledger, LedgerTable id, DirectAccess access)
 
 	ledger_check_name(ledger);
 	table = current->tables[id];
-	if (table != NULL && table->access != access && access != DIRECT_READ)
+	if (table != NULL && lock_mode(table->access) < lock_mode(access))
 	{
-		if (table->access != DIRECT_READ)
-			elog(ERROR, "ledger table %d is open for something else", id);
 		LockRelationOid(RelationGetRelid(table->rel), lock_mode(access));
 		table->access = access;
 	}
@@ -317,6 +325,27 @@ direct_find_at(DirectTable *table, ItemPointer tid, int64 key)
 	return true;
 }
 
+/* direct_is_locked: whether the row of this key is locked, and what was found. */
+bool
+direct_is_locked(DirectTable *table, int64 key)
+{
+	return table->found && table->locked && table->found_key == key;
+}
+
+/*
+ * direct_find_now
+ *		Read the row of this key, as a query that begins now would, whatever was
+ *		read before.
+ */
+bool
+direct_find_now(DirectTable *table, int64 key)
+{
+	if (direct_is_locked(table, key))
+		return true;
+	free_snapshot(table);
+	return direct_find(table, key);
+}
+
 /* direct_tid: the place of the row that was found. */
 ItemPointer
 direct_tid(DirectTable *table)
@@ -406,6 +435,140 @@ direct_needed_value(DirectTable *table, int column)
 	return value;
 }
 
+/* ---- listing ---- */
+
+static void
+begin_list(DirectList *list, DirectTable *table)
+{
+	MemoryContext save_context = MemoryContextSwitchTo(current->context);
+
+	memset(list, 0, sizeof(*list));
+	list->table = table;
+	list->map_buffer = InvalidBuffer;
+	if (table->list_slot == NULL)
+		table->list_slot = table_slot_create(table->rel, NULL);
+	MemoryContextSwitchTo(save_context);
+	if (table->written)
+		CommandCounterIncrement();
+	list->snapshot = RegisterSnapshot(table->read_only ? GetActiveSnapshot() :
+									  GetTransactionSnapshot());
+}
+
+/*
+ * direct_list
+ *		Begin to read rows by the key of one of the table's lists and, where it
+ *		has one, a time after the given one, as a query would that begins now.
+ *		The list is ended before anything else is done to the table.
+ */
+void
+direct_list(DirectList *list, DirectTable *table, int which, int64 key, TimestampTz after)
+{
+	const TableInfo *info = table->info;
+	ScanKeyData keys[2];
+	int			nkeys = info->list_has_time[which] ? 2 : 1;
+
+	begin_list(list, table);
+	if (info->list_columns[which][0] != 0)
+		list->index_columns = info->list_columns[which];
+	list->index = index_open(info->list_indexes[which], AccessShareLock);
+	list->scan = begin_index_scan(table->rel, list->index, list->snapshot, nkeys);
+	list->scan->xs_want_itup = list->index_columns != NULL;
+	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(key));
+	ScanKeyInit(&keys[1], 2, BTGreaterStrategyNumber, F_TIMESTAMPTZ_GT,
+				TimestampTzGetDatum(after));
+	index_rescan(list->scan, keys, nkeys, NULL, 0);
+}
+
+/* direct_list_all: begin to read all rows of a table. */
+void
+direct_list_all(DirectList *list, DirectTable *table)
+{
+	begin_list(list, table);
+	list->table_scan = table_beginscan(table->rel, list->snapshot, 0, NULL);
+}
+
+/* As an index-only scan does it: read from the index what everybody sees. */
+static bool
+next_in_index(DirectList *list)
+{
+	Relation	rel = list->table->rel;
+	ItemPointer tid;
+
+	while ((tid = index_getnext_tid(list->scan, ForwardScanDirection)) != NULL)
+	{
+		BlockNumber block = ItemPointerGetBlockNumber(tid);
+
+		list->in_index = VM_ALL_VISIBLE(rel, block, &list->map_buffer);
+		if (list->in_index)
+		{
+			PredicateLockPage(rel, block, list->snapshot);
+			return true;
+		}
+		if (index_fetch_heap(list->scan, list->table->list_slot))
+			return true;
+	}
+	return false;
+}
+
+/* direct_list_next: whether there is one more row. */
+bool
+direct_list_next(DirectList *list)
+{
+	TupleTableSlot *slot = list->table->list_slot;
+
+	if (list->table_scan != NULL)
+		return table_scan_getnextslot(list->table_scan, ForwardScanDirection, slot);
+	if (list->index_columns != NULL)
+		return next_in_index(list);
+	return index_getnext_slot(list->scan, ForwardScanDirection, slot);
+}
+
+/* direct_list_value: a column of the row. */
+Datum
+direct_list_value(DirectList *list, int column, bool *isnull)
+{
+	if (list->in_index)
+		return index_getattr(list->scan->xs_itup, list->index_columns[column],
+							 list->scan->xs_itupdesc, isnull);
+	return slot_getattr(list->table->list_slot, list->table->info->columns[column], isnull);
+}
+
+Datum
+direct_list_needed_value(DirectList *list, int column)
+{
+	bool		isnull;
+	Datum		value = direct_list_value(list, column, &isnull);
+
+	if (isnull)
+		elog(ERROR, "unexpected null in table \"%s\" of a ledger",
+			 RelationGetRelationName(list->table->rel));
+	return value;
+}
+
+/* direct_list_tid: the place of the row, of a list that is not read from an index. */
+ItemPointer
+direct_list_tid(DirectList *list)
+{
+	Assert(list->index_columns == NULL);
+	return &list->table->list_slot->tts_tid;
+}
+
+void
+direct_list_end(DirectList *list)
+{
+	ExecClearTuple(list->table->list_slot);
+	if (BufferIsValid(list->map_buffer))
+		ReleaseBuffer(list->map_buffer);
+	if (list->table_scan != NULL)
+		table_endscan(list->table_scan);
+	if (list->scan != NULL)
+	{
+		index_endscan(list->scan);
+		index_close(list->index, NoLock);
+	}
+	UnregisterSnapshot(list->snapshot);
+}
+
 /* ---- writing ---- */
 
 static void
@@ -414,6 +577,7 @@ begin_writing(DirectTable *table, CmdType command)
 	MemoryContext save_context;
 
 	check_not_read_only(command == CMD_UPDATE ? "UPDATE" : "INSERT");
+	CheckCmdReplicaIdentity(table->rel, command);
 	current->wrote = true;
 	if (table->result != NULL)
 	{
@@ -421,11 +585,9 @@ begin_writing(DirectTable *table, CmdType command)
 		return;
 	}
 	save_context = MemoryContextSwitchTo(current->context);
-	CheckCmdReplicaIdentity(table->rel, command);
 	table->estate = CreateExecutorState();
 	MemoryContextSwitchTo(table->estate->es_query_cxt);
-	init_range_table(table->estate, table->rel, command == CMD_UPDATE ?
-					 table->info->updated_columns : NULL);
+	init_range_table(table->estate, table->rel, table->info->updated_columns);
 	table->result = makeNode(ResultRelInfo);
 	InitResultRelInfo(table->result, table->rel, 1, NULL, 0);
 	set_compiled_checks(table->result, table->info->checks);
@@ -512,6 +674,15 @@ needs_no_triggers(DirectTable *table)
 																				   &isnull)));
 }
 
+/* The row of this key is not what it was any more. */
+static void
+has_written(DirectTable *table, int64 key)
+{
+	table->found = false;
+	table->last_written = table->written ? Max(table->last_written, key) : key;
+	table->written = true;
+}
+
 /*
  * direct_update
  *		Write a row that was locked or, if locked is false, one that was just
@@ -575,9 +746,7 @@ direct_update(DirectTable *table, int64 key, bool locked, const Datum *values,
 			elog(ERROR, "could not update row " INT64_FORMAT " of table \"%s\"", key,
 				 RelationGetRelationName(table->rel));
 	}
-	table->found = false;
-	table->last_written = table->written ? Max(table->last_written, key) : key;
-	table->written = true;
+	has_written(table, key);
 	if (needs_index_tuples(update_indexes))
 	{
 		open_indexes(table, false);
@@ -587,6 +756,39 @@ direct_update(DirectTable *table, int64 key, bool locked, const Datum *values,
 	if (table->info->update_fires && (recheck_indexes != NIL || !needs_no_triggers(table)))
 		fire_triggers(table, &tid, recheck_indexes);
 	return true;
+}
+
+/*
+ * direct_delete
+ *		Delete a row of this key that was listed, at tid.  False where it is gone
+ *		or has changed since.  Raises 40001.
+ */
+bool
+direct_delete(DirectTable *table, ItemPointer tid, int64 key)
+{
+	TM_FailureData failure;
+
+	check_not_read_only("DELETE");
+	CheckCmdReplicaIdentity(table->rel, CMD_DELETE);
+	current->wrote = true;
+	switch (table_tuple_delete(table->rel, tid, GetCurrentCommandId(true),
+							   GetTransactionSnapshot(), InvalidSnapshot, true, &failure, false))
+	{
+		case TM_Ok:
+			has_written(table, key);
+			return true;
+		case TM_Updated:
+			if (IsolationUsesXactSnapshot())
+				concurrent_change("update");
+			return false;
+		case TM_Deleted:
+			if (IsolationUsesXactSnapshot())
+				concurrent_change("delete");
+			return false;
+		default:
+			elog(ERROR, "could not delete a row of table \"%s\"",
+				 RelationGetRelationName(table->rel));
+	}
 }
 
 /*

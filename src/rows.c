@@ -33,7 +33,7 @@ const char *const payment_kind_names[] = {
 	[PAYMENT_CREDIT_APPLICATION] = "credit_application",
 };
 
-static const char *const credit_note_state_names[] = {
+const char *const credit_note_state_names[] = {
 	[CREDIT_NOTE_UNCLAIMED] = "unclaimed",
 	[CREDIT_NOTE_APPLIED] = "applied",
 	[CREDIT_NOTE_REFUNDED] = "refunded",
@@ -141,20 +141,34 @@ row_attendee(Ledger *ledger, int64 attendee_id, AttendeeRow *row)
 
 	if (table == NULL)
 		return read_attendee(ledger, Q_ATTENDEE, attendee_id, row);
+	if (!row_attendee_access(ledger, attendee_id, row))
+		return false;
+	row->recipient = DatumGetTextPCopy(direct_needed_value(table, ATTENDEE_COL_RECIPIENT));
+	return true;
+}
+
+/* row_attendee_access: the same without the recipient. */
+bool
+row_attendee_access(Ledger *ledger, int64 attendee_id, AttendeeRow *row)
+{
+	DirectTable *table = direct_open(ledger, ATTENDEE, DIRECT_READ);
+
+	if (table == NULL)
+		return read_attendee(ledger, Q_ATTENDEE, attendee_id, row);
 	if (!direct_find(table, attendee_id))
 		return false;
 	row->user_id = DatumGetInt64(direct_needed_value(table, ATTENDEE_COL_USER_ID));
 	row->access_code =
 		TextDatumGetCString(direct_needed_value(table, ATTENDEE_COL_ACCESS_CODE));
-	row->recipient = DatumGetTextPCopy(direct_needed_value(table, ATTENDEE_COL_RECIPIENT));
+	row->recipient = NULL;
 	return true;
 }
 
 /*
  * row_invoice_attendee
- *		The attendee whose invoice it is.
- *
- * Looks for one, too, where there is no invoice: it takes the same time then.
+ *		The attendee whose invoice it is, without the recipient.  Looks for one
+ *		also where there is no such invoice, which takes the time that it takes
+ *		where there is.
  */
 bool
 row_invoice_attendee(Ledger *ledger, int64 invoice_id, AttendeeRow *row)
@@ -168,7 +182,7 @@ row_invoice_attendee(Ledger *ledger, int64 invoice_id, AttendeeRow *row)
 	exists = direct_find(table, invoice_id);
 	attendee_id = exists ?
 		DatumGetInt64(direct_needed_value(table, INVOICE_COL_ATTENDEE_ID)) : 0;
-	return row_attendee(ledger, attendee_id, row) && exists;
+	return row_attendee_access(ledger, attendee_id, row) && exists;
 }
 
 static Datum
@@ -633,16 +647,46 @@ read_credit_note(Ledger *ledger, StoreQuery query, int64 id, CreditNoteRow *row)
 	return true;
 }
 
+static CreditNoteState
+credit_note_state(DirectTable *table)
+{
+	return enum_value(ENUM_CREDIT_NOTE_STATE,
+					  DatumGetObjectId(direct_needed_value(table, CREDIT_NOTE_COL_STATE)));
+}
+
+static void
+get_credit_note(DirectTable *table, CreditNoteRow *row)
+{
+	row->credit_note_id = DatumGetInt64(direct_needed_value(table, CREDIT_NOTE_COL_ID));
+	row->attendee_id = DatumGetInt64(direct_needed_value(table, CREDIT_NOTE_COL_ATTENDEE_ID));
+	row->value = money_value(table, CREDIT_NOTE_COL_VALUE, "value");
+	row->state = credit_note_state(table);
+}
+
 bool
 row_credit_note(Ledger *ledger, int64 credit_note_id, CreditNoteRow *row)
 {
-	return read_credit_note(ledger, Q_CREDIT_NOTE, credit_note_id, row);
+	DirectTable *table = direct_open(ledger, CREDIT_NOTE, DIRECT_READ);
+
+	if (table == NULL)
+		return read_credit_note(ledger, Q_CREDIT_NOTE, credit_note_id, row);
+	if (!direct_find_now(table, credit_note_id))
+		return false;
+	get_credit_note(table, row);
+	return true;
 }
 
 bool
 row_lock_credit_note(Ledger *ledger, int64 credit_note_id, CreditNoteRow *row)
 {
-	return read_credit_note(ledger, Q_LOCK_CREDIT_NOTE, credit_note_id, row);
+	DirectTable *table = direct_open(ledger, CREDIT_NOTE, DIRECT_UPDATE);
+
+	if (table == NULL)
+		return read_credit_note(ledger, Q_LOCK_CREDIT_NOTE, credit_note_id, row);
+	if (!direct_lock(table, credit_note_id))
+		return false;
+	get_credit_note(table, row);
+	return true;
 }
 
 /* row_lock_oldest_credit_note: the attendee's oldest unclaimed note, locked. */
@@ -657,28 +701,90 @@ row_insert_credit_note(Ledger *ledger, const CreditNoteRow *note)
 {
 	Datum		args[] = {Int64GetDatum(note->credit_note_id),
 	Int64GetDatum(note->attendee_id), money_datum(note->value)};
+	DirectTable *table = direct_open(ledger, CREDIT_NOTE, DIRECT_INSERT);
+	bool		nulls[CREDIT_NOTE_COLUMNS] = {false};
+	Datum		values[CREDIT_NOTE_COLUMNS] = {
+		[CREDIT_NOTE_COL_ID] = args[0],
+		[CREDIT_NOTE_COL_ATTENDEE_ID] = args[1],
+		[CREDIT_NOTE_COL_VALUE] = args[2],
+	};
 
-	store_write(ledger, Q_INSERT_CREDIT_NOTE, CREDIT_NOTE, args, NULL);
+	if (table == NULL)
+	{
+		store_write(ledger, Q_INSERT_CREDIT_NOTE, CREDIT_NOTE, args, NULL);
+		return;
+	}
+	values[CREDIT_NOTE_COL_STATE] =
+		ObjectIdGetDatum(enum_oid(ENUM_CREDIT_NOTE_STATE, CREDIT_NOTE_UNCLAIMED));
+	(void) direct_insert(table, values, nulls, false);
+}
+
+static Datum
+claim_text(CreditNoteState claim)
+{
+	return CStringGetTextDatum(credit_note_state_names[claim]);
+}
+
+static void
+set_credit_note_state(Ledger *ledger, int64 credit_note_id, CreditNoteState claim)
+{
+	DirectTable *table = direct_open(ledger, CREDIT_NOTE, DIRECT_UPDATE);
+	Datum		values[CREDIT_NOTE_COLUMNS];
+	bool		nulls[CREDIT_NOTE_COLUMNS] = {false};
+	bool		replaced[CREDIT_NOTE_COLUMNS] = {[CREDIT_NOTE_COL_STATE] = true};
+
+	if (table == NULL)
+	{
+		Datum		args[] = {Int64GetDatum(credit_note_id), claim_text(claim)};
+
+		store_write_own(ledger, Q_CLAIM_CREDIT_NOTE, CREDIT_NOTE, credit_note_id, args, NULL,
+						true);
+		return;
+	}
+	values[CREDIT_NOTE_COL_STATE] = ObjectIdGetDatum(enum_oid(ENUM_CREDIT_NOTE_STATE, claim));
+	if ((!direct_is_locked(table, credit_note_id) && !direct_lock(table, credit_note_id)) ||
+		credit_note_state(table) != CREDIT_NOTE_UNCLAIMED ||
+		!direct_update(table, credit_note_id, true, values, nulls, replaced))
+		store_not_written(ledger, CREDIT_NOTE);
 }
 
 /* row_claim_credit_note: the one claim of a locked, unclaimed note. */
 void
 row_claim_credit_note(Ledger *ledger, const CreditNoteRow *note, CreditNoteState claim)
 {
-	Datum		args[] = {Int64GetDatum(note->credit_note_id),
-	CStringGetTextDatum(credit_note_state_names[claim])};
+	DirectTable *table;
+	Datum		values[CLAIM_COLUMNS] = {
+		[CLAIM_COL_CREDIT_NOTE_ID] = Int64GetDatum(note->credit_note_id),
+	};
+	bool		nulls[CLAIM_COLUMNS] = {false};
 
-	store_write_own(ledger, Q_CLAIM_CREDIT_NOTE, CREDIT_NOTE, note->credit_note_id,
-					args, NULL, true);
-	store_write(ledger, Q_INSERT_CLAIM, CREDIT_NOTE_CLAIM, args, NULL);
+	set_credit_note_state(ledger, note->credit_note_id, claim);
+	table = direct_open(ledger, CREDIT_NOTE_CLAIM, DIRECT_INSERT);
+	if (table == NULL)
+	{
+		Datum		args[] = {Int64GetDatum(note->credit_note_id), claim_text(claim)};
+
+		store_write(ledger, Q_INSERT_CLAIM, CREDIT_NOTE_CLAIM, args, NULL);
+		return;
+	}
+	values[CLAIM_COL_CLAIM] = ObjectIdGetDatum(enum_oid(ENUM_CREDIT_NOTE_STATE, claim));
+	(void) direct_insert(table, values, nulls, false);
 }
 
 void
 row_insert_application(Ledger *ledger, int64 payment_id, int64 credit_note_id)
 {
-	Datum		args[] = {Int64GetDatum(payment_id), Int64GetDatum(credit_note_id)};
+	DirectTable *table = direct_open(ledger, CREDIT_NOTE_APPLICATION, DIRECT_INSERT);
+	bool		nulls[APPLICATION_COLUMNS] = {false};
+	Datum		values[APPLICATION_COLUMNS] = {
+		[APPLICATION_COL_PAYMENT_ID] = Int64GetDatum(payment_id),
+		[APPLICATION_COL_CREDIT_NOTE_ID] = Int64GetDatum(credit_note_id),
+	};
 
-	store_write(ledger, Q_INSERT_APPLICATION, CREDIT_NOTE_APPLICATION, args, NULL);
+	if (table != NULL)
+		(void) direct_insert(table, values, nulls, false);
+	else
+		store_write(ledger, Q_INSERT_APPLICATION, CREDIT_NOTE_APPLICATION, values, NULL);
 }
 
 int64

@@ -117,7 +117,25 @@ typedef struct CartItemRow
 	int32		quantity;
 } CartItemRow;
 
+typedef struct ProductRow
+{
+	int64		product_id;
+	int64		category_id;
+	int32	   *stock;			/* NULL for any number, as the next one */
+	int32	   *limit_per_attendee;
+	int64		sold;
+} ProductRow;
+
+typedef struct CategoryRow
+{
+	int64		category_id;
+	bool		required;
+	bool		unlimited;
+	int32		limit_per_attendee;
+} CategoryRow;
+
 extern const char *const cart_status_names[];
+extern const char *const credit_note_state_names[];
 extern const char *const invoice_status_names[];
 extern const char *const outbox_kind_names[];
 extern const char *const payment_kind_names[];
@@ -128,6 +146,7 @@ extern bool row_has_payments(Ledger *ledger);
 extern bool row_is_staff(Ledger *ledger, int64 user_id);
 
 extern bool row_attendee(Ledger *ledger, int64 attendee_id, AttendeeRow *row);
+extern bool row_attendee_access(Ledger *ledger, int64 attendee_id, AttendeeRow *row);
 extern bool row_invoice_attendee(Ledger *ledger, int64 invoice_id, AttendeeRow *row);
 extern Datum row_actor_attendees(Ledger *ledger, const int64 *user_id, const char *code);
 extern Datum row_actor_invoices(Ledger *ledger, const int64 *user_id, const char *code);
@@ -173,6 +192,11 @@ extern void row_log_credit_note(Ledger *ledger, OutboxKind kind, int64 credit_no
 
 extern void row_log_cart(Ledger *ledger, OutboxKind kind, int64 cart_id);
 
+extern bool row_product(Ledger *ledger, int64 product_id, ProductRow *row);
+extern bool row_reserved_by_others(Ledger *ledger, int64 product_id, int64 cart_id,
+								   int64 *quantity);
+extern CategoryRow *row_categories(Ledger *ledger, int *ncategories);
+extern int64 *row_paid_carts(Ledger *ledger, int64 attendee_id, int *ncarts);
 extern bool row_product_exists(Ledger *ledger, int64 product_id);
 extern bool row_available_stock(Ledger *ledger, int64 product_id, int64 *available,
 								bool *unlimited);
@@ -189,6 +213,7 @@ extern void row_lock_products_of_carts(Ledger *ledger, const int64 *cart_ids, in
 extern char *row_cart_problem(Ledger *ledger, int64 cart_id);
 extern char *row_reservation_problem(Ledger *ledger, int64 cart_id);
 extern char *row_stock_problem(Ledger *ledger, int64 cart_id);
+extern CartItemRow *row_listed_items(Ledger *ledger, int64 cart_id, int *nitems);
 extern CartItemRow *row_cart_items(Ledger *ledger, int64 cart_id, int *nitems);
 extern int32 row_reserved(Ledger *ledger, int64 cart_id, int64 product_id);
 extern LineItemRow *row_cart_lines(Ledger *ledger, int64 cart_id, int *nlines);

@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "cart_check.h"
 #include "errors.h"
 #include "stock.h"
 
@@ -50,28 +51,32 @@ refuse_problem(char *problem)
 void
 check_cart(Ledger *ledger, int64 cart_id)
 {
-	refuse_problem(row_cart_problem(ledger, cart_id));
+	if (!cart_is_sound(ledger, cart_id, CART_CHECK_ALL))
+		refuse_problem(row_cart_problem(ledger, cart_id));
 }
 
 /* check_reservation: raise RP005 where what a cart holds can't be reserved. */
 void
 check_reservation(Ledger *ledger, int64 cart_id)
 {
-	refuse_problem(row_reservation_problem(ledger, cart_id));
+	if (!cart_is_sound(ledger, cart_id, CART_CHECK_STOCK | CART_CHECK_LIMITS))
+		refuse_problem(row_reservation_problem(ledger, cart_id));
 }
 
 /* check_stock: raise RP005 where what a cart holds is sold out. */
 void
 check_stock(Ledger *ledger, int64 cart_id)
 {
-	refuse_problem(row_stock_problem(ledger, cart_id));
+	if (!cart_is_sound(ledger, cart_id, CART_CHECK_STOCK))
+		refuse_problem(row_stock_problem(ledger, cart_id));
 }
 
 /* reservation_is_possible: whether what a cart holds is not sold out. */
 bool
 reservation_is_possible(Ledger *ledger, int64 cart_id)
 {
-	return row_stock_problem(ledger, cart_id) == NULL;
+	return cart_is_sound(ledger, cart_id, CART_CHECK_STOCK) ||
+		row_stock_problem(ledger, cart_id) == NULL;
 }
 
 static bool
@@ -106,7 +111,8 @@ cart_is_invalid(Ledger *ledger, const InvoiceRow *invoice)
 {
 	return invoice->cart_id != 0 &&
 		(cart_has_changed(ledger, invoice) ||
-		 row_cart_problem(ledger, invoice->cart_id) != NULL);
+		 (!cart_is_sound(ledger, invoice->cart_id, CART_CHECK_ALL) &&
+		  row_cart_problem(ledger, invoice->cart_id) != NULL));
 }
 
 static void

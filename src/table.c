@@ -13,6 +13,7 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_am.h"
@@ -53,6 +54,8 @@ typedef enum ColumnType
 	TYPE_TEXT,
 	TYPE_MONEY,
 	TYPE_TIME,
+	TYPE_INTERVAL,
+	TYPE_BOOL,
 	TYPE_ENUM					/* and those of EnumType follow */
 } ColumnType;
 
@@ -60,68 +63,159 @@ typedef struct ColumnSpec
 {
 	const char *name;
 	int			type;
-	bool		written;
+	int			written;		/* INSERTED, UPDATED */
 } ColumnSpec;
 
+#define INSERTED	1
+#define UPDATED		2
+
 static const ColumnSpec invoice_columns[] = {
-	[INVOICE_COL_ID] = {"invoice_id", TYPE_INT8, false},
-	[INVOICE_COL_ATTENDEE_ID] = {"attendee_id", TYPE_INT8, false},
-	[INVOICE_COL_STATUS] = {"status", TYPE_ENUM + ENUM_INVOICE_STATUS, true},
-	[INVOICE_COL_VALUE] = {"value", TYPE_MONEY, false},
-	[INVOICE_COL_PAID] = {"paid", TYPE_MONEY, true},
-	[INVOICE_COL_PAYMENT_COUNT] = {"payment_count", TYPE_INT8, true},
-	[INVOICE_COL_LAST_PAYMENT_ID] = {"last_payment_id", TYPE_INT8, true},
-	[INVOICE_COL_CART_ID] = {"cart_id", TYPE_INT8, false},
-	[INVOICE_COL_CART_REVISION] = {"cart_revision", TYPE_INT4, false},
-	[INVOICE_COL_PAID_TIME] = {"paid_time", TYPE_TIME, true},
-	[INVOICE_COL_CLOSED_TIME] = {"closed_time", TYPE_TIME, true},
+	[INVOICE_COL_ID] = {"invoice_id", TYPE_INT8, 0},
+	[INVOICE_COL_ATTENDEE_ID] = {"attendee_id", TYPE_INT8, 0},
+	[INVOICE_COL_STATUS] = {"status", TYPE_ENUM + ENUM_INVOICE_STATUS, UPDATED},
+	[INVOICE_COL_VALUE] = {"value", TYPE_MONEY, 0},
+	[INVOICE_COL_PAID] = {"paid", TYPE_MONEY, UPDATED},
+	[INVOICE_COL_PAYMENT_COUNT] = {"payment_count", TYPE_INT8, UPDATED},
+	[INVOICE_COL_LAST_PAYMENT_ID] = {"last_payment_id", TYPE_INT8, UPDATED},
+	[INVOICE_COL_CART_ID] = {"cart_id", TYPE_INT8, 0},
+	[INVOICE_COL_CART_REVISION] = {"cart_revision", TYPE_INT4, 0},
+	[INVOICE_COL_PAID_TIME] = {"paid_time", TYPE_TIME, UPDATED},
+	[INVOICE_COL_CLOSED_TIME] = {"closed_time", TYPE_TIME, UPDATED},
 };
 
 static const ColumnSpec payment_columns[] = {
-	[PAYMENT_COL_ID] = {"payment_id", TYPE_INT8, true},
-	[PAYMENT_COL_INVOICE_ID] = {"invoice_id", TYPE_INT8, true},
-	[PAYMENT_COL_KIND] = {"kind", TYPE_ENUM + ENUM_PAYMENT_KIND, true},
-	[PAYMENT_COL_AMOUNT] = {"amount", TYPE_MONEY, true},
-	[PAYMENT_COL_REFERENCE] = {"reference", TYPE_TEXT, true},
-	[PAYMENT_COL_PROVIDER] = {"provider", TYPE_TEXT, true},
-	[PAYMENT_COL_PROVIDER_REF] = {"provider_ref", TYPE_TEXT, true},
-	[PAYMENT_COL_ENTERED_BY] = {"entered_by", TYPE_INT8, true},
+	[PAYMENT_COL_ID] = {"payment_id", TYPE_INT8, INSERTED},
+	[PAYMENT_COL_INVOICE_ID] = {"invoice_id", TYPE_INT8, INSERTED},
+	[PAYMENT_COL_KIND] = {"kind", TYPE_ENUM + ENUM_PAYMENT_KIND, INSERTED},
+	[PAYMENT_COL_AMOUNT] = {"amount", TYPE_MONEY, INSERTED},
+	[PAYMENT_COL_REFERENCE] = {"reference", TYPE_TEXT, INSERTED},
+	[PAYMENT_COL_PROVIDER] = {"provider", TYPE_TEXT, INSERTED},
+	[PAYMENT_COL_PROVIDER_REF] = {"provider_ref", TYPE_TEXT, INSERTED},
+	[PAYMENT_COL_ENTERED_BY] = {"entered_by", TYPE_INT8, INSERTED},
 };
 
 static const ColumnSpec outbox_columns[] = {
-	[OUTBOX_COL_KIND] = {"kind", TYPE_ENUM + ENUM_OUTBOX_KIND, true},
-	[OUTBOX_COL_INVOICE_ID] = {"invoice_id", TYPE_INT8, true},
-	[OUTBOX_COL_OLD_STATUS] = {"old_status", TYPE_ENUM + ENUM_INVOICE_STATUS, true},
-	[OUTBOX_COL_NEW_STATUS] = {"new_status", TYPE_ENUM + ENUM_INVOICE_STATUS, true},
-	[OUTBOX_COL_CREDIT_NOTE_ID] = {"credit_note_id", TYPE_INT8, true},
-	[OUTBOX_COL_CART_ID] = {"cart_id", TYPE_INT8, true},
+	[OUTBOX_COL_KIND] = {"kind", TYPE_ENUM + ENUM_OUTBOX_KIND, INSERTED},
+	[OUTBOX_COL_INVOICE_ID] = {"invoice_id", TYPE_INT8, INSERTED},
+	[OUTBOX_COL_OLD_STATUS] = {"old_status", TYPE_ENUM + ENUM_INVOICE_STATUS, INSERTED},
+	[OUTBOX_COL_NEW_STATUS] = {"new_status", TYPE_ENUM + ENUM_INVOICE_STATUS, INSERTED},
+	[OUTBOX_COL_CREDIT_NOTE_ID] = {"credit_note_id", TYPE_INT8, INSERTED},
+	[OUTBOX_COL_CART_ID] = {"cart_id", TYPE_INT8, INSERTED},
 };
 
 static const ColumnSpec attendee_columns[] = {
-	[ATTENDEE_COL_ID] = {"attendee_id", TYPE_INT8, false},
-	[ATTENDEE_COL_USER_ID] = {"user_id", TYPE_INT8, false},
-	[ATTENDEE_COL_ACCESS_CODE] = {"access_code", TYPE_TEXT, false},
-	[ATTENDEE_COL_RECIPIENT] = {"recipient", TYPE_TEXT, false},
+	[ATTENDEE_COL_ID] = {"attendee_id", TYPE_INT8, 0},
+	[ATTENDEE_COL_USER_ID] = {"user_id", TYPE_INT8, 0},
+	[ATTENDEE_COL_ACCESS_CODE] = {"access_code", TYPE_TEXT, 0},
+	[ATTENDEE_COL_RECIPIENT] = {"recipient", TYPE_TEXT, 0},
 };
 
 static const ColumnSpec staff_columns[] = {
-	[STAFF_COL_USER_ID] = {"user_id", TYPE_INT8, false},
+	[STAFF_COL_USER_ID] = {"user_id", TYPE_INT8, 0},
 };
+
+static const ColumnSpec category_columns[] = {
+	[CATEGORY_COL_ID] = {"category_id", TYPE_INT8, 0},
+	[CATEGORY_COL_REQUIRED] = {"required", TYPE_BOOL, 0},
+	[CATEGORY_COL_LIMIT] = {"limit_per_attendee", TYPE_INT4, 0},
+};
+
+static const ColumnSpec product_columns[] = {
+	[PRODUCT_COL_ID] = {"product_id", TYPE_INT8, 0},
+	[PRODUCT_COL_CATEGORY_ID] = {"category_id", TYPE_INT8, 0},
+	[PRODUCT_COL_STOCK] = {"stock", TYPE_INT4, 0},
+	[PRODUCT_COL_LIMIT] = {"limit_per_attendee", TYPE_INT4, 0},
+	[PRODUCT_COL_SOLD] = {"sold", TYPE_INT8, UPDATED},
+};
+
+static const ColumnSpec cart_columns[] = {
+	[CART_COL_ID] = {"cart_id", TYPE_INT8, 0},
+	[CART_COL_ATTENDEE_ID] = {"attendee_id", TYPE_INT8, 0},
+	[CART_COL_STATUS] = {"status", TYPE_ENUM + ENUM_CART_STATUS, UPDATED},
+	[CART_COL_REVISION] = {"revision", TYPE_INT4, 0},
+	[CART_COL_ENTRY_COUNT] = {"entry_count", TYPE_INT4, 0},
+	[CART_COL_TIME_LAST_UPDATED] = {"time_last_updated", TYPE_TIME, 0},
+	[CART_COL_RESERVATION_DURATION] = {"reservation_duration", TYPE_INTERVAL, 0},
+};
+
+static const ColumnSpec cart_item_columns[] = {
+	[CART_ITEM_COL_CART_ID] = {"cart_id", TYPE_INT8, 0},
+	[CART_ITEM_COL_PRODUCT_ID] = {"product_id", TYPE_INT8, 0},
+	[CART_ITEM_COL_QUANTITY] = {"quantity", TYPE_INT4, 0},
+};
+
+static const ColumnSpec reservation_columns[] = {
+	[RESERVATION_COL_CART_ID] = {"cart_id", TYPE_INT8, 0},
+	[RESERVATION_COL_PRODUCT_ID] = {"product_id", TYPE_INT8, 0},
+	[RESERVATION_COL_QUANTITY] = {"quantity", TYPE_INT4, 0},
+	[RESERVATION_COL_RESERVED_UNTIL] = {"reserved_until", TYPE_TIME, 0},
+};
+
+static const ColumnSpec credit_note_columns[] = {
+	[CREDIT_NOTE_COL_ID] = {"credit_note_id", TYPE_INT8, INSERTED},
+	[CREDIT_NOTE_COL_ATTENDEE_ID] = {"attendee_id", TYPE_INT8, INSERTED},
+	[CREDIT_NOTE_COL_VALUE] = {"value", TYPE_MONEY, INSERTED},
+	[CREDIT_NOTE_COL_STATE] = {"state", TYPE_ENUM + ENUM_CREDIT_NOTE_STATE, INSERTED | UPDATED},
+};
+
+static const ColumnSpec claim_columns[] = {
+	[CLAIM_COL_CREDIT_NOTE_ID] = {"credit_note_id", TYPE_INT8, INSERTED},
+	[CLAIM_COL_CLAIM] = {"claim", TYPE_ENUM + ENUM_CREDIT_NOTE_STATE, INSERTED},
+};
+
+static const ColumnSpec application_columns[] = {
+	[APPLICATION_COL_PAYMENT_ID] = {"payment_id", TYPE_INT8, INSERTED},
+	[APPLICATION_COL_CREDIT_NOTE_ID] = {"credit_note_id", TYPE_INT8, INSERTED},
+};
+
+#define READ	0x01			/* found by the first column, its key */
+#define LIST	0x02
+#define UPDATE	0x04
+#define INSERT	0x08
+#define DELETE	0x10
+
+/* The columns that an index to list by begins with. */
+typedef struct ListSpec
+{
+	int			column;
+	int			time_column;	/* 0 for none */
+} ListSpec;
 
 /* What is done to the rows of a table; those that are not here are SQL's. */
 static const struct
 {
 	const ColumnSpec *columns;
 	int			ncolumns;
-	bool		read;			/* found by the first column, its key */
-	bool		updated;
-	bool		inserted;
+	int			uses;
+	int			nlists;
+	ListSpec	lists[MAX_LISTS];
 }			specs[LEDGER_TABLES] = {
-	[ATTENDEE] = {attendee_columns, lengthof(attendee_columns), true, false, false},
-	[STAFF] = {staff_columns, lengthof(staff_columns), true, false, false},
-	[INVOICE] = {invoice_columns, lengthof(invoice_columns), true, true, false},
-	[PAYMENT] = {payment_columns, lengthof(payment_columns), false, false, true},
-	[OUTBOX] = {outbox_columns, lengthof(outbox_columns), false, false, true},
+	[ATTENDEE] = {attendee_columns, lengthof(attendee_columns), READ, 0, {{0}}},
+	[STAFF] = {staff_columns, lengthof(staff_columns), READ, 0, {{0}}},
+	[CATEGORY] = {category_columns, lengthof(category_columns), LIST, 0, {{0}}},
+	[PRODUCT] = {product_columns, lengthof(product_columns), READ | UPDATE, 0, {{0}}},
+	[CART] = {cart_columns, lengthof(cart_columns), READ | LIST | UPDATE, 1,
+		{
+			[CART_BY_ATTENDEE] = {CART_COL_ATTENDEE_ID, 0},
+		}
+	},
+	[CART_ITEM] = {cart_item_columns, lengthof(cart_item_columns), LIST, 1,
+		{
+			[CART_ITEM_BY_CART] = {CART_ITEM_COL_CART_ID, 0},
+		}
+	},
+	[RESERVATION] = {reservation_columns, lengthof(reservation_columns), LIST | DELETE, 2,
+		{
+			[RESERVATION_BY_CART] = {RESERVATION_COL_CART_ID, 0},
+			[RESERVATION_BY_PRODUCT] = {RESERVATION_COL_PRODUCT_ID, RESERVATION_COL_RESERVED_UNTIL},
+		}
+	},
+	[INVOICE] = {invoice_columns, lengthof(invoice_columns), READ | UPDATE, 0, {{0}}},
+	[PAYMENT] = {payment_columns, lengthof(payment_columns), INSERT, 0, {{0}}},
+	[CREDIT_NOTE] = {credit_note_columns, lengthof(credit_note_columns), READ | UPDATE | INSERT, 0, {{0}}},
+	[CREDIT_NOTE_CLAIM] = {claim_columns, lengthof(claim_columns), INSERT, 0, {{0}}},
+	[CREDIT_NOTE_APPLICATION] = {application_columns, lengthof(application_columns), INSERT, 0, {{0}}},
+	[OUTBOX] = {outbox_columns, lengthof(outbox_columns), INSERT, 0, {{0}}},
 };
 
 /* ---- the extension's enum types ---- */
@@ -137,6 +231,8 @@ static const struct
 	[ENUM_INVOICE_STATUS] = {"invoice_status", invoice_status_names, INVOICE_VOID + 1},
 	[ENUM_PAYMENT_KIND] = {"payment_kind", payment_kind_names, PAYMENT_CREDIT_APPLICATION + 1},
 	[ENUM_OUTBOX_KIND] = {"outbox_kind", outbox_kind_names, OUTBOX_CART_RELEASED + 1},
+	[ENUM_CART_STATUS] = {"cart_status", cart_status_names, CART_STATUS_RELEASED + 1},
+	[ENUM_CREDIT_NOTE_STATE] = {"credit_note_state", credit_note_state_names, CREDIT_NOTE_REFUNDED + 1},
 };
 
 static struct
@@ -147,6 +243,7 @@ static struct
 	Oid			values[ENUM_TYPES][MAX_LABELS];
 	Oid			settle_payments;	/* our trigger functions */
 	Oid			guard_rows;
+	Oid			move_reservation;
 }			catalog;
 
 /* Changes seen of what is kept compiled, and of what is in catalog. */
@@ -210,6 +307,7 @@ load_catalog(void)
 	}
 	catalog.settle_payments = trigger_function("settle_payments");
 	catalog.guard_rows = trigger_function("guard_rows");
+	catalog.move_reservation = trigger_function("move_reservation");
 	catalog.valid = code_changes == changes_before;
 }
 
@@ -261,6 +359,10 @@ column_type(const ColumnSpec *spec)
 			return NUMERICOID;
 		case TYPE_TIME:
 			return TIMESTAMPTZOID;
+		case TYPE_INTERVAL:
+			return INTERVALOID;
+		case TYPE_BOOL:
+			return BOOLOID;
 	}
 	return enum_type(spec->type - TYPE_ENUM);
 }
@@ -300,7 +402,7 @@ find_columns(TableInfo *info, LedgerTable table, TupleDesc desc)
 		}
 		if (info->columns[i] == InvalidAttrNumber)
 			return false;
-		if (spec->written)
+		if (spec->written & UPDATED)
 			info->updated_columns =
 				bms_add_member(info->updated_columns,
 							   info->columns[i] - FirstLowInvalidHeapAttributeNumber);
@@ -434,12 +536,26 @@ has_foreign_code(Relation rel)
 
 /* ---- triggers ---- */
 
-/* Whether the trigger is the guard, which lets the engine's own rows pass. */
+/*
+ * Whether the trigger is the guard, which lets the engine's own rows pass: new
+ * ones (key is NULL) as they are the owner's, others by their key.
+ */
 static bool
 is_our_guard(const Trigger *trigger, const char *key)
 {
-	return trigger->tgfoid == catalog.guard_rows && trigger->tgnargs > 0 &&
-		strcmp(trigger->tgargs[0], key) == 0;
+	return trigger->tgfoid == catalog.guard_rows &&
+		(key == NULL || (trigger->tgnargs > 0 && strcmp(trigger->tgargs[0], key) == 0));
+}
+
+/*
+ * Whether the trigger is the one that moves a cart's reservation with its
+ * times, and tells by those whether to: the engine's updates leave them alone.
+ */
+static bool
+follows_times(const Trigger *trigger)
+{
+	return trigger->tgfoid == catalog.move_reservation && trigger->tgqual != NULL &&
+		!is_foreign(stringToNode(trigger->tgqual), NULL);
 }
 
 /*
@@ -469,11 +585,13 @@ find_triggers(Relation rel, int16 event, const char *key, bool *fires)
 		}
 		else if (TRIGGER_FOR_BEFORE(trigger->tgtype))
 		{
-			if (key == NULL || !is_our_guard(trigger, key))
+			if (!is_our_guard(trigger, key))
 				return false;
 		}
 		else
 		{
+			if (follows_times(trigger))
+				continue;
 			if (RI_FKey_trigger_type(trigger->tgfoid) == RI_TRIGGER_NONE &&
 				trigger->tgfoid != F_UNIQUE_KEY_RECHECK)
 				return false;
@@ -527,6 +645,73 @@ find_key_index(TableInfo *info, Relation rel)
 	}
 	list_free(indexes);
 	return result;
+}
+
+/* Whether rows are found by an index as a query would that uses it. */
+static bool
+is_list_index(const TableInfo *info, Relation index, const ListSpec *list)
+{
+	Form_pg_index form = index->rd_index;
+
+	if (!form->indisvalid || !form->indisready || !form->indislive || form->indcheckxmin ||
+		index->rd_rel->relam != BTREE_AM_OID || RelationGetIndexPredicate(index) != NIL ||
+		form->indkey.values[0] != info->columns[list->column] ||
+		index->rd_opfamily[0] != INTEGER_BTREE_FAM_OID || index->rd_opcintype[0] != INT8OID)
+		return false;
+	return list->time_column == 0 ||
+		(form->indnkeyatts > 1 &&
+		 form->indkey.values[1] == info->columns[list->time_column] &&
+		 index->rd_opcintype[1] == TIMESTAMPTZOID &&
+		 get_opcode(get_opfamily_member(index->rd_opfamily[1], TIMESTAMPTZOID, TIMESTAMPTZOID,
+										BTGreaterStrategyNumber)) == F_TIMESTAMPTZ_GT);
+}
+
+/* Where an index has all of the columns that we read. */
+static void
+find_covered_columns(TableInfo *info, int number, Relation index)
+{
+	Form_pg_index form = index->rd_index;
+	int			ncovered = 0;
+
+	for (int i = 0; i < info->ncolumns; i++)
+		for (int place = 0; place < form->indnatts; place++)
+			if (form->indkey.values[place] == info->columns[i] &&
+				index_can_return(index, place + 1))
+			{
+				info->list_columns[number][i] = place + 1;
+				ncovered++;
+				break;
+			}
+	if (ncovered < info->ncolumns)
+		memset(info->list_columns[number], 0, sizeof(info->list_columns[number]));
+}
+
+static bool
+find_list_indexes(TableInfo *info, LedgerTable table, Relation rel)
+{
+	List	   *indexes = RelationGetIndexList(rel);
+	int			nfound = 0;
+	ListCell   *lc;
+
+	for (int number = 0; number < specs[table].nlists; number++)
+		foreach(lc, indexes)
+		{
+			Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
+			bool		fits = is_list_index(info, index, &specs[table].lists[number]);
+
+			if (fits)
+			{
+				info->list_indexes[number] = RelationGetRelid(index);
+				info->list_has_time[number] = specs[table].lists[number].time_column != 0;
+				find_covered_columns(info, number, index);
+				nfound++;
+			}
+			index_close(index, NoLock);
+			if (fits)
+				break;
+		}
+	list_free(indexes);
+	return nfound == specs[table].nlists;
 }
 
 /*
@@ -586,6 +771,8 @@ fill_info(TableInfo *info, Ledger *ledger, LedgerTable table, Relation rel)
 {
 	Form_pg_class class = rel->rd_rel;
 	const ColumnSpec *key = &specs[table].columns[0];
+	int			uses = specs[table].uses;
+	bool		delete_fires = false;
 
 	if (class->relkind != RELKIND_RELATION || class->relam != HEAP_TABLE_AM_OID ||
 		class->relispartition || class->relhassubclass || rel->rd_rules != NULL)
@@ -595,14 +782,16 @@ fill_info(TableInfo *info, Ledger *ledger, LedgerTable table, Relation rel)
 	if (!find_columns(info, table, RelationGetDescr(rel)) ||
 		!owner_may(ledger, rel, ACL_SELECT))
 		return;
-	if (specs[table].read)
+	if (uses & READ)
 	{
 		info->key_index = find_key_index(info, rel);
 		info->can_read = OidIsValid(info->key_index);
 	}
-	if ((specs[table].updated || specs[table].inserted) && has_foreign_code(rel))
+	if (uses & LIST)
+		info->can_list = find_list_indexes(info, table, rel);
+	if ((uses & (UPDATE | INSERT | DELETE)) != 0 && has_foreign_code(rel))
 		return;
-	if (specs[table].updated)
+	if (uses & UPDATE)
 	{
 		info->can_update = info->can_read &&
 			owner_may(ledger, rel, ACL_UPDATE) &&
@@ -615,7 +804,13 @@ fill_info(TableInfo *info, Ledger *ledger, LedgerTable table, Relation rel)
 		info->unique_index = find_unique_index(info, rel);
 		info->can_read = OidIsValid(info->unique_index);
 	}
-	if (specs[table].inserted)
+	if (uses & DELETE)
+		info->can_delete = info->can_list && owner_may(ledger, rel, ACL_DELETE) &&
+			find_triggers(rel, TRIGGER_TYPE_DELETE, key->name, &delete_fires) &&
+			!delete_fires;
+	/* What the executor keeps of generated columns is for one or the other. */
+	if ((uses & INSERT) && !(info->can_update && RelationGetDescr(rel)->constr != NULL &&
+							 RelationGetDescr(rel)->constr->has_generated_stored))
 		info->can_insert =
 			owner_may(ledger, rel, ACL_INSERT) &&
 			compile_checks(info, rel) && compile_defaults(info, rel) &&

@@ -71,7 +71,84 @@ typedef enum StaffColumn
 	STAFF_COLUMNS
 } StaffColumn;
 
+typedef enum CategoryColumn
+{
+	CATEGORY_COL_ID,
+	CATEGORY_COL_REQUIRED,
+	CATEGORY_COL_LIMIT,
+	CATEGORY_COLUMNS
+} CategoryColumn;
+
+typedef enum ProductColumn
+{
+	PRODUCT_COL_ID,
+	PRODUCT_COL_CATEGORY_ID,
+	PRODUCT_COL_STOCK,
+	PRODUCT_COL_LIMIT,
+	PRODUCT_COL_SOLD,
+	PRODUCT_COLUMNS
+} ProductColumn;
+
+typedef enum CartColumn
+{
+	CART_COL_ID,
+	CART_COL_ATTENDEE_ID,
+	CART_COL_STATUS,
+	CART_COL_REVISION,
+	CART_COL_ENTRY_COUNT,
+	CART_COL_TIME_LAST_UPDATED,
+	CART_COL_RESERVATION_DURATION,
+	CART_COLUMNS
+} CartColumn;
+
+typedef enum CartItemColumn
+{
+	CART_ITEM_COL_CART_ID,
+	CART_ITEM_COL_PRODUCT_ID,
+	CART_ITEM_COL_QUANTITY,
+	CART_ITEM_COLUMNS
+} CartItemColumn;
+
+typedef enum ReservationColumn
+{
+	RESERVATION_COL_CART_ID,
+	RESERVATION_COL_PRODUCT_ID,
+	RESERVATION_COL_QUANTITY,
+	RESERVATION_COL_RESERVED_UNTIL,
+	RESERVATION_COLUMNS
+} ReservationColumn;
+
+typedef enum CreditNoteColumn
+{
+	CREDIT_NOTE_COL_ID,
+	CREDIT_NOTE_COL_ATTENDEE_ID,
+	CREDIT_NOTE_COL_VALUE,
+	CREDIT_NOTE_COL_STATE,
+	CREDIT_NOTE_COLUMNS
+} CreditNoteColumn;
+
+typedef enum ClaimColumn
+{
+	CLAIM_COL_CREDIT_NOTE_ID,
+	CLAIM_COL_CLAIM,
+	CLAIM_COLUMNS
+} ClaimColumn;
+
+typedef enum ApplicationColumn
+{
+	APPLICATION_COL_PAYMENT_ID,
+	APPLICATION_COL_CREDIT_NOTE_ID,
+	APPLICATION_COLUMNS
+} ApplicationColumn;
+
 #define MAX_TABLE_COLUMNS 11
+
+/* The ways in which a table's rows are listed: by the beginning of an index. */
+#define CART_BY_ATTENDEE		0
+#define CART_ITEM_BY_CART		0
+#define RESERVATION_BY_CART		0
+#define RESERVATION_BY_PRODUCT	1	/* and reserved_until */
+#define MAX_LISTS				2
 
 /* The extension's types of which columns are. */
 typedef enum EnumType
@@ -79,6 +156,8 @@ typedef enum EnumType
 	ENUM_INVOICE_STATUS,
 	ENUM_PAYMENT_KIND,
 	ENUM_OUTBOX_KIND,
+	ENUM_CART_STATUS,
+	ENUM_CREDIT_NOTE_STATE,
 	ENUM_TYPES
 } EnumType;
 
@@ -95,14 +174,21 @@ typedef struct TableInfo
 
 	/* Whether rows are read, updated, inserted as they are by SQL. */
 	bool		can_read;
+	bool		can_list;
 	bool		can_update;
 	bool		can_insert;
+	bool		can_delete;
 
 	AttrNumber	columns[MAX_TABLE_COLUMNS];
 	int			ncolumns;
 	Bitmapset  *updated_columns;	/* as RangeTblEntry has them */
 	Oid			key_index;		/* of the first of the columns */
 	Oid			unique_index;	/* of two texts, by which rows are inserted once */
+	Oid			list_indexes[MAX_LISTS];
+	bool		list_has_time[MAX_LISTS];	/* as the second column */
+
+	/* The columns in each of them, where all of ours are, else 0. */
+	AttrNumber	list_columns[MAX_LISTS][MAX_TABLE_COLUMNS];
 
 	ExprState **checks;			/* as ResultRelInfo has them */
 	ExprState **defaults;		/* by column, NULL for those that have none */

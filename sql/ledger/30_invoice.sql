@@ -22,7 +22,7 @@ CREATE INDEX invoice_attendee_id_idx ON invoice (attendee_id, issue_time DESC, i
 CREATE INDEX invoice_unpaid_idx ON invoice (attendee_id) WHERE status = 'unpaid';
 CREATE INDEX invoice_cart_id_idx ON invoice (cart_id) WHERE cart_id IS NOT NULL;
 CREATE UNIQUE INDEX invoice_cart_revision_key ON invoice (cart_id, cart_revision)
-	WHERE status IN ('unpaid', 'paid');
+	WHERE cart_id IS NOT NULL AND status IN ('unpaid', 'paid');
 COMMENT ON TABLE invoice IS 'What an attendee owes, and how it stands. Rows are made by functions; status, value, paid and payment_count change only through the engine.';
 COMMENT ON COLUMN invoice.invoice_id IS 'Key, and the number printed on the invoice.';
 COMMENT ON COLUMN invoice.attendee_id IS 'Who is invoiced.';
