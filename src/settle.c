@@ -140,6 +140,16 @@ static struct
 }			contended;
 
 /*
+ * settle_is_contended
+ *		Whether other sessions have lately changed the invoice in between.
+ */
+bool
+settle_is_contended(Ledger *ledger, int64 invoice_id)
+{
+	return contended.schema == ledger->schema && contended.invoice_id == invoice_id;
+}
+
+/*
  * settle_peek_invoice
  *		Read an invoice that is to be settled without being locked: its row is
  *		written only if it is still the one that was read.  False where it has to
@@ -150,7 +160,7 @@ static struct
 bool
 settle_peek_invoice(Ledger *ledger, int64 invoice_id, ItemPointer tid, InvoiceRow *invoice)
 {
-	if (contended.schema == ledger->schema && contended.invoice_id == invoice_id)
+	if (settle_is_contended(ledger, invoice_id))
 		return false;
 	check_not_busy(ledger, invoice_id);
 	/* What is done about a cart comes before the invoice is written. */

@@ -32,6 +32,7 @@ typedef void (*SettleCheck) (Ledger *ledger, const InvoiceRow *invoice);
 
 extern void settle_new_payments(Ledger *ledger, NewPayment *payments, int64 npayments);
 extern bool settle_lock_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice);
+extern bool settle_is_contended(Ledger *ledger, int64 invoice_id);
 extern bool settle_peek_invoice(Ledger *ledger, int64 invoice_id, ItemPointer tid,
 								InvoiceRow *invoice);
 extern bool settle_payment(Ledger *ledger, const InvoiceRow *invoice,
