@@ -1,7 +1,7 @@
 /*
  * cart_rows.c
- *	  A typed function for every SQL text of store.c that is about products and
- *	  carts.
+ *	  A typed function for every SQL text about carts, or what is done instead of
+ *	  it.
  */
 #include "postgres.h"
 
@@ -23,163 +23,6 @@ const char *const cart_status_names[] = {
 	[CART_STATUS_PAID] = "paid",
 	[CART_STATUS_RELEASED] = "released",
 };
-
-/* ---- products ---- */
-
-bool
-row_product_exists(Ledger *ledger, int64 product_id)
-{
-	Datum		args[] = {Int64GetDatum(product_id)};
-
-	return store_run(ledger, Q_PRODUCT, args, NULL) > 0;
-}
-
-/* row_available_stock: what is neither sold nor reserved, by anybody. */
-bool
-row_available_stock(Ledger *ledger, int64 product_id, int64 *available, bool *unlimited)
-{
-	Datum		args[] = {Int64GetDatum(product_id)};
-
-	if (store_run(ledger, Q_PRODUCT, args, NULL) == 0)
-		return false;
-	SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, unlimited);
-	*available = *unlimited ? 0 : int8_column(0, 2);
-	return true;
-}
-
-/*
- * row_touch_products
- *		Write the locked products of a cart, as whoever reserves stock has to.
- */
-void
-row_touch_products(Ledger *ledger, int64 cart_id)
-{
-	Datum		args[] = {Int64GetDatum(cart_id)};
-	int			nitems;
-
-	row_cart_items(ledger, cart_id, &nitems);
-	if (store_run(ledger, Q_TOUCH_PRODUCTS, args, NULL) != (uint64) nitems)
-		store_not_written(ledger, PRODUCT);
-}
-
-void
-row_change_sold(Ledger *ledger, int64 product_id, int32 quantity)
-{
-	Datum		args[] = {Int64GetDatum(product_id), Int32GetDatum(quantity)};
-	DirectTable *table = direct_open(ledger, PRODUCT, DIRECT_UPDATE);
-	Datum		values[PRODUCT_COLUMNS];
-	bool		nulls[PRODUCT_COLUMNS] = {false};
-	bool		replaced[PRODUCT_COLUMNS] = {[PRODUCT_COL_SOLD] = true};
-
-	if (table == NULL)
-	{
-		store_write_own(ledger, Q_CHANGE_SOLD, PRODUCT, product_id, args, NULL, true);
-		return;
-	}
-	if (!direct_is_locked(table, product_id) && !direct_lock(table, product_id))
-		store_not_written(ledger, PRODUCT);
-	values[PRODUCT_COL_SOLD] =
-		DirectFunctionCall2(int84pl, direct_needed_value(table, PRODUCT_COL_SOLD),
-							Int32GetDatum(quantity));
-	if (!direct_update(table, product_id, true, values, nulls, replaced))
-		store_not_written(ledger, PRODUCT);
-}
-
-static int32 *
-copy_int4(DirectTable *table, int column)
-{
-	bool		isnull;
-	Datum		value = direct_value(table, column, &isnull);
-	int32	   *copy;
-
-	if (isnull)
-		return NULL;
-	copy = palloc(sizeof(int32));
-	*copy = DatumGetInt32(value);
-	return copy;
-}
-
-/*
- * row_product
- *		A product as it is now; false where there is none or SQL would have to
- *		look.
- */
-bool
-row_product(Ledger *ledger, int64 product_id, ProductRow *row)
-{
-	DirectTable *table = direct_open(ledger, PRODUCT, DIRECT_READ);
-
-	if (table == NULL || !direct_find_now(table, product_id))
-		return false;
-	row->product_id = product_id;
-	row->category_id = DatumGetInt64(direct_needed_value(table, PRODUCT_COL_CATEGORY_ID));
-	row->stock = copy_int4(table, PRODUCT_COL_STOCK);
-	row->limit_per_attendee = copy_int4(table, PRODUCT_COL_LIMIT);
-	row->sold = DatumGetInt64(direct_needed_value(table, PRODUCT_COL_SOLD));
-	return true;
-}
-
-/*
- * row_reserved_by_others
- *		How many of a product other carts keep from being sold just now; false
- *		where SQL has to look.
- */
-bool
-row_reserved_by_others(Ledger *ledger, int64 product_id, int64 cart_id, int64 *quantity)
-{
-	DirectTable *table = direct_open(ledger, RESERVATION, DIRECT_LIST);
-	DirectList	list;
-
-	if (table == NULL)
-		return false;
-	*quantity = 0;
-	direct_list(&list, table, RESERVATION_BY_PRODUCT, product_id,
-				GetCurrentTransactionStartTimestamp());
-	while (direct_list_next(&list))
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (DatumGetInt64(direct_list_needed_value(&list, RESERVATION_COL_CART_ID)) != cart_id)
-			*quantity += DatumGetInt32(direct_list_needed_value(&list, RESERVATION_COL_QUANTITY));
-	}
-	direct_list_end(&list);
-	return true;
-}
-
-/* row_categories: all of them; NULL where SQL would have to look. */
-CategoryRow *
-row_categories(Ledger *ledger, int *ncategories)
-{
-	DirectTable *table = direct_open(ledger, CATEGORY, DIRECT_LIST);
-	DirectList	list;
-	int			capacity = 16;
-	CategoryRow *rows;
-
-	if (table == NULL)
-		return NULL;
-	rows = palloc(capacity * sizeof(CategoryRow));
-	*ncategories = 0;
-	direct_list_all(&list, table);
-	while (direct_list_next(&list))
-	{
-		CategoryRow *row;
-		Datum		limit;
-
-		if (*ncategories == capacity)
-		{
-			capacity *= 2;
-			rows = repalloc(rows, capacity * sizeof(CategoryRow));
-		}
-		row = &rows[(*ncategories)++];
-		row->category_id = DatumGetInt64(direct_list_needed_value(&list, CATEGORY_COL_ID));
-		row->required = DatumGetBool(direct_list_needed_value(&list, CATEGORY_COL_REQUIRED));
-		limit = direct_list_value(&list, CATEGORY_COL_LIMIT, &row->unlimited);
-		row->limit_per_attendee = row->unlimited ? 0 : DatumGetInt32(limit);
-	}
-	direct_list_end(&list);
-	return rows;
-}
-
-/* ---- carts ---- */
 
 static void
 read_cart(uint64 row, CartRow *cart)
@@ -203,7 +46,7 @@ find_cart(Ledger *ledger, StoreQuery query, int64 cart_id, CartRow *cart)
 	return true;
 }
 
-/* As RESERVED_UNTIL in store.c has it. */
+/* As RESERVED_UNTIL in queries.h has it. */
 static TimestampTz
 reserved_until(DirectTable *table)
 {
@@ -596,70 +439,6 @@ row_set_cart_status(Ledger *ledger, int64 cart_id, CartStatus status)
 	values[CART_COL_STATUS] = ObjectIdGetDatum(enum_oid(ENUM_CART_STATUS, status));
 	if (!direct_update(table, cart_id, true, values, nulls, replaced))
 		store_not_written(ledger, CART);
-}
-
-/* False where SQL has to do it, or what is left of it. */
-static bool
-delete_reservations(DirectTable *table, int64 cart_id)
-{
-	DirectList	list;
-	int			capacity = 8;
-	int			nrows = 0;
-	ItemPointerData *tids = palloc(capacity * sizeof(ItemPointerData));
-
-	direct_list(&list, table, RESERVATION_BY_CART, cart_id, 0);
-	while (direct_list_next(&list))
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (nrows == capacity)
-		{
-			capacity *= 2;
-			tids = repalloc_huge(tids, capacity * sizeof(ItemPointerData));
-		}
-		tids[nrows++] = *direct_list_tid(&list);
-	}
-	direct_list_end(&list);
-	for (int i = 0; i < nrows; i++)
-		if (!direct_delete(table, &tids[i], cart_id))
-			return false;
-	return true;
-}
-
-/* row_release_items: a cart reserves nothing any more. */
-void
-row_release_items(Ledger *ledger, int64 cart_id)
-{
-	Datum		args[] = {Int64GetDatum(cart_id)};
-	DirectTable *table = direct_open(ledger, RESERVATION, DIRECT_DELETE);
-
-	if (table != NULL && delete_reservations(table, cart_id))
-		return;
-	store_write_own(ledger, Q_RELEASE_ITEMS, RESERVATION, cart_id, args, NULL, false);
-	if (store_run(ledger, Q_HOLDS_ITEMS, args, NULL) != 0)
-		store_not_written(ledger, RESERVATION);
-}
-
-/* row_move_reservation: a cart's reservation ends when its row says now. */
-void
-row_move_reservation(Ledger *ledger, int64 cart_id)
-{
-	Datum		args[] = {Int64GetDatum(cart_id)};
-
-	store_write_own(ledger, Q_MOVE_RESERVATION, RESERVATION, cart_id, args, NULL, false);
-	if (store_run(ledger, Q_MISTIMED_RESERVATION, args, NULL) != 0)
-		store_not_written(ledger, RESERVATION);
-}
-
-/* row_reserve_items: a cart reserves what is in it. */
-void
-row_reserve_items(Ledger *ledger, int64 cart_id)
-{
-	Datum		args[] = {Int64GetDatum(cart_id)};
-
-	row_release_items(ledger, cart_id);
-	store_run(ledger, Q_RESERVE_ITEMS, args, NULL);
-	if (store_run(ledger, Q_UNRESERVED_ITEMS, args, NULL) != 0)
-		store_not_written(ledger, RESERVATION);
 }
 
 int64 *

@@ -2,7 +2,7 @@
  * columns.c
  *	  Reads the columns of a query's result, and makes its arguments.
  *
- * Rows count from 0, columns from 1.  The texts in store.c cast every column,
+ * Rows count from 0, columns from 1.  The texts in queries.h cast every column,
  * so that its type is known.
  */
 #include "postgres.h"
@@ -13,6 +13,7 @@
 #include "utils/builtins.h"
 
 #include "columns.h"
+#include "direct.h"
 #include "money.h"
 
 /* needed_column: a column of the last result that can't be null. */
@@ -104,4 +105,11 @@ int8_array_datum(const int64 *values, int nvalues)
 		elements[i] = Int64GetDatum(values[i]);
 	return PointerGetDatum(construct_array(elements, nvalues, INT8OID, sizeof(int64),
 										   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+/* direct_money: a column of the row that was found, in minor units. */
+int64
+direct_money(DirectTable *table, int column, const char *name)
+{
+	return money_from_numeric(DatumGetNumeric(direct_needed_value(table, column)), name);
 }

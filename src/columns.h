@@ -7,6 +7,8 @@
 
 #include "postgres.h"
 
+#include "direct.h"
+
 extern Datum needed_column(uint64 row, int number);
 extern int32 int4_column(uint64 row, int number);
 extern int64 int8_column(uint64 row, int number);
@@ -14,6 +16,7 @@ extern int64 money_column(uint64 row, int number);
 extern int	enum_column(uint64 row, int number, const char *const *names, int nnames);
 extern int64 *int8_columns(int number, int *nvalues);
 
+extern int64 direct_money(DirectTable *table, int column, const char *name);
 extern Datum money_datum(int64 minor_units);
 extern Datum nullable_int8(const int64 *value, char *null);
 extern Datum nullable_text(text *value, char *null);

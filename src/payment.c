@@ -4,7 +4,9 @@
  *
  * A payment's row is inserted before its invoice is locked, by the functions
  * as by a plain INSERT, so that two sessions with the same provider reference
- * wait for each other in one order.
+ * wait for each other in one order.  Without a reference nobody waits for the
+ * payment, and an invoice that many pay at once is locked first: else the foreign
+ * key's locks of all of them pile up on its row.
  */
 #include "postgres.h"
 
@@ -128,6 +130,8 @@ regpaydb_pay(PG_FUNCTION_ARGS)
 	if (!recorded_before(ledger, &payment))
 	{
 		check_likely_payable(ledger, &invoice);
+		if (payment.provider_ref == NULL && settle_is_contended(ledger, payment.invoice_id))
+			lock_invoice(ledger, payment.invoice_id, &invoice);
 		payment.payment_id = row_next_payment_id(ledger);
 		if (row_insert_payment(ledger, &payment))
 			settle_inserted(ledger, &payment, check_payable);

@@ -8,12 +8,10 @@
  */
 #include "postgres.h"
 
-#include "common/int.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-#include "compat.h"
 #include "engine.h"
 #include "errors.h"
 #include "lines.h"
@@ -21,8 +19,9 @@
 #include "settle.h"
 #include "stock.h"
 
-pg_noreturn static void
-refuse(InvoiceRefusal refusal, const InvoiceRow *invoice)
+/* settle_refuse: raise the error for what can't be done to an invoice. */
+void
+settle_refuse(InvoiceRefusal refusal, const InvoiceRow *invoice)
 {
 	const char *status = invoice_status_names[invoice->state.status];
 
@@ -141,6 +140,16 @@ static struct
 }			contended;
 
 /*
+ * settle_is_contended
+ *		Whether other sessions have lately changed the invoice in between.
+ */
+bool
+settle_is_contended(Ledger *ledger, int64 invoice_id)
+{
+	return contended.schema == ledger->schema && contended.invoice_id == invoice_id;
+}
+
+/*
  * settle_peek_invoice
  *		Read an invoice that is to be settled without being locked: its row is
  *		written only if it is still the one that was read.  False where it has to
@@ -151,7 +160,7 @@ static struct
 bool
 settle_peek_invoice(Ledger *ledger, int64 invoice_id, ItemPointer tid, InvoiceRow *invoice)
 {
-	if (contended.schema == ledger->schema && contended.invoice_id == invoice_id)
+	if (settle_is_contended(ledger, invoice_id))
 		return false;
 	check_not_busy(ledger, invoice_id);
 	/* What is done about a cart comes before the invoice is written. */
@@ -261,7 +270,7 @@ settle(Ledger *ledger, const InvoiceRow *invoice, InvoiceState state, int64 amou
 	if (refusal != INVOICE_OK && !invoice->locked)
 		return false;
 	if (refusal != INVOICE_OK)
-		refuse(refusal, invoice);
+		settle_refuse(refusal, invoice);
 	if (status != NULL)
 		*status = verdict.status;
 	if (verdict.status == invoice->state.status && verdict.paid == invoice->state.paid &&
@@ -301,18 +310,8 @@ settle_afresh(Ledger *ledger, const InvoiceRow *invoice)
 }
 
 /*
- * Payments of one invoice that were inserted, to be settled.
- */
-typedef struct Added
-{
-	int64		amount;
-	int64		npayments;
-	int64		first_id;
-	int64		last_id;
-} Added;
-
-/*
- * Whether the invoice's row counts these payments already, as it does when a
+ * settle_is_counted
+ *		Whether the invoice's row counts these payments already, as it does when a
  * dump is restored into tables that have their triggers, or when a trigger of
  * a user's called update_status() meanwhile.
  *
@@ -320,8 +319,8 @@ typedef struct Added
  * be one that a slower session got: then there are more payments than counted,
  * and totals says what they add up to.
  */
-static bool
-is_counted(Ledger *ledger, const InvoiceRow *invoice, int64 first_id, PaymentTotals *totals)
+bool
+settle_is_counted(Ledger *ledger, const InvoiceRow *invoice, int64 first_id, PaymentTotals *totals)
 {
 	totals->payment_count = 0;
 	if (first_id > invoice->last_payment_id)
@@ -331,11 +330,12 @@ is_counted(Ledger *ledger, const InvoiceRow *invoice, int64 first_id, PaymentTot
 }
 
 /*
- * Settle an invoice with payments that is_counted said are not; false where it
+ * settle_added
+ *		Settle an invoice with payments that settle_is_counted said are not; false where it
  * was not locked and has to be.
  */
-static bool
-settle_added(Ledger *ledger, const InvoiceRow *invoice, const Added *added,
+bool
+settle_added(Ledger *ledger, const InvoiceRow *invoice, const SettleAdded *added,
 			 const PaymentTotals *totals, int64 credit_owner)
 {
 	if (totals->payment_count == 0)
@@ -357,13 +357,13 @@ bool
 settle_payment(Ledger *ledger, const InvoiceRow *invoice, const PaymentRow *payment,
 			   SettleCheck check, int64 credit_owner)
 {
-	Added		added = {payment->amount, 1, payment->payment_id, payment->payment_id};
+	SettleAdded added = {payment->amount, 1, payment->payment_id, payment->payment_id};
 	PaymentTotals totals;
 	InvoiceRow	checked = *invoice;
 
 	if (!invoice->locked && payment->payment_id <= invoice->last_payment_id)
 		return false;
-	if (is_counted(ledger, invoice, payment->payment_id, &totals))
+	if (settle_is_counted(ledger, invoice, payment->payment_id, &totals))
 		return true;
 	if (check != NULL)
 	{
@@ -385,7 +385,7 @@ settle_refund(Ledger *ledger, const InvoiceRow *invoice)
 	InvoiceRefusal refusal = invoice_state_refund(&invoice->state, &verdict);
 
 	if (refusal != INVOICE_OK)
-		refuse(refusal, invoice);
+		settle_refuse(refusal, invoice);
 	return carry_out(ledger, invoice, &verdict, invoice->last_payment_id,
 					 invoice->attendee_id);
 }
@@ -398,7 +398,7 @@ settle_void(Ledger *ledger, const InvoiceRow *invoice)
 	InvoiceRefusal refusal = invoice_state_void(&invoice->state, &verdict);
 
 	if (refusal != INVOICE_OK)
-		refuse(refusal, invoice);
+		settle_refuse(refusal, invoice);
 	if (verdict.status != invoice->state.status)
 		carry_out(ledger, invoice, &verdict, invoice->last_payment_id, invoice->attendee_id);
 }
@@ -485,154 +485,4 @@ settle_with_credit(Ledger *ledger, int64 invoice_id)
 		if (row_lock_oldest_credit_note(ledger, invoice.attendee_id, &note))
 			settle_application(ledger, &invoice, &note);
 	}
-}
-
-/* What the payments of one invoice, sorted by id, add up to. */
-static Added
-add_up(const NewPayment *payments, int64 npayments, const InvoiceRow *invoice)
-{
-	Added		added = {0, npayments, payments[0].payment_id, payments[npayments - 1].payment_id};
-
-	for (int64 i = 0; i < npayments; i++)
-	{
-		if (payments[i].engine_kind)
-			ereport(ERROR,
-					(errcode(RP_INVALID_STATE),
-					 errmsg("payment " INT64_FORMAT " is of a kind that only the engine makes",
-							payments[i].payment_id),
-					 errdetail("Payments of kind credit_note and credit_application belong to a credit note."),
-					 errhint("Use regpaydb.refund_invoice() or regpaydb.apply_credit_note().")));
-		if (pg_add_s64_overflow(added.amount, payments[i].amount, &added.amount))
-			refuse(INVOICE_TOO_LARGE, invoice);
-	}
-	return added;
-}
-
-/*
- * Settle the payments of one invoice, sorted by id, without locking it before.
- * False where that is not possible.
- */
-static bool
-settle_unlocked(Ledger *ledger, NewPayment *payments, int64 npayments)
-{
-	InvoiceRow	invoice;
-	PaymentTotals nothing = {0};
-	Added		added;
-
-	/* It may not be, while a dump is restored. */
-	if (!ledger->version_checked ||
-		!settle_peek_invoice(ledger, payments[0].invoice_id, &payments[0].invoice_tid, &invoice) ||
-		payments[0].payment_id <= invoice.last_payment_id)
-		return false;
-	added = add_up(payments, npayments, &invoice);
-	return settle_added(ledger, &invoice, &added, &nothing, invoice.attendee_id);
-}
-
-/* Settle the payments of one invoice, which are sorted by id. */
-static void
-settle_group(Ledger *ledger, NewPayment *payments, int64 npayments)
-{
-	InvoiceRow	invoice;
-	PaymentTotals totals;
-	Added		added;
-
-	if (settle_unlocked(ledger, payments, npayments))
-		return;
-	if (!settle_lock_invoice(ledger, payments[0].invoice_id, &invoice))
-		ereport(ERROR,
-				(errcode(RP_NOT_FOUND),
-				 errmsg("there is no invoice " INT64_FORMAT, payments[0].invoice_id),
-				 errdetail("The foreign key of table \"payment\" did not refuse it."),
-				 errhint("Restore the constraints that regpaydb.create_ledger() made.")));
-	if (is_counted(ledger, &invoice, payments[0].payment_id, &totals))
-		return;
-	engine_check_version(ledger, false);
-	added = add_up(payments, npayments, &invoice);
-	settle_added(ledger, &invoice, &added, &totals, invoice.attendee_id);
-}
-
-static int
-compare_payments(const void *a, const void *b)
-{
-	const NewPayment *left = a;
-	const NewPayment *right = b;
-
-	if (left->invoice_id != right->invoice_id)
-		return left->invoice_id < right->invoice_id ? -1 : 1;
-	if (left->payment_id != right->payment_id)
-		return left->payment_id < right->payment_id ? -1 : 1;
-	return 0;
-}
-
-/*
- * Lock what has to be locked before any of the invoices is: the carts that they
- * bill, if they do.
- */
-static void
-lock_their_carts(Ledger *ledger, NewPayment *payments, int64 npayments)
-{
-	int64	   *invoice_ids = NULL;
-	int			ninvoices = 0;
-	int			capacity = 0;
-	int64		cart_id = 0;	/* of the last one, 0 where SQL has to look */
-
-	for (int64 i = 0; i < npayments; i++)
-	{
-		ItemPointerSetInvalid(&payments[i].invoice_tid);
-		if (i > 0 && payments[i].invoice_id == payments[i - 1].invoice_id)
-			continue;
-		CHECK_FOR_INTERRUPTS();
-		if (!row_invoice_cart(ledger, payments[i].invoice_id, &payments[i].invoice_tid,
-							  &cart_id))
-			cart_id = 0;
-		else if (cart_id == 0)
-			continue;
-		if (ninvoices == capacity)
-		{
-			capacity = capacity == 0 ? 64 : capacity * 2;
-			invoice_ids = invoice_ids == NULL ? palloc(capacity * sizeof(int64)) :
-				repalloc_huge(invoice_ids, capacity * sizeof(int64));
-		}
-		invoice_ids[ninvoices++] = payments[i].invoice_id;
-	}
-	if (ninvoices == 0)
-		return;
-	if (ninvoices == 1 && cart_id != 0)
-		lock_carts(ledger, &cart_id, 1, &ninvoices);
-	else
-		lock_carts_of_invoices(ledger, invoice_ids, ninvoices);
-	pfree(invoice_ids);
-}
-
-/*
- * settle_new_payments
- *		Settle payments that a statement inserted, each of their invoices once.
- *
- * Sorts them, so that invoices are locked in the order of their ids.  Raises
- * RP003 where an invoice would be left with less than nothing, RP008 for
- * kinds that only the engine makes, RP012.
- */
-void
-settle_new_payments(Ledger *ledger, NewPayment *payments, int64 npayments)
-{
-	MemoryContext group_context = AllocSetContextCreate(CurrentMemoryContext,
-														"regpaydb invoice",
-														ALLOCSET_SMALL_SIZES);
-	MemoryContext save_context;
-	int64		first = 0;
-
-	qsort(payments, npayments, sizeof(NewPayment), compare_payments);
-	lock_their_carts(ledger, payments, npayments);
-	save_context = MemoryContextSwitchTo(group_context);
-	for (int64 i = 1; i <= npayments; i++)
-	{
-		if (i < npayments && payments[i].invoice_id == payments[first].invoice_id)
-			continue;
-		CHECK_FOR_INTERRUPTS();
-		settle_group(ledger, payments + first, i - first);
-		MemoryContextReset(group_context);
-		first = i;
-	}
-	MemoryContextSwitchTo(save_context);
-	MemoryContextDelete(group_context);
 }

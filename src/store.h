@@ -1,7 +1,7 @@
 /*
  * store.h
  *	  The engine's SQL: which texts there are, and running them.  Only rows.c
- *	  runs them; others need to know what the engine is writing.
+ *	  and the other files of rows run them; others need to know what the engine is writing.
  */
 #ifndef REGPAYDB_STORE_H
 #define REGPAYDB_STORE_H

@@ -584,7 +584,7 @@ SQL
 	},
 	{
 		what => "a caller's search_path chooses the engine's operators",
-		weak => [ [ "\t\tddl_search_path(ledger->schema_name);\n", '' ], [ '#define EQ	" OPERATOR(pg_catalog.=) "', '#define EQ	" = "' ] ],
+		weak => [ [ "\t\tddl_search_path(ledger->schema_name);\n", '' ], [ '"WHERE n.attendee_id" EQ "$1 AND " CREDIT_NOTE_IS_UNCLAIMED,', '"WHERE n.attendee_id = $1 AND " CREDIT_NOTE_IS_UNCLAIMED,' ] ],
 		attack => <<'SQL',
 SET ROLE weak_app;
 CREATE FUNCTION app_own.eq(bigint, bigint) RETURNS boolean LANGUAGE plpgsql AS

@@ -1,0 +1,164 @@
+/*
+ * settle_batch.c
+ *	  All payments of a statement, settled invoice by invoice.
+ */
+#include "postgres.h"
+
+#include "common/int.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "engine.h"
+#include "errors.h"
+#include "settle.h"
+#include "stock.h"
+
+/* What the payments of one invoice, sorted by id, add up to. */
+static SettleAdded
+add_up(const NewPayment *payments, int64 npayments, const InvoiceRow *invoice)
+{
+	SettleAdded added = {0, npayments, payments[0].payment_id, payments[npayments - 1].payment_id};
+
+	for (int64 i = 0; i < npayments; i++)
+	{
+		if (payments[i].engine_kind)
+			ereport(ERROR,
+					(errcode(RP_INVALID_STATE),
+					 errmsg("payment " INT64_FORMAT " is of a kind that only the engine makes",
+							payments[i].payment_id),
+					 errdetail("Payments of kind credit_note and credit_application belong to a credit note."),
+					 errhint("Use regpaydb.refund_invoice() or regpaydb.apply_credit_note().")));
+		if (pg_add_s64_overflow(added.amount, payments[i].amount, &added.amount))
+			settle_refuse(INVOICE_TOO_LARGE, invoice);
+	}
+	return added;
+}
+
+/*
+ * Settle the payments of one invoice, sorted by id, without locking it before.
+ * False where that is not possible.
+ */
+static bool
+settle_unlocked(Ledger *ledger, NewPayment *payments, int64 npayments)
+{
+	InvoiceRow	invoice;
+	PaymentTotals nothing = {0};
+	SettleAdded added;
+
+	/* It may not be, while a dump is restored. */
+	if (!ledger->version_checked ||
+		!settle_peek_invoice(ledger, payments[0].invoice_id, &payments[0].invoice_tid, &invoice) ||
+		payments[0].payment_id <= invoice.last_payment_id)
+		return false;
+	added = add_up(payments, npayments, &invoice);
+	return settle_added(ledger, &invoice, &added, &nothing, invoice.attendee_id);
+}
+
+/* Settle the payments of one invoice, which are sorted by id. */
+static void
+settle_group(Ledger *ledger, NewPayment *payments, int64 npayments)
+{
+	InvoiceRow	invoice;
+	PaymentTotals totals;
+	SettleAdded added;
+
+	if (settle_unlocked(ledger, payments, npayments))
+		return;
+	if (!settle_lock_invoice(ledger, payments[0].invoice_id, &invoice))
+		ereport(ERROR,
+				(errcode(RP_NOT_FOUND),
+				 errmsg("there is no invoice " INT64_FORMAT, payments[0].invoice_id),
+				 errdetail("The foreign key of table \"payment\" did not refuse it."),
+				 errhint("Restore the constraints that regpaydb.create_ledger() made.")));
+	if (settle_is_counted(ledger, &invoice, payments[0].payment_id, &totals))
+		return;
+	engine_check_version(ledger, false);
+	added = add_up(payments, npayments, &invoice);
+	settle_added(ledger, &invoice, &added, &totals, invoice.attendee_id);
+}
+
+static int
+compare_payments(const void *a, const void *b)
+{
+	const NewPayment *left = a;
+	const NewPayment *right = b;
+
+	if (left->invoice_id != right->invoice_id)
+		return left->invoice_id < right->invoice_id ? -1 : 1;
+	if (left->payment_id != right->payment_id)
+		return left->payment_id < right->payment_id ? -1 : 1;
+	return 0;
+}
+
+/*
+ * Lock what has to be locked before any of the invoices is: the carts that they
+ * bill, if they do.
+ */
+static void
+lock_their_carts(Ledger *ledger, NewPayment *payments, int64 npayments)
+{
+	int64	   *invoice_ids = NULL;
+	int			ninvoices = 0;
+	int			capacity = 0;
+	int64		cart_id = 0;	/* of the last one, 0 where SQL has to look */
+
+	for (int64 i = 0; i < npayments; i++)
+	{
+		ItemPointerSetInvalid(&payments[i].invoice_tid);
+		if (i > 0 && payments[i].invoice_id == payments[i - 1].invoice_id)
+			continue;
+		CHECK_FOR_INTERRUPTS();
+		if (!row_invoice_cart(ledger, payments[i].invoice_id, &payments[i].invoice_tid,
+							  &cart_id))
+			cart_id = 0;
+		else if (cart_id == 0)
+			continue;
+		if (ninvoices == capacity)
+		{
+			capacity = capacity == 0 ? 64 : capacity * 2;
+			invoice_ids = invoice_ids == NULL ? palloc(capacity * sizeof(int64)) :
+				repalloc_huge(invoice_ids, capacity * sizeof(int64));
+		}
+		invoice_ids[ninvoices++] = payments[i].invoice_id;
+	}
+	if (ninvoices == 0)
+		return;
+	if (ninvoices == 1 && cart_id != 0)
+		lock_carts(ledger, &cart_id, 1, &ninvoices);
+	else
+		lock_carts_of_invoices(ledger, invoice_ids, ninvoices);
+	pfree(invoice_ids);
+}
+
+/*
+ * settle_new_payments
+ *		Settle payments that a statement inserted, each of their invoices once.
+ *
+ * Sorts them, so that invoices are locked in the order of their ids.  Raises
+ * RP003 where an invoice would be left with less than nothing, RP008 for
+ * kinds that only the engine makes, RP012.
+ */
+void
+settle_new_payments(Ledger *ledger, NewPayment *payments, int64 npayments)
+{
+	MemoryContext group_context = AllocSetContextCreate(CurrentMemoryContext,
+														"regpaydb invoice",
+														ALLOCSET_SMALL_SIZES);
+	MemoryContext save_context;
+	int64		first = 0;
+
+	qsort(payments, npayments, sizeof(NewPayment), compare_payments);
+	lock_their_carts(ledger, payments, npayments);
+	save_context = MemoryContextSwitchTo(group_context);
+	for (int64 i = 1; i <= npayments; i++)
+	{
+		if (i < npayments && payments[i].invoice_id == payments[first].invoice_id)
+			continue;
+		CHECK_FOR_INTERRUPTS();
+		settle_group(ledger, payments + first, i - first);
+		MemoryContextReset(group_context);
+		first = i;
+	}
+	MemoryContextSwitchTo(save_context);
+	MemoryContextDelete(group_context);
+}
