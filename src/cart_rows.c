@@ -36,7 +36,7 @@ read_cart(uint64 row, CartRow *cart)
 }
 
 static bool
-find_cart(Ledger *ledger, StoreQuery query, int64 cart_id, CartRow *cart)
+query_cart(Ledger *ledger, StoreQuery query, int64 cart_id, CartRow *cart)
 {
 	Datum		args[] = {Int64GetDatum(cart_id)};
 
@@ -73,7 +73,7 @@ row_cart(Ledger *ledger, int64 cart_id, CartRow *cart)
 	DirectTable *table = direct_open(ledger, CART, DIRECT_READ);
 
 	if (table == NULL)
-		return find_cart(ledger, Q_CART, cart_id, cart);
+		return query_cart(ledger, Q_CART, cart_id, cart);
 	if (!direct_find_now(table, cart_id))
 		return false;
 	get_cart(table, cart);
@@ -86,7 +86,7 @@ row_lock_cart(Ledger *ledger, int64 cart_id, CartRow *cart)
 	DirectTable *table = direct_open(ledger, CART, DIRECT_UPDATE);
 
 	if (table == NULL)
-		return find_cart(ledger, Q_LOCK_CART, cart_id, cart);
+		return query_cart(ledger, Q_LOCK_CART, cart_id, cart);
 	if (!direct_lock(table, cart_id))
 		return false;
 	get_cart(table, cart);

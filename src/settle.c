@@ -4,6 +4,10 @@
  *	  a credit note put on it, voiding - comes through here: the invoice is
  *	  locked, invoice_state decides what it becomes, and that is written.
  *
+ * An invoice without a cart that only takes payments need not be locked before:
+ * its row is written if it is still the one that was read, which locks it, and
+ * otherwise all of it is done again, the lock first.
+ *
  * Spec section 4.
  */
 #include "postgres.h"

@@ -173,7 +173,7 @@ typedef struct TableInfo
 	uint64		code_changes;
 
 	/* Whether rows are read, updated, inserted as they are by SQL. */
-	bool		can_read;
+	bool		can_read;		/* by its key; payments by the provider's reference */
 	bool		can_list;
 	bool		can_update;
 	bool		can_insert;
