@@ -108,7 +108,8 @@ COMMENT ON COLUMN report_paid_invoices_by_date.still_paid_value IS 'Sum of the v
 CREATE VIEW report_product_status WITH (security_invoker = true) AS
 	SELECT g.category_id, g.name AS category, p.product_id, p.name AS product, p.price, p.stock,
 		coalesce(held.paid, 0) AS paid, coalesce(held.reserved, 0) AS reserved,
-		coalesce(held.unreserved, 0) AS unreserved, coalesce(held.refunded, 0) AS refunded,
+		coalesce(held.active, 0) - coalesce(held.reserved, 0) AS unreserved,
+		coalesce(held.refunded, 0) AS refunded,
 		p.stock - coalesce(held.paid, 0) - coalesce(held.reserved, 0) AS available
 	FROM product p
 	JOIN category g ON g.category_id = p.category_id
@@ -118,9 +119,7 @@ CREATE VIEW report_product_status WITH (security_invoker = true) AS
 			sum(i.quantity) FILTER (WHERE c.status = 'active'
 				AND (c.time_last_updated AT TIME ZONE 'UTC' + c.reservation_duration)
 					AT TIME ZONE 'UTC' > now()) AS reserved,
-			sum(i.quantity) FILTER (WHERE c.status = 'active'
-				AND (c.time_last_updated AT TIME ZONE 'UTC' + c.reservation_duration)
-					AT TIME ZONE 'UTC' <= now()) AS unreserved,
+			sum(i.quantity) FILTER (WHERE c.status = 'active') AS active,
 			sum(i.quantity) FILTER (WHERE c.status = 'released') AS refunded
 		FROM cart_item i
 		JOIN cart c ON c.cart_id = i.cart_id

@@ -111,7 +111,7 @@ sub pgbench
 sub make_batch
 {
 	my ($name, $first, $each, $n, $amount, $order) = @_;
-	my $place = $order eq 'sorted' ? 'g' : "(g * 7919) % $n";
+	my $place = $order eq 'sorted' ? 'g' : "(g::bigint * 7919) % $n";
 
 	Server::session($name)->ask(<<"SQL");
 DROP TABLE IF EXISTS batch;
@@ -136,7 +136,7 @@ DROP TABLE IF EXISTS batch;
 CREATE TEMP TABLE batch AS
 	SELECT CASE WHEN i % 10 = 0 THEN $void + i / 10 ELSE $unpaid + i END AS invoice_id,
 		CASE WHEN i % 10 = 1 THEN 150 ELSE 100 END::numeric AS amount, 'transfer' AS reference
-	FROM (SELECT (g * 7919) % $n AS i FROM generate_series(0, $n - 1) g) AS random;
+	FROM (SELECT (g::bigint * 7919) % $n AS i FROM generate_series(0, $n - 1) g) AS random;
 ANALYZE batch;
 SQL
 	return;
