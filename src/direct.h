@@ -63,6 +63,7 @@ extern bool direct_find_at(DirectTable *table, ItemPointer tid, int64 key);
 extern bool direct_find_now(DirectTable *table, int64 key);
 extern ItemPointer direct_tid(DirectTable *table);
 extern bool direct_is_locked(DirectTable *table, int64 key);
+extern bool direct_is_own(DirectTable *table);
 extern bool direct_lock(DirectTable *table, int64 key);
 extern Datum direct_value(DirectTable *table, int column, bool *isnull);
 extern Datum direct_needed_value(DirectTable *table, int column);

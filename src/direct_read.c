@@ -6,6 +6,7 @@
 
 #include "access/genam.h"
 #include "access/relscan.h"
+#include "access/sysattr.h"
 #include "access/tableam.h"
 #include "access/visibilitymap.h"
 #include "access/xact.h"
@@ -128,6 +129,16 @@ ItemPointer
 direct_tid(DirectTable *table)
 {
 	return &table->slot->tts_tid;
+}
+
+/* direct_is_own: whether this transaction has written the row that was found. */
+bool
+direct_is_own(DirectTable *table)
+{
+	bool		isnull;
+	Datum		xmin = slot_getsysattr(table->slot, MinTransactionIdAttributeNumber, &isnull);
+
+	return TransactionIdIsCurrentTransactionId(DatumGetTransactionId(xmin));
 }
 
 /*

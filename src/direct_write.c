@@ -111,12 +111,7 @@ fire_triggers(DirectTable *table, ItemPointer tid, List *recheck_indexes)
 static bool
 needs_no_triggers(DirectTable *table)
 {
-	bool		isnull;
-
-	return table->info->update_keeps_keys &&
-		!TransactionIdIsCurrentTransactionId(DatumGetTransactionId(slot_getsysattr(table->slot,
-																				   MinTransactionIdAttributeNumber,
-																				   &isnull)));
+	return table->info->update_keeps_keys && !direct_is_own(table);
 }
 
 /* The row of this key is not what it was any more. */

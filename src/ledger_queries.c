@@ -165,6 +165,12 @@ const QueryText ledger_queries[] = {
 		"WHERE invoice_id" EQ "$1",
 		1, {INT8OID}
 	},
+	[Q_COUNT_PAYMENTS] = {
+		"SELECT pg_catalog.count(*)::bigint, "
+		"pg_catalog.count(*) FILTER (WHERE payment_id OPERATOR(pg_catalog.<=) $3)::bigint "
+		"FROM @.payment WHERE invoice_id" EQ "$1 AND payment_id OPERATOR(pg_catalog.>) $2",
+		3, {INT8OID, INT8OID, INT8OID}
+	},
 	[Q_CREDIT_NOTE] = {
 		"SELECT " CREDIT_NOTE_COLUMNS "WHERE n.credit_note_id" EQ "$1",
 		1, {INT8OID}

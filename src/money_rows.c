@@ -156,6 +156,22 @@ row_payment_totals(Ledger *ledger, int64 invoice_id)
 	return totals;
 }
 
+/*
+ * row_count_payments
+ *		How many payments of an invoice have an id above one; up_to gets how many of
+ *		these have one up to another.
+ */
+int64
+row_count_payments(Ledger *ledger, int64 invoice_id, int64 above_id, int64 up_to_id, int64 *up_to)
+{
+	Datum		args[] = {Int64GetDatum(invoice_id), Int64GetDatum(above_id),
+	Int64GetDatum(up_to_id)};
+
+	store_run(ledger, Q_COUNT_PAYMENTS, args, NULL);
+	*up_to = int8_column(0, 2);
+	return int8_column(0, 1);
+}
+
 /* ---- credit notes ---- */
 
 static bool

@@ -278,6 +278,7 @@ read_invoice(Ledger *ledger, StoreQuery query, int64 invoice_id, InvoiceRow *row
 	row->cart_checked = false;
 	row->state.unsellable = false;
 	row->locked = query == Q_LOCK_INVOICE;
+	row->committed = false;
 	return true;
 }
 
@@ -298,6 +299,7 @@ get_invoice(DirectTable *table, InvoiceRow *row, bool locked)
 	Datum		revision = direct_value(table, INVOICE_COL_CART_REVISION, &isnull);
 
 	row->locked = locked;
+	row->committed = !direct_is_own(table);
 	row->invoice_id = DatumGetInt64(direct_needed_value(table, INVOICE_COL_ID));
 	row->attendee_id = DatumGetInt64(direct_needed_value(table, INVOICE_COL_ATTENDEE_ID));
 	row->state.status =

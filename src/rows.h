@@ -17,6 +17,7 @@
 typedef struct InvoiceRow
 {
 	bool		locked;			/* else another session may be changing it */
+	bool		committed;		/* surely not written by this transaction */
 	int64		invoice_id;
 	int64		attendee_id;
 	int64		last_payment_id;	/* 0 where there is none */
@@ -173,6 +174,8 @@ extern bool row_insert_payment(Ledger *ledger, const PaymentRow *payment);
 extern bool row_payment_by_ref(Ledger *ledger, text *provider, text *provider_ref,
 							   PaymentRow *payment);
 extern PaymentTotals row_payment_totals(Ledger *ledger, int64 invoice_id);
+extern int64 row_count_payments(Ledger *ledger, int64 invoice_id, int64 above_id, int64 up_to_id,
+								int64 *up_to);
 
 extern bool row_credit_note(Ledger *ledger, int64 credit_note_id, CreditNoteRow *row);
 extern bool row_lock_credit_note(Ledger *ledger, int64 credit_note_id, CreditNoteRow *row);

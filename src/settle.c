@@ -314,26 +314,6 @@ settle_afresh(Ledger *ledger, const InvoiceRow *invoice)
 }
 
 /*
- * settle_is_counted
- *		Whether the invoice's row counts these payments already, as it does when a
- * dump is restored into tables that have their triggers, or when a trigger of
- * a user's called update_status() meanwhile.
- *
- * Ids grow, so an id above the highest one counted is new.  Below it may also
- * be one that a slower session got: then there are more payments than counted,
- * and totals says what they add up to.
- */
-bool
-settle_is_counted(Ledger *ledger, const InvoiceRow *invoice, int64 first_id, PaymentTotals *totals)
-{
-	totals->payment_count = 0;
-	if (first_id > invoice->last_payment_id)
-		return false;
-	*totals = row_payment_totals(ledger, invoice->invoice_id);
-	return totals->payment_count <= invoice->state.payment_count;
-}
-
-/*
  * settle_added
  *		Settle an invoice with payments that settle_is_counted said are not; false where it
  * was not locked and has to be.
@@ -344,7 +324,7 @@ settle_added(Ledger *ledger, const InvoiceRow *invoice, const SettleAdded *added
 {
 	if (totals->payment_count == 0)
 		return settle(ledger, invoice, invoice->state, added->amount, added->npayments,
-					  added->last_id, credit_owner, NULL);
+					  Max(added->last_id, invoice->last_payment_id), credit_owner, NULL);
 	settle_totals(ledger, invoice, totals, credit_owner);
 	return true;
 }
@@ -367,7 +347,7 @@ settle_payment(Ledger *ledger, const InvoiceRow *invoice, const PaymentRow *paym
 
 	if (!invoice->locked && payment->payment_id <= invoice->last_payment_id)
 		return false;
-	if (settle_is_counted(ledger, invoice, payment->payment_id, &totals))
+	if (settle_is_counted(ledger, invoice, payment->payment_id, 1, &totals))
 		return true;
 	if (check != NULL)
 	{

@@ -70,7 +70,7 @@ settle_group(Ledger *ledger, NewPayment *payments, int64 npayments)
 				 errmsg("there is no invoice " INT64_FORMAT, payments[0].invoice_id),
 				 errdetail("The foreign key of table \"payment\" did not refuse it."),
 				 errhint("Restore the constraints that regpaydb.create_ledger() made.")));
-	if (settle_is_counted(ledger, &invoice, payments[0].payment_id, &totals))
+	if (settle_is_counted(ledger, &invoice, payments[0].payment_id, npayments, &totals))
 		return;
 	engine_check_version(ledger, false);
 	added = add_up(payments, npayments, &invoice);

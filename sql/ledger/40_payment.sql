@@ -16,7 +16,7 @@ CREATE TABLE payment (
 			OR (provider IS NOT NULL AND length(provider_ref) BETWEEN 1 AND 200)),
 	CONSTRAINT payment_provider_provider_ref_key UNIQUE (provider, provider_ref)
 );
-CREATE INDEX payment_invoice_id_idx ON payment (invoice_id);
+CREATE INDEX payment_invoice_id_idx ON payment (invoice_id, payment_id);
 CREATE INDEX payment_time_idx ON payment ("time");
 COMMENT ON TABLE payment IS 'Money put on invoices, or taken off where negative. Append-only: a statement that inserts payments settles the invoices it touches. An application adds columns of its own in a table whose primary key references payment_id.';
 COMMENT ON COLUMN payment.payment_id IS 'Key.';
