@@ -30,7 +30,7 @@ const QueryText cart_queries[] = {
 	[Q_CHANGE_SOLD - CART_QUERIES] = {
 		"UPDATE @.product SET sold = sold OPERATOR(pg_catalog.+) $2 "
 		"WHERE product_id" EQ "$1",
-		2, {INT8OID, INT4OID}
+		2, {INT8OID, INT8OID}
 	},
 	[Q_CART - CART_QUERIES] = {
 		"SELECT " CART_COLUMNS "WHERE c.cart_id" EQ "$1",

@@ -94,6 +94,23 @@ row_lock_cart(Ledger *ledger, int64 cart_id, CartRow *cart)
 }
 
 /*
+ * row_locked_cart
+ *		A cart that this transaction has locked, ready to be written.
+ */
+bool
+row_locked_cart(Ledger *ledger, int64 cart_id, CartRow *cart)
+{
+	DirectTable *table = direct_open(ledger, CART, DIRECT_UPDATE);
+
+	if (table == NULL)
+		return query_cart(ledger, Q_CART, cart_id, cart);
+	if (!direct_is_locked(table, cart_id) && !direct_lock(table, cart_id))
+		return false;
+	get_cart(table, cart);
+	return true;
+}
+
+/*
  * row_paid_carts
  *		The attendee's paid carts; NULL where SQL would have to look.
  */

@@ -54,9 +54,9 @@ row_touch_products(Ledger *ledger, int64 cart_id)
 }
 
 void
-row_change_sold(Ledger *ledger, int64 product_id, int32 quantity)
+row_change_sold(Ledger *ledger, int64 product_id, int64 quantity)
 {
-	Datum		args[] = {Int64GetDatum(product_id), Int32GetDatum(quantity)};
+	Datum		args[] = {Int64GetDatum(product_id), Int64GetDatum(quantity)};
 	DirectTable *table = direct_open(ledger, PRODUCT, DIRECT_UPDATE);
 	Datum		values[PRODUCT_COLUMNS];
 	bool		nulls[PRODUCT_COLUMNS] = {false};
@@ -70,8 +70,8 @@ row_change_sold(Ledger *ledger, int64 product_id, int32 quantity)
 	if (!direct_is_locked(table, product_id) && !direct_lock(table, product_id))
 		store_not_written(ledger, PRODUCT);
 	values[PRODUCT_COL_SOLD] =
-		DirectFunctionCall2(int84pl, direct_needed_value(table, PRODUCT_COL_SOLD),
-							Int32GetDatum(quantity));
+		DirectFunctionCall2(int8pl, direct_needed_value(table, PRODUCT_COL_SOLD),
+							Int64GetDatum(quantity));
 	if (!direct_update(table, product_id, true, values, nulls, replaced))
 		store_not_written(ledger, PRODUCT);
 }
@@ -172,29 +172,56 @@ row_categories(Ledger *ledger, int *ncategories)
 
 /* ---- reservations ---- */
 
-/* False where SQL has to do it, or what is left of it. */
-static bool
-delete_reservations(DirectTable *table, int64 cart_id)
+/* row_reservations: what a cart reserves; NULL where SQL would have to look. */
+ReservationRow *
+row_reservations(Ledger *ledger, int64 cart_id, int *nreservations)
 {
+	DirectTable *table = direct_open(ledger, RESERVATION, DIRECT_LIST);
 	DirectList	list;
 	int			capacity = 8;
-	int			nrows = 0;
-	ItemPointerData *tids = palloc(capacity * sizeof(ItemPointerData));
+	ReservationRow *rows;
 
+	if (table == NULL)
+		return NULL;
+	rows = palloc(capacity * sizeof(ReservationRow));
+	*nreservations = 0;
 	direct_list(&list, table, RESERVATION_BY_CART, cart_id, 0);
 	while (direct_list_next(&list))
 	{
+		ReservationRow *row;
+
 		CHECK_FOR_INTERRUPTS();
-		if (nrows == capacity)
+		if (*nreservations == capacity)
 		{
 			capacity *= 2;
-			tids = repalloc_huge(tids, capacity * sizeof(ItemPointerData));
+			rows = repalloc_huge(rows, capacity * sizeof(ReservationRow));
 		}
-		tids[nrows++] = *direct_list_tid(&list);
+		row = &rows[(*nreservations)++];
+		row->tid = *direct_list_tid(&list);
+		row->product_id = DatumGetInt64(direct_list_needed_value(&list, RESERVATION_COL_PRODUCT_ID));
+		row->quantity = DatumGetInt32(direct_list_needed_value(&list, RESERVATION_COL_QUANTITY));
+		row->reserved_until =
+			DatumGetTimestampTz(direct_list_needed_value(&list, RESERVATION_COL_RESERVED_UNTIL));
 	}
 	direct_list_end(&list);
-	for (int i = 0; i < nrows; i++)
-		if (!direct_delete(table, &tids[i], cart_id))
+	return rows;
+}
+
+/*
+ * row_delete_reservations
+ *		Delete what row_reservations has found.  False where SQL has to do it, or
+ *		what is left of it.
+ */
+bool
+row_delete_reservations(Ledger *ledger, int64 cart_id, ReservationRow *reservations,
+						int nreservations)
+{
+	DirectTable *table = direct_open(ledger, RESERVATION, DIRECT_DELETE);
+
+	if (table == NULL)
+		return false;
+	for (int i = 0; i < nreservations; i++)
+		if (!direct_delete(table, &reservations[i].tid, cart_id))
 			return false;
 	return true;
 }
@@ -204,9 +231,11 @@ void
 row_release_items(Ledger *ledger, int64 cart_id)
 {
 	Datum		args[] = {Int64GetDatum(cart_id)};
-	DirectTable *table = direct_open(ledger, RESERVATION, DIRECT_DELETE);
+	int			nreservations;
+	ReservationRow *reservations = row_reservations(ledger, cart_id, &nreservations);
 
-	if (table != NULL && delete_reservations(table, cart_id))
+	if (reservations != NULL &&
+		row_delete_reservations(ledger, cart_id, reservations, nreservations))
 		return;
 	store_write_own(ledger, Q_RELEASE_ITEMS, RESERVATION, cart_id, args, NULL, false);
 	if (store_run(ledger, Q_HOLDS_ITEMS, args, NULL) != 0)

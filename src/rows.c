@@ -276,6 +276,7 @@ read_invoice(Ledger *ledger, StoreQuery query, int64 invoice_id, InvoiceRow *row
 	row->cart_id = int8_column(0, 8);
 	row->cart_revision = DatumGetInt32(needed_column(0, 9));
 	row->cart_checked = false;
+	row->inventory = NULL;
 	row->state.unsellable = false;
 	row->locked = query == Q_LOCK_INVOICE;
 	row->committed = false;
@@ -310,6 +311,7 @@ get_invoice(DirectTable *table, InvoiceRow *row, bool locked)
 	row->state.payment_count =
 		DatumGetInt64(direct_needed_value(table, INVOICE_COL_PAYMENT_COUNT));
 	row->cart_checked = false;
+	row->inventory = NULL;
 	row->state.unsellable = false;
 	row->last_payment_id = int8_or_0(table, INVOICE_COL_LAST_PAYMENT_ID);
 	row->cart_id = int8_or_0(table, INVOICE_COL_CART_ID);

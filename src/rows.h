@@ -24,6 +24,7 @@ typedef struct InvoiceRow
 	int64		cart_id;		/* 0 where there is none */
 	int32		cart_revision;
 	bool		cart_checked;	/* it was locked, and can be sold */
+	struct Inventory *inventory;	/* that its cart is sold from, NULL for the tables */
 	InvoiceState state;
 } InvoiceRow;
 
@@ -127,6 +128,14 @@ typedef struct ProductRow
 	int64		sold;
 } ProductRow;
 
+typedef struct ReservationRow
+{
+	ItemPointerData tid;
+	int64		product_id;
+	int32		quantity;
+	TimestampTz reserved_until;
+} ReservationRow;
+
 typedef struct CategoryRow
 {
 	int64		category_id;
@@ -204,9 +213,10 @@ extern bool row_product_exists(Ledger *ledger, int64 product_id);
 extern bool row_available_stock(Ledger *ledger, int64 product_id, int64 *available,
 								bool *unlimited);
 extern void row_touch_products(Ledger *ledger, int64 cart_id);
-extern void row_change_sold(Ledger *ledger, int64 product_id, int32 quantity);
+extern void row_change_sold(Ledger *ledger, int64 product_id, int64 quantity);
 extern bool row_cart(Ledger *ledger, int64 cart_id, CartRow *cart);
 extern bool row_lock_cart(Ledger *ledger, int64 cart_id, CartRow *cart);
+extern bool row_locked_cart(Ledger *ledger, int64 cart_id, CartRow *cart);
 extern int64 row_active_cart(Ledger *ledger, int64 attendee_id);
 extern int64 row_insert_cart(Ledger *ledger, int64 attendee_id);
 extern int64 *row_carts_of_invoices(Ledger *ledger, const int64 *invoice_ids,
@@ -228,6 +238,9 @@ extern void row_renew_cart(Ledger *ledger, int64 cart_id);
 extern bool row_cart_grows(Ledger *ledger, int64 cart_id);
 extern void row_extend_cart(Ledger *ledger, int64 cart_id, Interval *duration);
 extern void row_set_cart_status(Ledger *ledger, int64 cart_id, CartStatus status);
+extern ReservationRow *row_reservations(Ledger *ledger, int64 cart_id, int *nreservations);
+extern bool row_delete_reservations(Ledger *ledger, int64 cart_id, ReservationRow *reservations,
+									int nreservations);
 extern void row_release_items(Ledger *ledger, int64 cart_id);
 extern void row_move_reservation(Ledger *ledger, int64 cart_id);
 extern void row_reserve_items(Ledger *ledger, int64 cart_id);

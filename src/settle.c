@@ -18,6 +18,7 @@
 
 #include "engine.h"
 #include "errors.h"
+#include "inventory.h"
 #include "lines.h"
 #include "money.h"
 #include "settle.h"
@@ -179,14 +180,17 @@ write_verdict(Ledger *ledger, const InvoiceRow *invoice, const InvoiceVerdict *v
 	CartAction	cart = invoice->cart_id != 0 ? verdict->cart : CART_UNCHANGED;
 
 	if (cart == CART_PAY)
-		sell_cart(ledger, invoice->cart_id);
+		sell_cart(ledger, invoice);
 	if (cart == CART_RELEASE)
-		release_cart(ledger, invoice->cart_id);
+		release_cart(ledger, invoice);
 	if (!row_update_invoice(ledger, invoice, verdict, last_payment_id))
 		return false;
 	if (verdict->status != invoice->state.status)
 		row_log_invoice(ledger, OUTBOX_INVOICE_UPDATED, invoice->invoice_id,
 						&invoice->state.status, verdict->status);
+	/* There may be triggers on the tables of notes. */
+	if (verdict->credit > 0 && invoice->inventory != NULL)
+		inventory_write(invoice->inventory);
 	if (verdict->credit > 0)
 		make_credit_note(ledger, invoice, credit_note_id, verdict->credit, credit_owner);
 	if (cart != CART_UNCHANGED)

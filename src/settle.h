@@ -16,6 +16,7 @@ typedef struct NewPayment
 	int64		amount;
 	ItemPointerData invoice_tid;	/* where its row was, if that is known */
 	bool		engine_kind;	/* of a kind that only the engine makes */
+	bool		has_cart;		/* the invoice may bill a cart */
 } NewPayment;
 
 /* Payments of one invoice that were inserted, to be settled. */

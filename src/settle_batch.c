@@ -10,6 +10,7 @@
 
 #include "engine.h"
 #include "errors.h"
+#include "inventory.h"
 #include "settle.h"
 #include "stock.h"
 
@@ -46,7 +47,7 @@ settle_unlocked(Ledger *ledger, NewPayment *payments, int64 npayments)
 	SettleAdded added;
 
 	/* It may not be, while a dump is restored. */
-	if (!ledger->version_checked ||
+	if (!ledger->version_checked || payments[0].has_cart ||
 		!settle_peek_invoice(ledger, payments[0].invoice_id, &payments[0].invoice_tid, &invoice) ||
 		payments[0].payment_id <= invoice.last_payment_id)
 		return false;
@@ -54,9 +55,12 @@ settle_unlocked(Ledger *ledger, NewPayment *payments, int64 npayments)
 	return settle_added(ledger, &invoice, &added, &nothing, invoice.attendee_id);
 }
 
-/* Settle the payments of one invoice, which are sorted by id. */
+/*
+ * Settle the payments of one invoice, which are sorted by id.  inventory is that of
+ * the statement, NULL for none.
+ */
 static void
-settle_group(Ledger *ledger, NewPayment *payments, int64 npayments)
+settle_group(Ledger *ledger, NewPayment *payments, int64 npayments, Inventory *inventory)
 {
 	InvoiceRow	invoice;
 	PaymentTotals totals;
@@ -70,6 +74,7 @@ settle_group(Ledger *ledger, NewPayment *payments, int64 npayments)
 				 errmsg("there is no invoice " INT64_FORMAT, payments[0].invoice_id),
 				 errdetail("The foreign key of table \"payment\" did not refuse it."),
 				 errhint("Restore the constraints that regpaydb.create_ledger() made.")));
+	invoice.inventory = inventory;
 	if (settle_is_counted(ledger, &invoice, payments[0].payment_id, npayments, &totals))
 		return;
 	engine_check_version(ledger, false);
@@ -90,44 +95,66 @@ compare_payments(const void *a, const void *b)
 	return 0;
 }
 
+/* Lock the carts of those invoices that may have one, ninvoices of them. */
+static void
+find_and_lock_carts(Ledger *ledger, const NewPayment *payments, int64 npayments, int ninvoices)
+{
+	int64	   *invoice_ids = MemoryContextAllocHuge(CurrentMemoryContext,
+													 ninvoices * sizeof(int64));
+	int			n = 0;
+
+	for (int64 i = 0; i < npayments; i++)
+		if (payments[i].has_cart)
+			invoice_ids[n++] = payments[i].invoice_id;
+	Assert(n == ninvoices);
+	lock_carts_of_invoices(ledger, invoice_ids, ninvoices);
+	pfree(invoice_ids);
+}
+
 /*
  * Lock what has to be locked before any of the invoices is: the carts that they
- * bill, if they do.
+ * bill, if they do.  Marks the first payment of each invoice that may, and
+ * returns how many these are.
  */
-static void
+static int
 lock_their_carts(Ledger *ledger, NewPayment *payments, int64 npayments)
 {
-	int64	   *invoice_ids = NULL;
-	int			ninvoices = 0;
+	int64	   *cart_ids = NULL;
+	int			ncarts = 0;
 	int			capacity = 0;
-	int64		cart_id = 0;	/* of the last one, 0 where SQL has to look */
+	bool		known = true;	/* else SQL has to look */
 
 	for (int64 i = 0; i < npayments; i++)
 	{
+		int64		cart_id = 0;
+
 		ItemPointerSetInvalid(&payments[i].invoice_tid);
+		payments[i].has_cart = false;
 		if (i > 0 && payments[i].invoice_id == payments[i - 1].invoice_id)
 			continue;
 		CHECK_FOR_INTERRUPTS();
 		if (!row_invoice_cart(ledger, payments[i].invoice_id, &payments[i].invoice_tid,
 							  &cart_id))
-			cart_id = 0;
+			known = false;
 		else if (cart_id == 0)
 			continue;
-		if (ninvoices == capacity)
+		payments[i].has_cart = true;
+		if (ncarts == capacity)
 		{
 			capacity = capacity == 0 ? 64 : capacity * 2;
-			invoice_ids = invoice_ids == NULL ? palloc(capacity * sizeof(int64)) :
-				repalloc_huge(invoice_ids, capacity * sizeof(int64));
+			cart_ids = cart_ids == NULL ? palloc(capacity * sizeof(int64)) :
+				repalloc_huge(cart_ids, capacity * sizeof(int64));
 		}
-		invoice_ids[ninvoices++] = payments[i].invoice_id;
+		cart_ids[ncarts++] = cart_id;
 	}
-	if (ninvoices == 0)
-		return;
-	if (ninvoices == 1 && cart_id != 0)
-		lock_carts(ledger, &cart_id, 1, &ninvoices);
+	if (ncarts == 0)
+		return 0;
+	if (known)
+		(void) lock_carts(ledger, cart_ids, ncarts, &capacity);
 	else
-		lock_carts_of_invoices(ledger, invoice_ids, ninvoices);
-	pfree(invoice_ids);
+		find_and_lock_carts(ledger, payments, npayments, ncarts);
+	pfree(cart_ids);
+	return ncarts;
 }
 
 /*
@@ -145,20 +172,24 @@ settle_new_payments(Ledger *ledger, NewPayment *payments, int64 npayments)
 														"regpaydb invoice",
 														ALLOCSET_SMALL_SIZES);
 	MemoryContext save_context;
+	Inventory  *inventory = NULL;
 	int64		first = 0;
 
 	qsort(payments, npayments, sizeof(NewPayment), compare_payments);
-	lock_their_carts(ledger, payments, npayments);
+	if (lock_their_carts(ledger, payments, npayments) > 1)
+		inventory = inventory_begin(ledger);
 	save_context = MemoryContextSwitchTo(group_context);
 	for (int64 i = 1; i <= npayments; i++)
 	{
 		if (i < npayments && payments[i].invoice_id == payments[first].invoice_id)
 			continue;
 		CHECK_FOR_INTERRUPTS();
-		settle_group(ledger, payments + first, i - first);
+		settle_group(ledger, payments + first, i - first, inventory);
 		MemoryContextReset(group_context);
 		first = i;
 	}
 	MemoryContextSwitchTo(save_context);
+	if (inventory != NULL)
+		inventory_write(inventory);
 	MemoryContextDelete(group_context);
 }

@@ -10,6 +10,7 @@
 
 #include "cart_check.h"
 #include "errors.h"
+#include "inventory.h"
 #include "stock.h"
 
 /* lock_carts: lock carts and the products in them; returns the carts. */
@@ -84,7 +85,7 @@ cart_has_changed(Ledger *ledger, const InvoiceRow *invoice)
 {
 	CartRow		cart;
 
-	return !row_cart(ledger, invoice->cart_id, &cart) ||
+	return !row_locked_cart(ledger, invoice->cart_id, &cart) ||
 		cart.status != CART_STATUS_ACTIVE || cart.revision != invoice->cart_revision;
 }
 
@@ -96,9 +97,13 @@ cart_has_changed(Ledger *ledger, const InvoiceRow *invoice)
 bool
 cart_is_unsellable(Ledger *ledger, const InvoiceRow *invoice)
 {
-	return invoice->cart_id != 0 &&
-		(cart_has_changed(ledger, invoice) ||
-		 !reservation_is_possible(ledger, invoice->cart_id));
+	if (invoice->cart_id == 0)
+		return false;
+	if (cart_has_changed(ledger, invoice))
+		return true;
+	return !(invoice->inventory != NULL &&
+			 inventory_suffices(invoice->inventory, invoice->cart_id)) &&
+		!reservation_is_possible(ledger, invoice->cart_id);
 }
 
 /*
@@ -127,22 +132,27 @@ change_sold(Ledger *ledger, int64 cart_id, int sign)
 
 /*
  * sell_cart
- *		A locked, active cart is paid for; its items are reserved for ever.
+ *		The locked, active cart of an invoice is paid for; its items are reserved
+ *		for ever.
  *
  * Its status comes first: from then on no trigger's function changes it.
  */
 void
-sell_cart(Ledger *ledger, int64 cart_id)
+sell_cart(Ledger *ledger, const InvoiceRow *invoice)
 {
-	row_set_cart_status(ledger, cart_id, CART_STATUS_PAID);
-	change_sold(ledger, cart_id, 1);
-	row_release_items(ledger, cart_id);
+	row_set_cart_status(ledger, invoice->cart_id, CART_STATUS_PAID);
+	if (invoice->inventory != NULL && inventory_sell(invoice->inventory, invoice->cart_id))
+		return;
+	change_sold(ledger, invoice->cart_id, 1);
+	row_release_items(ledger, invoice->cart_id);
 }
 
 /* release_cart: the items of a locked, paid cart can be bought again. */
 void
-release_cart(Ledger *ledger, int64 cart_id)
+release_cart(Ledger *ledger, const InvoiceRow *invoice)
 {
-	row_set_cart_status(ledger, cart_id, CART_STATUS_RELEASED);
-	change_sold(ledger, cart_id, -1);
+	row_set_cart_status(ledger, invoice->cart_id, CART_STATUS_RELEASED);
+	if (invoice->inventory != NULL && inventory_take_back(invoice->inventory, invoice->cart_id))
+		return;
+	change_sold(ledger, invoice->cart_id, -1);
 }

@@ -15,7 +15,7 @@ extern void check_reservation(Ledger *ledger, int64 cart_id);
 extern bool reservation_is_possible(Ledger *ledger, int64 cart_id);
 extern bool cart_is_unsellable(Ledger *ledger, const InvoiceRow *invoice);
 extern bool cart_is_invalid(Ledger *ledger, const InvoiceRow *invoice);
-extern void sell_cart(Ledger *ledger, int64 cart_id);
-extern void release_cart(Ledger *ledger, int64 cart_id);
+extern void sell_cart(Ledger *ledger, const InvoiceRow *invoice);
+extern void release_cart(Ledger *ledger, const InvoiceRow *invoice);
 
 #endif							/* REGPAYDB_STOCK_H */

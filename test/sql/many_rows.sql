@@ -13,7 +13,7 @@ INSERT INTO cart (attendee_id) SELECT attendee_id FROM attendee WHERE user_id > 
 CREATE VIEW carts AS
 SELECT count(*), min(revision), max(revision), sum(quantity) AS items,
 	(SELECT sum(quantity) FROM current_reservation) AS reserved,
-	(SELECT string_agg(format('%s %s of %s', number, status, paid), ', ' ORDER BY status) FROM
+	(SELECT string_agg(format('%s %s of %s', number, status, paid), ', ' ORDER BY status, paid) FROM
 		(SELECT status, paid, count(*) AS number FROM invoice GROUP BY 1, 2) i) AS invoices
 FROM cart LEFT JOIN cart_item USING (cart_id);
 INSERT INTO cart_item (cart_id, product_id, quantity) SELECT cart_id, 1, 2 FROM cart ORDER BY random();
