@@ -67,7 +67,7 @@ END $$;
 
 -- How the two differ, after a statement for each invoice in the order of their ids
 -- and after one for all; either is taken back.
-CREATE FUNCTION test.difference(trigger text, OUT way text, OUT what text, OUT state text)
+CREATE FUNCTION test.batch_difference(trigger text, OUT way text, OUT what text, OUT state text)
 	RETURNS SETOF record LANGUAGE plpgsql AS $$
 DECLARE
 	one json;
@@ -122,14 +122,14 @@ SELECT i.status AS invoice, c.status AS cart, c.revision = i.cart_revision AS cu
 	c.time_last_updated + c.reservation_duration < now() AS lapsed, count(*)
 FROM invoice i LEFT JOIN cart c USING (cart_id) GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4;
 SELECT count(*), count(DISTINCT invoice_id) FROM paying;
-SELECT * FROM test.difference('');
+SELECT * FROM test.batch_difference('');
 -- With triggers that look at the stock: on what is written by SQL then, and on
 -- tables that not every invoice writes.
-SELECT * FROM test.difference('CREATE TRIGGER see AFTER INSERT ON outbox FOR EACH ROW EXECUTE FUNCTION see()');
-SELECT * FROM test.difference('CREATE TRIGGER see AFTER UPDATE ON invoice FOR EACH ROW EXECUTE FUNCTION see()');
-SELECT * FROM test.difference('CREATE TRIGGER see AFTER UPDATE ON cart FOR EACH ROW EXECUTE FUNCTION see()');
-SELECT * FROM test.difference('CREATE TRIGGER see BEFORE INSERT ON credit_note FOR EACH STATEMENT EXECUTE FUNCTION see()');
-SELECT * FROM test.difference('CREATE TRIGGER see AFTER DELETE ON reservation FOR EACH ROW EXECUTE FUNCTION see()');
+SELECT * FROM test.batch_difference('CREATE TRIGGER see AFTER INSERT ON outbox FOR EACH ROW EXECUTE FUNCTION see()');
+SELECT * FROM test.batch_difference('CREATE TRIGGER see AFTER UPDATE ON invoice FOR EACH ROW EXECUTE FUNCTION see()');
+SELECT * FROM test.batch_difference('CREATE TRIGGER see AFTER UPDATE ON cart FOR EACH ROW EXECUTE FUNCTION see()');
+SELECT * FROM test.batch_difference('CREATE TRIGGER see BEFORE INSERT ON credit_note FOR EACH STATEMENT EXECUTE FUNCTION see()');
+SELECT * FROM test.batch_difference('CREATE TRIGGER see AFTER DELETE ON reservation FOR EACH ROW EXECUTE FUNCTION see()');
 -- And that change it: a note is made, and somebody reserves what is left.
 CREATE FUNCTION grab() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -139,7 +139,7 @@ EXCEPTION WHEN SQLSTATE 'RP005' THEN
 	RETURN NULL;
 END
 $$;
-SELECT * FROM test.difference('CREATE TRIGGER grab AFTER INSERT ON credit_note FOR EACH ROW EXECUTE FUNCTION grab()');
+SELECT * FROM test.batch_difference('CREATE TRIGGER grab AFTER INSERT ON credit_note FOR EACH ROW EXECUTE FUNCTION grab()');
 
 -- To be seen.
 INSERT INTO payment (invoice_id, amount) SELECT * FROM paying ORDER BY hashint8(invoice_id);
