@@ -165,8 +165,10 @@ const QueryText ledger_queries[] = {
 		"WHERE invoice_id" EQ "$1",
 		1, {INT8OID}
 	},
-	[Q_COUNT_PAYMENTS] = {
-		"SELECT pg_catalog.count(*)::bigint, "
+	[Q_PAYMENTS_ABOVE] = {
+		"SELECT COALESCE(pg_catalog.sum(amount), 0)::numeric AS \"sum of the payments\", pg_catalog.count(*)::bigint, "
+		"COALESCE(pg_catalog.sum(amount) FILTER (WHERE payment_id OPERATOR(pg_catalog.<=) $3), 0)::numeric "
+		"AS \"sum of the payments\", "
 		"pg_catalog.count(*) FILTER (WHERE payment_id OPERATOR(pg_catalog.<=) $3)::bigint "
 		"FROM @.payment WHERE invoice_id" EQ "$1 AND payment_id OPERATOR(pg_catalog.>) $2",
 		3, {INT8OID, INT8OID, INT8OID}

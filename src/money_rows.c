@@ -157,19 +157,22 @@ row_payment_totals(Ledger *ledger, int64 invoice_id)
 }
 
 /*
- * row_count_payments
- *		How many payments of an invoice have an id above one; up_to gets how many of
- *		these have one up to another.
+ * row_payments_above
+ *		Amount and number of the payments of an invoice whose ids are above one,
+ *		and of those of them whose ids are up to another.
  */
-int64
-row_count_payments(Ledger *ledger, int64 invoice_id, int64 above_id, int64 up_to_id, int64 *up_to)
+void
+row_payments_above(Ledger *ledger, int64 invoice_id, int64 above_id, int64 up_to_id,
+				   PaymentTotals *above, PaymentTotals *up_to)
 {
 	Datum		args[] = {Int64GetDatum(invoice_id), Int64GetDatum(above_id),
 	Int64GetDatum(up_to_id)};
 
-	store_run(ledger, Q_COUNT_PAYMENTS, args, NULL);
-	*up_to = int8_column(0, 2);
-	return int8_column(0, 1);
+	store_run(ledger, Q_PAYMENTS_ABOVE, args, NULL);
+	above->amount = money_column(0, 1);
+	above->payment_count = int8_column(0, 2);
+	up_to->amount = money_column(0, 3);
+	up_to->payment_count = int8_column(0, 4);
 }
 
 /* ---- credit notes ---- */

@@ -183,8 +183,8 @@ extern bool row_insert_payment(Ledger *ledger, const PaymentRow *payment);
 extern bool row_payment_by_ref(Ledger *ledger, text *provider, text *provider_ref,
 							   PaymentRow *payment);
 extern PaymentTotals row_payment_totals(Ledger *ledger, int64 invoice_id);
-extern int64 row_count_payments(Ledger *ledger, int64 invoice_id, int64 above_id, int64 up_to_id,
-								int64 *up_to);
+extern void row_payments_above(Ledger *ledger, int64 invoice_id, int64 above_id, int64 up_to_id,
+							   PaymentTotals *above, PaymentTotals *up_to);
 
 extern bool row_credit_note(Ledger *ledger, int64 credit_note_id, CreditNoteRow *row);
 extern bool row_lock_credit_note(Ledger *ledger, int64 credit_note_id, CreditNoteRow *row);

@@ -351,7 +351,7 @@ settle_payment(Ledger *ledger, const InvoiceRow *invoice, const PaymentRow *paym
 
 	if (!invoice->locked && payment->payment_id <= invoice->last_payment_id)
 		return false;
-	if (settle_is_counted(ledger, invoice, payment->payment_id, 1, &totals))
+	if (settle_is_counted(ledger, invoice, &added, &totals))
 		return true;
 	if (check != NULL)
 	{

@@ -39,8 +39,8 @@ extern bool settle_peek_invoice(Ledger *ledger, int64 invoice_id, ItemPointer ti
 extern bool settle_payment(Ledger *ledger, const InvoiceRow *invoice,
 						   const PaymentRow *payment, SettleCheck check,
 						   int64 credit_owner);
-extern bool settle_is_counted(Ledger *ledger, const InvoiceRow *invoice, int64 first_id,
-							  int64 npayments, PaymentTotals *totals);
+extern bool settle_is_counted(Ledger *ledger, const InvoiceRow *invoice,
+							  const SettleAdded *added, PaymentTotals *totals);
 extern bool settle_added(Ledger *ledger, const InvoiceRow *invoice, const SettleAdded *added,
 						 const PaymentTotals *totals, int64 credit_owner);
 pg_noreturn extern void settle_refuse(InvoiceRefusal refusal, const InvoiceRow *invoice);

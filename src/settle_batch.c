@@ -14,14 +14,29 @@
 #include "settle.h"
 #include "stock.h"
 
-/* What the payments of one invoice, sorted by id, add up to. */
-static SettleAdded
-add_up(const NewPayment *payments, int64 npayments, const InvoiceRow *invoice)
+/*
+ * What the payments of one invoice, sorted by id, add up to.  False where that is
+ * more than an int64 holds.
+ */
+static bool
+add_up(const NewPayment *payments, int64 npayments, SettleAdded *added)
 {
-	SettleAdded added = {0, npayments, payments[0].payment_id, payments[npayments - 1].payment_id};
+	bool		fits = true;
 
-	for (int64 i = 0; i < npayments; i++)
+	*added = (SettleAdded)
 	{
+		0, npayments, payments[0].payment_id, payments[npayments - 1].payment_id
+	};
+	for (int64 i = 0; i < npayments; i++)
+		if (pg_add_s64_overflow(added->amount, payments[i].amount, &added->amount))
+			fits = false;
+	return fits;
+}
+
+static void
+check_kinds(const NewPayment *payments, int64 npayments)
+{
+	for (int64 i = 0; i < npayments; i++)
 		if (payments[i].engine_kind)
 			ereport(ERROR,
 					(errcode(RP_INVALID_STATE),
@@ -29,10 +44,6 @@ add_up(const NewPayment *payments, int64 npayments, const InvoiceRow *invoice)
 							payments[i].payment_id),
 					 errdetail("Payments of kind credit_note and credit_application belong to a credit note."),
 					 errhint("Use regpaydb.refund_invoice() or regpaydb.apply_credit_note().")));
-		if (pg_add_s64_overflow(added.amount, payments[i].amount, &added.amount))
-			settle_refuse(INVOICE_TOO_LARGE, invoice);
-	}
-	return added;
 }
 
 /*
@@ -49,9 +60,10 @@ settle_unlocked(Ledger *ledger, NewPayment *payments, int64 npayments)
 	/* It may not be, while a dump is restored. */
 	if (!ledger->version_checked || payments[0].has_cart ||
 		!settle_peek_invoice(ledger, payments[0].invoice_id, &payments[0].invoice_tid, &invoice) ||
-		payments[0].payment_id <= invoice.last_payment_id)
+		payments[0].payment_id <= invoice.last_payment_id ||
+		!add_up(payments, npayments, &added))
 		return false;
-	added = add_up(payments, npayments, &invoice);
+	check_kinds(payments, npayments);
 	return settle_added(ledger, &invoice, &added, &nothing, invoice.attendee_id);
 }
 
@@ -65,6 +77,7 @@ settle_group(Ledger *ledger, NewPayment *payments, int64 npayments, Inventory *i
 	InvoiceRow	invoice;
 	PaymentTotals totals;
 	SettleAdded added;
+	bool		fits;
 
 	if (settle_unlocked(ledger, payments, npayments))
 		return;
@@ -75,10 +88,13 @@ settle_group(Ledger *ledger, NewPayment *payments, int64 npayments, Inventory *i
 				 errdetail("The foreign key of table \"payment\" did not refuse it."),
 				 errhint("Restore the constraints that regpaydb.create_ledger() made.")));
 	invoice.inventory = inventory;
-	if (settle_is_counted(ledger, &invoice, payments[0].payment_id, npayments, &totals))
+	fits = add_up(payments, npayments, &added);
+	if (settle_is_counted(ledger, &invoice, &added, &totals))
 		return;
 	engine_check_version(ledger, false);
-	added = add_up(payments, npayments, &invoice);
+	check_kinds(payments, npayments);
+	if (!fits)
+		settle_refuse(INVOICE_TOO_LARGE, &invoice);
 	settle_added(ledger, &invoice, &added, &totals, invoice.attendee_id);
 }
 

@@ -9,17 +9,16 @@
 #include "settle.h"
 
 /*
- * What this session knows of an invoice that it has settled lately: so many of
- * the payments up to last_id are counted; and where to go on from.
+ * What this session knows of an invoice that it has settled lately: what the
+ * payments up to an id come to, all of which are counted; and from where to go on.
  */
 typedef struct Milestone
 {
 	Oid			schema;
 	int64		invoice_id;
-	int64		last_id;
-	int64		counted;
+	PaymentTotals counted;
 	int64		next_id;		/* the last one that was counted ... */
-	int64		next_counted;	/* ... when so many were, some below it yet to come */
+	int64		next_count;		/* ... when so many were, some below it yet to come */
 } Milestone;
 
 static Milestone milestones[32];
@@ -41,7 +40,7 @@ set_out(Milestone *milestone, const Ledger *ledger, const InvoiceRow *invoice)
 	if (invoice->committed && invoice->last_payment_id != 0)
 		*milestone = (Milestone)
 	{
-		ledger->schema, invoice->invoice_id, 0, 0,
+		ledger->schema, invoice->invoice_id, {0},
 		invoice->last_payment_id, invoice->state.payment_count
 	};
 }
@@ -52,38 +51,47 @@ is_of(const Milestone *milestone, const Ledger *ledger, const InvoiceRow *invoic
 	return milestone->schema == ledger->schema &&
 		milestone->invoice_id == invoice->invoice_id &&
 		milestone->next_id <= invoice->last_payment_id &&
-		milestone->next_counted <= invoice->state.payment_count;
+		milestone->next_count <= invoice->state.payment_count;
+}
+
+static void
+go_on(Milestone *milestone, const InvoiceRow *invoice, const PaymentTotals *between)
+{
+	milestone->counted.amount += between->amount;
+	milestone->counted.payment_count += between->payment_count;
+	milestone->counted.last_payment_id = milestone->next_id;
+	milestone->next_id = invoice->last_payment_id;
+	milestone->next_count = invoice->state.payment_count;
 }
 
 /*
- * Whether none of npayments new payments is counted, if that can be told by
- * looking at the latest payments only.
+ * Whether none of the payments added is counted, if that can be told by looking
+ * at the latest payments only.
  *
- * What was counted stays counted, so those above the milestone are the new ones
- * and the rest of what is counted.  If the two are not apart, they are fewer.
+ * What was counted stays counted, so those above the milestone are the rest of
+ * what is counted, and the ones added.  If the two are not apart, they are fewer.
+ * That they come to the same amount makes sure that the invoice will have what
+ * adding up all of them would give it.
  */
 static bool
-are_surely_new(Ledger *ledger, const InvoiceRow *invoice, int64 first_id, int64 npayments)
+are_surely_new(Ledger *ledger, const InvoiceRow *invoice, const SettleAdded *added)
 {
 	Milestone  *milestone = milestone_of(ledger, invoice->invoice_id);
-	int64		above;
-	int64		between;
+	PaymentTotals above;
+	PaymentTotals between;
 
 	if (!invoice->committed || !is_of(milestone, ledger, invoice) ||
-		milestone->last_id >= first_id)
+		milestone->counted.last_payment_id >= added->first_id)
 		return false;
-	above = row_count_payments(ledger, invoice->invoice_id, milestone->last_id,
-							   milestone->next_id, &between);
-	if (above != invoice->state.payment_count - milestone->counted + npayments)
+	row_payments_above(ledger, invoice->invoice_id, milestone->counted.last_payment_id,
+					   milestone->next_id, &above, &between);
+	if (above.payment_count - added->npayments !=
+		invoice->state.payment_count - milestone->counted.payment_count ||
+		above.amount - added->amount != invoice->state.paid - milestone->counted.amount)
 		return false;
-	if (milestone->next_id < first_id &&
-		invoice->state.payment_count - milestone->next_counted >= MILESTONE_DISTANCE)
-	{
-		milestone->last_id = milestone->next_id;
-		milestone->counted += between;
-		milestone->next_id = invoice->last_payment_id;
-		milestone->next_counted = invoice->state.payment_count;
-	}
+	if (milestone->next_id < added->first_id &&
+		invoice->state.payment_count - milestone->next_count >= MILESTONE_DISTANCE)
+		go_on(milestone, invoice, &between);
 	return true;
 }
 
@@ -98,12 +106,11 @@ are_surely_new(Ledger *ledger, const InvoiceRow *invoice, int64 first_id, int64 
  * Where only adding up all of them told that, totals says what they come to.
  */
 bool
-settle_is_counted(Ledger *ledger, const InvoiceRow *invoice, int64 first_id, int64 npayments,
+settle_is_counted(Ledger *ledger, const InvoiceRow *invoice, const SettleAdded *added,
 				  PaymentTotals *totals)
 {
 	totals->payment_count = 0;
-	if (first_id > invoice->last_payment_id ||
-		are_surely_new(ledger, invoice, first_id, npayments))
+	if (added->first_id > invoice->last_payment_id || are_surely_new(ledger, invoice, added))
 		return false;
 	*totals = row_payment_totals(ledger, invoice->invoice_id);
 	set_out(milestone_of(ledger, invoice->invoice_id), ledger, invoice);

@@ -67,6 +67,22 @@ CALL lose('{2298}');
 INSERT INTO payment (payment_id, invoice_id, amount) VALUES (2298, 1, 1), (2297, 1, 1);
 SELECT * FROM state;
 
+-- Restored beside others that were never counted: that is mended with it.
+CREATE PROCEDURE slip_in(slipped bigint, worth numeric) LANGUAGE plpgsql AS $$
+BEGIN
+	SET LOCAL session_replication_role = replica;
+	INSERT INTO payment (payment_id, invoice_id, amount) VALUES (slipped, 1, worth);
+END
+$$;
+CALL lose('{2298}');
+CALL slip_in(2295, 2);
+SELECT restore('{2298}') > 0 AS restored;
+SELECT * FROM state;
+CALL lose('{2298}');
+CALL slip_in(2293, 1);
+SELECT restore('{2298}') > 0 AS restored;
+SELECT * FROM state;
+
 -- Restored after as many were counted in a transaction that was rolled back.
 BEGIN;
 SELECT advance(2302);
