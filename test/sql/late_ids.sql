@@ -67,6 +67,13 @@ CALL lose('{2298}');
 INSERT INTO payment (payment_id, invoice_id, amount) VALUES (2298, 1, 1), (2297, 1, 1);
 SELECT * FROM state;
 
+-- Restored: some that come to nothing.
+INSERT INTO payment (payment_id, invoice_id, amount) VALUES (2291, 1, 5), (2289, 1, -5);
+INSERT INTO saved SELECT * FROM payment WHERE payment_id IN (2291, 2289);
+CALL lose('{2291,2289}');
+SELECT restore('{2291,2289}') > 0 AS restored;
+SELECT * FROM state;
+
 -- Restored beside others that were never counted: that is mended with it.
 CREATE PROCEDURE slip_in(slipped bigint, worth numeric) LANGUAGE plpgsql AS $$
 BEGIN
