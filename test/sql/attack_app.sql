@@ -60,12 +60,9 @@ SET regpaydb.user_id = '666';
 COPY attack_app.invoice TO STDOUT;
 SET regpaydb.user_id = '101';
 \set VERBOSITY sqlstate
-COPY attack_app.payment (invoice_id, amount) FROM STDIN;
-\.
-COPY attack_app.payment FROM STDIN;
-\.
-COPY attack_app.invoice FROM STDIN;
-\.
+\copy attack_app.payment (invoice_id, amount) FROM /dev/null
+\copy attack_app.payment FROM /dev/null
+\copy attack_app.invoice FROM /dev/null
 COPY attack_app.payment TO '/tmp/x';
 \set VERBOSITY default
 
