@@ -110,6 +110,16 @@ read_attendee(Ledger *ledger, StoreQuery query, int64 id, AttendeeRow *row)
 	return true;
 }
 
+/* The attendee that was found, without the recipient. */
+static void
+get_attendee_access(DirectTable *table, AttendeeRow *row)
+{
+	row->user_id = DatumGetInt64(direct_needed_value(table, ATTENDEE_COL_USER_ID));
+	row->access_code =
+		TextDatumGetCString(direct_needed_value(table, ATTENDEE_COL_ACCESS_CODE));
+	row->recipient = NULL;
+}
+
 bool
 row_attendee(Ledger *ledger, int64 attendee_id, AttendeeRow *row)
 {
@@ -117,8 +127,9 @@ row_attendee(Ledger *ledger, int64 attendee_id, AttendeeRow *row)
 
 	if (table == NULL)
 		return read_attendee(ledger, Q_ATTENDEE, attendee_id, row);
-	if (!row_attendee_access(ledger, attendee_id, row))
+	if (!direct_find(table, attendee_id))
 		return false;
+	get_attendee_access(table, row);
 	row->recipient = DatumGetTextPCopy(direct_needed_value(table, ATTENDEE_COL_RECIPIENT));
 	return true;
 }
@@ -133,10 +144,7 @@ row_attendee_access(Ledger *ledger, int64 attendee_id, AttendeeRow *row)
 		return read_attendee(ledger, Q_ATTENDEE, attendee_id, row);
 	if (!direct_find(table, attendee_id))
 		return false;
-	row->user_id = DatumGetInt64(direct_needed_value(table, ATTENDEE_COL_USER_ID));
-	row->access_code =
-		TextDatumGetCString(direct_needed_value(table, ATTENDEE_COL_ACCESS_CODE));
-	row->recipient = NULL;
+	get_attendee_access(table, row);
 	return true;
 }
 
