@@ -208,7 +208,7 @@ direct_open(Ledger *ledger, LedgerTable id, DirectAccess access)
 	}
 	if (table == NULL)
 		table = direct_current->tables[id] = open_table(ledger, id, access);
-	else if (!ledger->original->valid || !is_usable(table->info, access))
+	else if (!table_info_is_current(ledger, table->info) || !is_usable(table->info, access))
 		return NULL;
 	return table;
 }
