@@ -209,6 +209,9 @@ row_actor_carts(Ledger *ledger, const int64 *user_id, const char *code)
 /*
  * row_lock_attendee
  *		Lock an attendee, so that one invoice of hers is made at a time.
+ *
+ * Her row is written as it is, so that REPEATABLE READ notices an invoice that was
+ * made in between; triggers of the owner's are fired by that.
  */
 bool
 row_lock_attendee(Ledger *ledger, int64 attendee_id, text **recipient)
