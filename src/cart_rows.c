@@ -192,19 +192,57 @@ row_lock_carts(Ledger *ledger, const int64 *cart_ids, int ncarts, int *nlocked)
 	return carts;
 }
 
+static int
+compare_items(const void *a, const void *b)
+{
+	int64		left = ((const CartItemRow *) a)->product_id;
+	int64		right = ((const CartItemRow *) b)->product_id;
+
+	return left < right ? -1 : left > right;
+}
+
+static CartItemRow *
+list_items(DirectTable *table, int64 cart_id, int *nitems)
+{
+	DirectList	list;
+	int			capacity = 8;
+	CartItemRow *items = palloc(capacity * sizeof(CartItemRow));
+
+	*nitems = 0;
+	direct_list(&list, table, CART_ITEM_BY_CART, cart_id, 0);
+	while (direct_list_next(&list))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (*nitems == capacity)
+		{
+			capacity *= 2;
+			items = repalloc_huge(items, capacity * sizeof(CartItemRow));
+		}
+		items[*nitems].product_id =
+			DatumGetInt64(direct_list_needed_value(&list, CART_ITEM_COL_PRODUCT_ID));
+		items[*nitems].quantity =
+			DatumGetInt32(direct_list_needed_value(&list, CART_ITEM_COL_QUANTITY));
+		(*nitems)++;
+	}
+	direct_list_end(&list);
+	qsort(items, *nitems, sizeof(CartItemRow), compare_items);
+	return items;
+}
+
 /* False, and nothing is done, where SQL has to do it. */
 static bool
 lock_products_of_cart(Ledger *ledger, int64 cart_id)
 {
-	DirectTable *table = direct_open(ledger, PRODUCT, DIRECT_UPDATE);
+	DirectTable *products = direct_open(ledger, PRODUCT, DIRECT_UPDATE);
+	DirectTable *cart_items = direct_open(ledger, CART_ITEM, DIRECT_LIST);
 	int			nitems;
 	CartItemRow *items;
 
-	if (table == NULL || direct_open(ledger, CART_ITEM, DIRECT_LIST) == NULL)
+	if (products == NULL || cart_items == NULL)
 		return false;
-	items = row_cart_items(ledger, cart_id, &nitems);
+	items = list_items(cart_items, cart_id, &nitems);
 	for (int i = 0; i < nitems; i++)
-		(void) direct_lock(table, items[i].product_id);
+		(void) direct_lock(products, items[i].product_id);
 	return true;
 }
 
@@ -258,43 +296,6 @@ char *
 row_stock_problem(Ledger *ledger, int64 cart_id)
 {
 	return find_problem(ledger, Q_STOCK_PROBLEM, cart_id);
-}
-
-static int
-compare_items(const void *a, const void *b)
-{
-	int64		left = ((const CartItemRow *) a)->product_id;
-	int64		right = ((const CartItemRow *) b)->product_id;
-
-	return left < right ? -1 : left > right;
-}
-
-static CartItemRow *
-list_items(DirectTable *table, int64 cart_id, int *nitems)
-{
-	DirectList	list;
-	int			capacity = 8;
-	CartItemRow *items = palloc(capacity * sizeof(CartItemRow));
-
-	*nitems = 0;
-	direct_list(&list, table, CART_ITEM_BY_CART, cart_id, 0);
-	while (direct_list_next(&list))
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (*nitems == capacity)
-		{
-			capacity *= 2;
-			items = repalloc_huge(items, capacity * sizeof(CartItemRow));
-		}
-		items[*nitems].product_id =
-			DatumGetInt64(direct_list_needed_value(&list, CART_ITEM_COL_PRODUCT_ID));
-		items[*nitems].quantity =
-			DatumGetInt32(direct_list_needed_value(&list, CART_ITEM_COL_QUANTITY));
-		(*nitems)++;
-	}
-	direct_list_end(&list);
-	qsort(items, *nitems, sizeof(CartItemRow), compare_items);
-	return items;
 }
 
 /*

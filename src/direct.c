@@ -189,6 +189,10 @@ open_table(Ledger *ledger, LedgerTable id, DirectAccess access)
  * direct_open
  *		A table to read or write rows of, until the next SQL or the end of the
  *		engine call; NULL where SQL has to do that.  As the ledger's owner.
+ *
+ * Whether it is NULL may change from one moment to the next.  So whoever has a
+ * table calls nothing that opens the same one again and would run SQL instead:
+ * that closes all of them.
  */
 DirectTable *
 direct_open(Ledger *ledger, LedgerTable id, DirectAccess access)
@@ -204,7 +208,7 @@ direct_open(Ledger *ledger, LedgerTable id, DirectAccess access)
 	}
 	if (table == NULL)
 		table = direct_current->tables[id] = open_table(ledger, id, access);
-	else if (!ledger->original->valid || !is_usable(table->info, access))
+	else if (!table_info_is_current(ledger, table->info) || !is_usable(table->info, access))
 		return NULL;
 	return table;
 }

@@ -43,7 +43,7 @@ typedef enum DirectAccess
 typedef struct DirectList
 {
 	DirectTable *table;
-	const AttrNumber *index_columns;	/* NULL where the index has not all of them */
+	const AttrNumber *index_columns;	/* NULL where rows are read from the table */
 	bool		in_index;		/* the row is read from there */
 	Relation	index;
 	IndexScanDesc scan;

@@ -239,7 +239,8 @@ direct_list(DirectList *list, DirectTable *table, int which, int64 key, Timestam
 	int			nkeys = info->list_has_time[which] ? 2 : 1;
 
 	begin_list(list, table);
-	if (info->list_columns[which][0] != 0)
+	/* An index does not tell which version of a row is to be deleted. */
+	if (info->list_columns[which][0] != 0 && table->access != DIRECT_DELETE)
 		list->index_columns = info->list_columns[which];
 	list->index = index_open(info->list_indexes[which], AccessShareLock);
 	list->scan = begin_index_scan(table->rel, list->index, list->snapshot, nkeys);

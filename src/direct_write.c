@@ -97,8 +97,8 @@ fire_triggers(DirectTable *table, ItemPointer tid, List *recheck_indexes)
 	AfterTriggerEndQuery(estate);
 
 	/*
-	 * A foreign key ON UPDATE CASCADE writes another table, whose triggers may
-	 * have caught an error of an engine call.
+	 * The operators of a foreign key of the owner's may be somebody's, and have
+	 * caught an error of an engine call.
 	 */
 	direct_current = scope;
 }

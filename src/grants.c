@@ -181,9 +181,13 @@ access_anywhere(Oid role)
 	ListCell   *cell;
 	int			result = 0;
 
+	/* A table of that name is a ledger's if its guard is. */
 	if (SPI_execute("SELECT c.oid FROM pg_catalog.pg_class c WHERE c.relname = 'conference' "
 					"AND c.relkind = 'r' AND EXISTS (SELECT FROM pg_catalog.pg_policy p "
-					"WHERE p.polrelid = c.oid)", false, 0) != SPI_OK_SELECT)
+					"WHERE p.polrelid = c.oid) AND EXISTS (SELECT FROM pg_catalog.pg_trigger t "
+					"WHERE t.tgrelid = c.oid "
+					"AND t.tgfoid = 'regpaydb.guard_conference()'::pg_catalog.regprocedure)",
+					false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not look for ledgers");
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{

@@ -196,27 +196,23 @@ value_of_lines(const LineItemRow *lines, int nlines)
 {
 	int64		value = 0;
 	int64		amount;
+	bool		overflow = false;
 
-	for (int i = 0; i < nlines; i++)
-		if (pg_mul_s64_overflow(lines[i].price, lines[i].quantity, &amount) ||
-			pg_add_s64_overflow(value, amount, &value))
-			ereport(ERROR,
-					(errcode(RP_INVALID_AMOUNT),
-					 errmsg("the lines of the invoice add up to too much"),
-					 errdetail("The ledger holds amounts up to %s.", money_to_cstring(MONEY_MAX)),
-					 errhint("Check prices and quantities.")));
+	for (int i = 0; i < nlines && !overflow; i++)
+		overflow = pg_mul_s64_overflow(lines[i].price, lines[i].quantity, &amount) ||
+			pg_add_s64_overflow(value, amount, &value);
+	if (overflow || value > MONEY_MAX)
+		ereport(ERROR,
+				(errcode(RP_INVALID_AMOUNT),
+				 errmsg("the lines of the invoice add up to too much"),
+				 errdetail("The ledger holds amounts up to %s.", money_to_cstring(MONEY_MAX)),
+				 errhint("Check prices and quantities.")));
 	if (value < 0)
 		ereport(ERROR,
 				(errcode(RP_INVALID_AMOUNT),
 				 errmsg("the lines of the invoice add up to less than zero"),
 				 errdetail("They add up to %s.", money_to_cstring(value)),
 				 errhint("A discount can't be larger than what it is given on.")));
-	if (value > MONEY_MAX)
-		ereport(ERROR,
-				(errcode(RP_INVALID_AMOUNT),
-				 errmsg("the lines of the invoice add up to too much"),
-				 errdetail("The ledger holds amounts up to %s.", money_to_cstring(MONEY_MAX)),
-				 errhint("Check prices and quantities.")));
 	return value;
 }
 

@@ -110,6 +110,16 @@ read_attendee(Ledger *ledger, StoreQuery query, int64 id, AttendeeRow *row)
 	return true;
 }
 
+/* The attendee that was found, without the recipient. */
+static void
+get_attendee_access(DirectTable *table, AttendeeRow *row)
+{
+	row->user_id = DatumGetInt64(direct_needed_value(table, ATTENDEE_COL_USER_ID));
+	row->access_code =
+		TextDatumGetCString(direct_needed_value(table, ATTENDEE_COL_ACCESS_CODE));
+	row->recipient = NULL;
+}
+
 bool
 row_attendee(Ledger *ledger, int64 attendee_id, AttendeeRow *row)
 {
@@ -117,8 +127,9 @@ row_attendee(Ledger *ledger, int64 attendee_id, AttendeeRow *row)
 
 	if (table == NULL)
 		return read_attendee(ledger, Q_ATTENDEE, attendee_id, row);
-	if (!row_attendee_access(ledger, attendee_id, row))
+	if (!direct_find(table, attendee_id))
 		return false;
+	get_attendee_access(table, row);
 	row->recipient = DatumGetTextPCopy(direct_needed_value(table, ATTENDEE_COL_RECIPIENT));
 	return true;
 }
@@ -133,10 +144,7 @@ row_attendee_access(Ledger *ledger, int64 attendee_id, AttendeeRow *row)
 		return read_attendee(ledger, Q_ATTENDEE, attendee_id, row);
 	if (!direct_find(table, attendee_id))
 		return false;
-	row->user_id = DatumGetInt64(direct_needed_value(table, ATTENDEE_COL_USER_ID));
-	row->access_code =
-		TextDatumGetCString(direct_needed_value(table, ATTENDEE_COL_ACCESS_CODE));
-	row->recipient = NULL;
+	get_attendee_access(table, row);
 	return true;
 }
 
@@ -201,6 +209,9 @@ row_actor_carts(Ledger *ledger, const int64 *user_id, const char *code)
 /*
  * row_lock_attendee
  *		Lock an attendee, so that one invoice of hers is made at a time.
+ *
+ * Her row is written as it is, so that REPEATABLE READ notices an invoice that was
+ * made in between; triggers of the owner's are fired by that.
  */
 bool
 row_lock_attendee(Ledger *ledger, int64 attendee_id, text **recipient)

@@ -2,9 +2,8 @@
  * stock.c
  *	  What carts hold and products have: locked, checked, sold and released.
  *
- * Lock order, everywhere: attendee, cart, product, invoice, credit note, each
- * by id.  Whoever counts stock has the products locked; whoever reserves some
- * writes them too, so that REPEATABLE READ notices.
+ * Whoever counts stock has the products locked; whoever reserves some writes
+ * them too, so that REPEATABLE READ notices.  For the lock order see queries.h.
  */
 #include "postgres.h"
 

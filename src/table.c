@@ -249,16 +249,44 @@ follows_times(const Trigger *trigger)
 		!is_foreign(stringToNode(trigger->tgqual), NULL);
 }
 
+/* Whether no column that we update is one of a key or a foreign key. */
+static bool
+update_keeps_keys(TableInfo *info, Relation rel)
+{
+	Bitmapset  *keys = RelationGetIndexAttrBitmap(rel, INDEX_ATTR_BITMAP_KEY);
+	ListCell   *lc;
+
+	foreach(lc, RelationGetFKeyList(rel))
+	{
+		ForeignKeyCacheInfo *foreign_key = lfirst(lc);
+
+		for (int i = 0; i < foreign_key->nkeys; i++)
+			keys = bms_add_member(keys, foreign_key->conkey[i] -
+								  FirstLowInvalidHeapAttributeNumber);
+	}
+	return !bms_overlap(keys, info->updated_columns);
+}
+
+/* Whether the trigger writes rows that refer to one whose key is updated. */
+static bool
+follows_keys(const Trigger *trigger)
+{
+	return trigger->tgfoid == F_RI_FKEY_CASCADE_UPD ||
+		trigger->tgfoid == F_RI_FKEY_SETNULL_UPD ||
+		trigger->tgfoid == F_RI_FKEY_SETDEFAULT_UPD;
+}
+
 /*
  * Look at the triggers for one event; false where there are others than those
  * of foreign keys and deferrable ones, and those of ours that do nothing about
  * what the engine writes.
  *
  * Whatever else is fired, and the condition on which it is, may look at what was
- * written before, by a snapshot that only SQL takes for it.
+ * written before, by a snapshot that only SQL takes for it, and may write what is
+ * open here.  So may a foreign key that follows a key, unless keys are kept.
  */
 static bool
-find_triggers(Relation rel, int16 event, const char *key, bool *fires)
+find_triggers(Relation rel, int16 event, const char *key, bool keeps_keys, bool *fires)
 {
 	int			ntriggers = rel->trigdesc == NULL ? 0 : rel->trigdesc->numtriggers;
 
@@ -283,31 +311,14 @@ find_triggers(Relation rel, int16 event, const char *key, bool *fires)
 		{
 			if (follows_times(trigger))
 				continue;
-			if (RI_FKey_trigger_type(trigger->tgfoid) == RI_TRIGGER_NONE &&
-				trigger->tgfoid != F_UNIQUE_KEY_RECHECK)
+			if ((RI_FKey_trigger_type(trigger->tgfoid) == RI_TRIGGER_NONE &&
+				 trigger->tgfoid != F_UNIQUE_KEY_RECHECK) ||
+				(!keeps_keys && follows_keys(trigger)))
 				return false;
 			*fires = true;
 		}
 	}
 	return true;
-}
-
-/* Whether no column that we update is one of a key or a foreign key. */
-static bool
-update_keeps_keys(TableInfo *info, Relation rel)
-{
-	Bitmapset  *keys = RelationGetIndexAttrBitmap(rel, INDEX_ATTR_BITMAP_KEY);
-	ListCell   *lc;
-
-	foreach(lc, RelationGetFKeyList(rel))
-	{
-		ForeignKeyCacheInfo *foreign_key = lfirst(lc);
-
-		for (int i = 0; i < foreign_key->nkeys; i++)
-			keys = bms_add_member(keys, foreign_key->conkey[i] -
-								  FirstLowInvalidHeapAttributeNumber);
-	}
-	return !bms_overlap(keys, info->updated_columns);
 }
 
 /* ---- the table ---- */
@@ -344,11 +355,12 @@ fill_info(TableInfo *info, Ledger *ledger, LedgerTable table, Relation rel)
 		return;
 	if (uses & USE_UPDATE)
 	{
+		info->update_keeps_keys = update_keeps_keys(info, rel);
 		info->can_update = info->can_read &&
 			owner_may(ledger, rel, ACL_UPDATE) &&
 			compile_checks(info, rel) &&
-			find_triggers(rel, TRIGGER_TYPE_UPDATE, key->name, &info->update_fires);
-		info->update_keeps_keys = update_keeps_keys(info, rel);
+			find_triggers(rel, TRIGGER_TYPE_UPDATE, key->name, info->update_keeps_keys,
+						  &info->update_fires);
 	}
 	if (table == PAYMENT)
 	{
@@ -357,7 +369,7 @@ fill_info(TableInfo *info, Ledger *ledger, LedgerTable table, Relation rel)
 	}
 	if (uses & USE_DELETE)
 		info->can_delete = info->can_list && owner_may(ledger, rel, ACL_DELETE) &&
-			find_triggers(rel, TRIGGER_TYPE_DELETE, key->name, &delete_fires) &&
+			find_triggers(rel, TRIGGER_TYPE_DELETE, key->name, true, &delete_fires) &&
 			!delete_fires;
 	/* What the executor keeps of generated columns is for one or the other. */
 	if ((uses & USE_INSERT) && !(info->can_update && RelationGetDescr(rel)->constr != NULL &&
@@ -365,7 +377,7 @@ fill_info(TableInfo *info, Ledger *ledger, LedgerTable table, Relation rel)
 		info->can_insert =
 			owner_may(ledger, rel, ACL_INSERT) &&
 			compile_checks(info, rel) && compile_defaults(info, rel) &&
-			find_triggers(rel, TRIGGER_TYPE_INSERT, NULL, &info->insert_fires);
+			find_triggers(rel, TRIGGER_TYPE_INSERT, NULL, true, &info->insert_fires);
 }
 
 static TableInfo *
@@ -386,6 +398,18 @@ make_info(Ledger *ledger, LedgerTable table, Relation rel)
 }
 
 /*
+ * table_info_is_current
+ *		Whether neither the table nor code that it uses has changed since this
+ *		was made of it, as far as that is known.
+ */
+bool
+table_info_is_current(const Ledger *ledger, const TableInfo *info)
+{
+	return ledger->original->valid && info->ledger_loads == ledger->original->loads &&
+		info->code_changes == code_changes();
+}
+
+/*
  * table_info
  *		What is known of a table of the ledger's, which is open as rel; NULL
  *		where it is just being changed.  Called as the ledger's owner.
@@ -398,8 +422,7 @@ table_info(Ledger *ledger, LedgerTable table, Relation rel)
 
 	if (!original->valid)
 		return NULL;
-	if (info == NULL || info->ledger_loads != original->loads ||
-		info->code_changes != code_changes())
+	if (info == NULL || !table_info_is_current(ledger, info))
 	{
 		TableInfo  *made = make_info(ledger, table, rel);
 
@@ -408,6 +431,5 @@ table_info(Ledger *ledger, LedgerTable table, Relation rel)
 		original->tables_info[table] = info = made;
 	}
 	/* Changes may have come in meanwhile. */
-	return original->valid && info->ledger_loads == original->loads &&
-		info->code_changes == code_changes() ? info : NULL;
+	return table_info_is_current(ledger, info) ? info : NULL;
 }

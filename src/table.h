@@ -201,6 +201,7 @@ typedef struct TableInfo
 
 extern void table_init(void);
 extern const TableInfo *table_info(Ledger *ledger, LedgerTable table, Relation rel);
+extern bool table_info_is_current(const Ledger *ledger, const TableInfo *info);
 extern Oid	enum_type(EnumType type);
 extern Oid	enum_oid(EnumType type, int value);
 extern int	enum_value(EnumType type, Oid oid);

@@ -198,9 +198,15 @@ SELECT regpaydb.revoke_access('regress_app', 'app');
 SELECT * FROM test.may_touch('regress_app', 'grants');
 SELECT test.may_call('regress_app') EXCEPT SELECT test.may_call('regress_reports');
 SELECT test.may_call('regress_reports') EXCEPT SELECT test.may_call('regress_app');
+-- A table of that name that is no ledger's leaves it nothing.
+CREATE SCHEMA grants_none;
+CREATE TABLE grants_none.conference (name text);
+CREATE POLICY app ON grants_none.conference TO regress_app;
 SET regpaydb.ledger = 'grants_other';
 SELECT regpaydb.revoke_access('regress_app', 'reports');
 SELECT test.may_call('regress_app');
+DROP TABLE grants_none.conference;
+DROP SCHEMA grants_none;
 SET regpaydb.ledger = 'grants';
 
 -- A ledger's owner, who is no superuser, grants access to it: to nobody else's.
