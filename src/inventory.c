@@ -65,7 +65,6 @@ is_usable(Ledger *ledger)
 	return direct_open(ledger, PRODUCT, DIRECT_UPDATE) != NULL &&
 		direct_open(ledger, CART, DIRECT_UPDATE) != NULL &&
 		direct_open(ledger, CART_ITEM, DIRECT_LIST) != NULL &&
-		direct_open(ledger, RESERVATION, DIRECT_LIST) != NULL &&
 		direct_open(ledger, RESERVATION, DIRECT_DELETE) != NULL &&
 		direct_open(ledger, INVOICE, DIRECT_UPDATE) != NULL &&
 		direct_open(ledger, OUTBOX, DIRECT_INSERT) != NULL;

@@ -172,11 +172,14 @@ row_categories(Ledger *ledger, int *ncategories)
 
 /* ---- reservations ---- */
 
-/* row_reservations: what a cart reserves; NULL where SQL would have to look. */
+/*
+ * row_reservations
+ *		What a cart reserves, to be deleted; NULL where SQL would have to do that.
+ */
 ReservationRow *
 row_reservations(Ledger *ledger, int64 cart_id, int *nreservations)
 {
-	DirectTable *table = direct_open(ledger, RESERVATION, DIRECT_LIST);
+	DirectTable *table = direct_open(ledger, RESERVATION, DIRECT_DELETE);
 	DirectList	list;
 	int			capacity = 8;
 	ReservationRow *rows;
