@@ -67,14 +67,17 @@ static bool
 is_staff(ViewSite *site, Ledger *ledger, int64 user_id)
 {
 	int			place = user_place(site, ledger, user_id);
+	bool		result;
 
-	if (!site->users[place].is_known)
-	{
-		site->users[place].user_id = user_id;
-		site->users[place].is_staff = row_is_staff(ledger, user_id);
-		site->users[place].is_known = true;
-	}
-	return site->users[place].is_staff;
+	if (site->users[place].is_known)
+		return site->users[place].is_staff;
+	/* It may run SQL, and so come back here for somebody else. */
+	result = row_is_staff(ledger, user_id);
+	place = user_place(site, ledger, user_id);
+	site->users[place].user_id = user_id;
+	site->users[place].is_staff = result;
+	site->users[place].is_known = true;
+	return result;
 }
 
 static bool
