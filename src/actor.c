@@ -32,8 +32,13 @@ codes_match(const char *code, const char *given, size_t given_length)
 
 	if (code_length == 0)
 		return false;
-	for (size_t i = 0; i < given_length; i++)
-		difference |= (unsigned char) code[i % code_length] ^ (unsigned char) given[i];
+	/* Around the real code again and again, without a branch or a division. */
+	for (size_t i = 0, place = 0; i < given_length; i++)
+	{
+		difference |= (unsigned char) code[place] ^ (unsigned char) given[i];
+		place++;
+		place &= (size_t) 0 - (size_t) (place < code_length);
+	}
 	return difference == 0;
 }
 
@@ -106,7 +111,7 @@ actor_may_view(Ledger *ledger, int64 attendee_id)
 
 	if (!has_user && code == NULL)
 		return true;
-	exists = row_attendee_access(ledger, attendee_id, &attendee);
+	exists = row_attendee_access(ledger, attendee_id, code != NULL, &attendee);
 	return viewer_may_view(exists ? &attendee : NULL, has_user ? &user_id : NULL,
 						   has_user && row_is_staff(ledger, user_id),
 						   code, code == NULL ? 0 : strlen(code));

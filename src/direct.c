@@ -33,7 +33,7 @@ direct_begin(DirectScope *scope)
 {
 	memset(scope, 0, sizeof(*scope));
 	scope->outer = direct_current;
-	scope->caller_context = CurrentMemoryContext;
+	scope->caller_context = scope->parent = CurrentMemoryContext;
 	direct_current = scope;
 }
 
@@ -95,6 +95,28 @@ direct_end(DirectScope *scope)
 		elog(ERROR, "SPI_finish failed");
 	MemoryContextSwitchTo(scope->caller_context);
 	direct_current = scope->outer;
+}
+
+/* direct_resume, direct_suspend: around each call of one that is not ended. */
+void
+direct_resume(DirectScope *scope)
+{
+	scope->outer = direct_current;
+	direct_current = scope;
+}
+
+void
+direct_suspend(DirectScope *scope)
+{
+	direct_current = scope->outer;
+}
+
+/* direct_close: close what such a call has open, as its memory context goes. */
+void
+direct_close(DirectScope *scope)
+{
+	close_tables(scope);
+	scope->context = NULL;
 }
 
 /*
@@ -171,8 +193,8 @@ open_table(Ledger *ledger, LedgerTable id, DirectAccess access)
 	}
 	if (direct_current->context == NULL)
 	{
-		direct_current->context = AllocSetContextCreate(direct_current->caller_context, "regpaydb rows",
-												 ALLOCSET_DEFAULT_SIZES);
+		direct_current->context = AllocSetContextCreate(direct_current->parent, "regpaydb rows",
+														ALLOCSET_DEFAULT_SIZES);
 		/* See what was written before this call. */
 		if (!ledger->read_only)
 			CommandCounterIncrement();
@@ -197,8 +219,10 @@ open_table(Ledger *ledger, LedgerTable id, DirectAccess access)
 DirectTable *
 direct_open(Ledger *ledger, LedgerTable id, DirectAccess access)
 {
-	DirectTable *table;
+	DirectTable *table = direct_current->tables[id];
 
+	if (direct_current->steady)
+		return table;
 	ledger_check_name(ledger);
 	table = direct_current->tables[id];
 	if (table != NULL && lock_mode(table->access) < lock_mode(access))

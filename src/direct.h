@@ -24,7 +24,9 @@ typedef struct DirectScope
 {
 	struct DirectScope *outer;
 	MemoryContext caller_context;
+	MemoryContext parent;		/* of context */
 	MemoryContext context;		/* NULL until something is opened */
+	bool		steady;			/* standing.c looks whether the tables are good */
 	bool		connected;		/* to SPI */
 	bool		wrote;
 	DirectTable *tables[LEDGER_TABLES];
@@ -54,6 +56,9 @@ typedef struct DirectList
 
 extern void direct_begin(DirectScope *scope);
 extern void direct_end(DirectScope *scope);
+extern void direct_resume(DirectScope *scope);
+extern void direct_suspend(DirectScope *scope);
+extern void direct_close(DirectScope *scope);
 extern DirectScope *direct_begin_sql(void);
 extern void direct_end_sql(DirectScope *scope);
 

@@ -54,7 +54,6 @@ static bool
 scan_for(DirectTable *table, int64 key)
 {
 	MemoryContext save_context = MemoryContextSwitchTo(direct_current->context);
-	ScanKeyData scan_key;
 	bool		found;
 
 	if (table->slot == NULL)
@@ -63,9 +62,10 @@ scan_for(DirectTable *table, int64 key)
 	{
 		table->key_index = index_open(table->info->key_index, AccessShareLock);
 		table->scan = begin_index_scan(table->rel, table->key_index, table->snapshot, 1);
+		ScanKeyInit(&table->scan_key, 1, BTEqualStrategyNumber, F_INT8EQ, (Datum) 0);
 	}
-	ScanKeyInit(&scan_key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(key));
-	index_rescan(table->scan, &scan_key, 1, NULL, 0);
+	table->scan_key.sk_argument = Int64GetDatum(key);
+	index_rescan(table->scan, &table->scan_key, 1, NULL, 0);
 	found = index_getnext_slot(table->scan, ForwardScanDirection, table->slot);
 	table->found = found;
 	table->found_key = key;

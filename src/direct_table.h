@@ -24,6 +24,7 @@ struct DirectTable
 	Relation	rel;
 	Relation	key_index;
 	IndexScanDesc scan;
+	ScanKeyData scan_key;		/* of it, for any key */
 	Snapshot	snapshot;
 	int64		last_written;	/* keys up to this one were written since */
 	bool		written;

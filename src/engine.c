@@ -174,12 +174,20 @@ engine_begin_read_in(EngineScope *scope, Ledger *ledger, LedgerTable table,
 	return &scope->reader;
 }
 
-/* engine_end: be the caller again. */
+/* engine_leave: be the caller again, of a call that is not ended yet. */
+void
+engine_leave(EngineScope *scope)
+{
+	direct_suspend(&scope->direct);
+	SetUserIdAndSecContext(scope->save_userid, scope->save_sec_context);
+	if (scope->save_nestlevel > 0)
+		AtEOXact_GUC(false, scope->save_nestlevel);
+}
+
+/* engine_end: close what is open, and be the caller again. */
 void
 engine_end(EngineScope *scope)
 {
 	direct_end(&scope->direct);
-	SetUserIdAndSecContext(scope->save_userid, scope->save_sec_context);
-	if (scope->save_nestlevel > 0)
-		AtEOXact_GUC(false, scope->save_nestlevel);
+	engine_leave(scope);
 }

@@ -33,6 +33,7 @@ extern void engine_check_privilege(LedgerTable table, const char *column,
 								   AclMode privilege);
 extern void engine_begin_as_owner(EngineScope *scope, Ledger *ledger);
 extern void engine_check_version(Ledger *ledger, bool missing_ok);
+extern void engine_leave(EngineScope *scope);
 extern void engine_end(EngineScope *scope);
 
 #endif							/* REGPAYDB_ENGINE_H */

@@ -72,6 +72,13 @@ schema_changed(Datum arg, int cacheid, uint32 hashvalue)
 	relation_changed(arg, InvalidOid);
 }
 
+/* What privileges depend on besides the objects: see initialize_acl(). */
+static void
+roles_changed(Datum arg, int cacheid, uint32 hashvalue)
+{
+	changes_seen++;
+}
+
 /* ledger_init: make the cache, when the library is loaded. */
 void
 ledger_init(void)
@@ -81,6 +88,9 @@ ledger_init(void)
 	ledger_cache = hash_create("regpaydb ledgers", 4, &info, HASH_ELEM | HASH_BLOBS);
 	CacheRegisterRelcacheCallback(relation_changed, 0);
 	CacheRegisterSyscacheCallback(NAMESPACEOID, schema_changed, 0);
+	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, roles_changed, 0);
+	CacheRegisterSyscacheCallback(AUTHOID, roles_changed, 0);
+	CacheRegisterSyscacheCallback(DATABASEOID, roles_changed, 0);
 }
 
 /* no_ledger: raise RP012. */
@@ -232,6 +242,36 @@ ledger_check_name(Ledger *ledger)
 }
 
 /*
+ * ledger_changes
+ *		A number that is another one when a table, a schema, a role, or a
+ *		privilege on one of them has changed.
+ */
+uint64
+ledger_changes(void)
+{
+	AcceptInvalidationMessages();
+	return changes_seen;
+}
+
+/* SET LOCAL before the library is loaded leaves '' behind at commit. */
+static const char *
+setting_schema(void)
+{
+	return ledger_setting[0] != '\0' ? ledger_setting : DEFAULT_LEDGER;
+}
+
+/*
+ * ledger_is_of_setting
+ *		Whether the ledger is the one that ledger_of_setting() finds, if no
+ *		schema was renamed since it did.
+ */
+bool
+ledger_is_of_setting(const Ledger *ledger)
+{
+	return strcmp(setting_schema(), ledger->schema_name) == 0;
+}
+
+/*
  * ledger_of_setting
  *		The ledger that the setting regpaydb.ledger names.
  *
@@ -240,8 +280,7 @@ ledger_check_name(Ledger *ledger)
 Ledger *
 ledger_of_setting(void)
 {
-	/* SET LOCAL before the library is loaded leaves '' behind at commit. */
-	const char *schema_name = ledger_setting[0] != '\0' ? ledger_setting : DEFAULT_LEDGER;
+	const char *schema_name = setting_schema();
 	Oid			schema = get_namespace_oid(schema_name, true);
 
 	if (!OidIsValid(schema))

@@ -64,6 +64,8 @@ extern Ledger *ledger_of_relation(Relation rel, LedgerTable table,
 								  LedgerTable other_table);
 extern void ledger_refresh(Ledger *ledger);
 extern void ledger_check_name(Ledger *ledger);
+extern uint64 ledger_changes(void);
+extern bool ledger_is_of_setting(const Ledger *ledger);
 pg_noreturn extern void no_ledger(const char *schema_name);
 
 #endif							/* REGPAYDB_LEDGER_H */

@@ -12,23 +12,18 @@
 #include "fmgr.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
-#include "utils/snapmgr.h"
 
 #include "actor.h"
 #include "call.h"
 #include "engine.h"
+#include "kept.h"
 
-/*
- * A result, kept in the call site.  PL/pgSQL keeps call sites for longer than a
- * statement, so it is checked that the result is of this very one.
- */
+/* A result, kept in the call site. */
 typedef struct KeptResult
 {
 	uint64		actor;			/* actor_changes */
 	Oid			ledger_table;
-	TransactionId snapshot_xmax;
-	uint64		snapshot_completed;
-	CommandId	snapshot_command;
+	KeptFor		seen;
 	bool		isnull;
 	Datum		value;
 } KeptResult;
@@ -40,12 +35,8 @@ typedef void (*ActorQuery) (Ledger *ledger, const int64 *user_id, const char *co
 static bool
 is_kept(const KeptResult *kept, Oid ledger_table)
 {
-	Snapshot	snapshot = GetActiveSnapshot();
-
 	return kept->actor == actor_changes && kept->ledger_table == ledger_table &&
-		kept->snapshot_xmax == snapshot->xmax &&
-		kept->snapshot_completed == snapshot->snapXactCompletionCount &&
-		kept->snapshot_command == snapshot->curcid;
+		kept_is_current(&kept->seen);
 }
 
 /*
@@ -70,7 +61,6 @@ actor_result(FunctionCallInfo fcinfo, ActorQuery query)
 {
 	KeptResult *kept = fcinfo->flinfo->fn_extra;
 	Oid			ledger_table;
-	Snapshot	snapshot;
 	MemoryContext save_context;
 
 	require_arg(fcinfo, 0, "ledger_table");
@@ -83,12 +73,9 @@ actor_result(FunctionCallInfo fcinfo, ActorQuery query)
 		look_up(ledger_table, query, kept);
 		MemoryContextSwitchTo(save_context);
 
-		snapshot = GetActiveSnapshot();
 		kept->actor = actor_changes;
 		kept->ledger_table = ledger_table;
-		kept->snapshot_xmax = snapshot->xmax;
-		kept->snapshot_completed = snapshot->snapXactCompletionCount;
-		kept->snapshot_command = snapshot->curcid;
+		kept_set(&kept->seen);
 		fcinfo->flinfo->fn_extra = kept;
 	}
 	if (kept->isnull)

@@ -8,6 +8,7 @@
 #include "utils/guc.h"
 
 #include "actor.h"
+#include "kept.h"
 #include "ledger.h"
 #include "table.h"
 
@@ -37,6 +38,7 @@ _PG_init(void)
 							   "Empty for none.", &access_code_setting, "",
 							   PGC_USERSET, GUC_NO_SHOW_ALL, NULL, actor_changed, NULL);
 	MarkGUCPrefixReserved("regpaydb");
+	kept_init();
 	ledger_init();
 	table_init();
 }

@@ -110,12 +110,12 @@ read_attendee(Ledger *ledger, StoreQuery query, int64 id, AttendeeRow *row)
 	return true;
 }
 
-/* The attendee that was found, without the recipient. */
+/* The attendee that was found, without the recipient or without the code too. */
 static void
-get_attendee_access(DirectTable *table, AttendeeRow *row)
+get_attendee_access(DirectTable *table, bool with_code, AttendeeRow *row)
 {
 	row->user_id = DatumGetInt64(direct_needed_value(table, ATTENDEE_COL_USER_ID));
-	row->access_code =
+	row->access_code = !with_code ? NULL :
 		TextDatumGetCString(direct_needed_value(table, ATTENDEE_COL_ACCESS_CODE));
 	row->recipient = NULL;
 }
@@ -129,14 +129,14 @@ row_attendee(Ledger *ledger, int64 attendee_id, AttendeeRow *row)
 		return read_attendee(ledger, Q_ATTENDEE, attendee_id, row);
 	if (!direct_find(table, attendee_id))
 		return false;
-	get_attendee_access(table, row);
+	get_attendee_access(table, true, row);
 	row->recipient = DatumGetTextPCopy(direct_needed_value(table, ATTENDEE_COL_RECIPIENT));
 	return true;
 }
 
-/* row_attendee_access: the same without the recipient. */
+/* row_attendee_access: the same without the recipient or without the code too. */
 bool
-row_attendee_access(Ledger *ledger, int64 attendee_id, AttendeeRow *row)
+row_attendee_access(Ledger *ledger, int64 attendee_id, bool with_code, AttendeeRow *row)
 {
 	DirectTable *table = direct_open(ledger, ATTENDEE, DIRECT_READ);
 
@@ -144,7 +144,7 @@ row_attendee_access(Ledger *ledger, int64 attendee_id, AttendeeRow *row)
 		return read_attendee(ledger, Q_ATTENDEE, attendee_id, row);
 	if (!direct_find(table, attendee_id))
 		return false;
-	get_attendee_access(table, row);
+	get_attendee_access(table, with_code, row);
 	return true;
 }
 
@@ -155,7 +155,7 @@ row_attendee_access(Ledger *ledger, int64 attendee_id, AttendeeRow *row)
  *		where there is.
  */
 bool
-row_invoice_attendee(Ledger *ledger, int64 invoice_id, AttendeeRow *row)
+row_invoice_attendee(Ledger *ledger, int64 invoice_id, bool with_code, AttendeeRow *row)
 {
 	DirectTable *table = direct_open(ledger, INVOICE, DIRECT_READ);
 	bool		exists;
@@ -166,7 +166,18 @@ row_invoice_attendee(Ledger *ledger, int64 invoice_id, AttendeeRow *row)
 	exists = direct_find(table, invoice_id);
 	attendee_id = exists ?
 		DatumGetInt64(direct_needed_value(table, INVOICE_COL_ATTENDEE_ID)) : 0;
-	return row_attendee_access(ledger, attendee_id, row) && exists;
+	return row_attendee_access(ledger, attendee_id, with_code, row) && exists;
+}
+
+/* row_invoice_exists: whether there is such an invoice. */
+bool
+row_invoice_exists(Ledger *ledger, int64 invoice_id)
+{
+	DirectTable *table = direct_open(ledger, INVOICE, DIRECT_READ);
+	AttendeeRow row;
+
+	return table != NULL ? direct_find(table, invoice_id) :
+		read_attendee(ledger, Q_INVOICE_ATTENDEE, invoice_id, &row);
 }
 
 static Datum

@@ -74,7 +74,7 @@ typedef struct LineItemRow
 typedef struct AttendeeRow
 {
 	int64		user_id;
-	char	   *access_code;
+	char	   *access_code;	/* NULL where it was not asked for, as the next */
 	text	   *recipient;
 } AttendeeRow;
 
@@ -156,8 +156,11 @@ extern bool row_has_payments(Ledger *ledger);
 extern bool row_is_staff(Ledger *ledger, int64 user_id);
 
 extern bool row_attendee(Ledger *ledger, int64 attendee_id, AttendeeRow *row);
-extern bool row_attendee_access(Ledger *ledger, int64 attendee_id, AttendeeRow *row);
-extern bool row_invoice_attendee(Ledger *ledger, int64 invoice_id, AttendeeRow *row);
+extern bool row_attendee_access(Ledger *ledger, int64 attendee_id, bool with_code,
+								AttendeeRow *row);
+extern bool row_invoice_attendee(Ledger *ledger, int64 invoice_id, bool with_code,
+								 AttendeeRow *row);
+extern bool row_invoice_exists(Ledger *ledger, int64 invoice_id);
 extern Datum row_actor_attendees(Ledger *ledger, const int64 *user_id, const char *code);
 extern Datum row_actor_invoices(Ledger *ledger, const int64 *user_id, const char *code);
 extern Datum row_actor_carts(Ledger *ledger, const int64 *user_id, const char *code);

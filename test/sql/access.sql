@@ -39,6 +39,25 @@ RESET regpaydb.user_id;
 -- Staff no more.
 DELETE FROM staff WHERE user_id = 900;
 SELECT regpaydb.can_view(:alices, 900);
+-- What is taken back within one snapshot is not remembered: PL/pgSQL keeps
+-- call sites until the transaction ends.
+CREATE FUNCTION test.kept(invoice bigint) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	may boolean := regpaydb.can_view(invoice, 900);
+	lowest bigint := regpaydb.actor_floor('staff');
+BEGIN
+	RETURN concat_ws(' ', may, 'sees', lowest IS NOT NULL);
+END $$;
+SET regpaydb.user_id = '900';
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT test.kept(:alices);
+SAVEPOINT s;
+INSERT INTO staff VALUES (900);
+SELECT test.kept(:alices);
+ROLLBACK TO s;
+SELECT test.kept(:alices);
+COMMIT;
+RESET regpaydb.user_id;
 
 -- ---------------------------------------------------------------------------
 -- invoice_for_access_code: the newest unpaid, else the newest paid, else the

@@ -397,7 +397,7 @@ SQL
 	},
 	{
 		what => 'access codes are a little alike',
-		weak => [ [ 'difference |= (unsigned char) code[i', 'difference = (unsigned char) code[i' ] ],
+		weak => [ [ 'difference |= (unsigned char) code[place', 'difference = (unsigned char) code[place' ] ],
 		attack => "SET ROLE weak_app; \\o\nSELECT regpaydb.can_view(1, NULL, 'XXXXXXXXXXA')",
 		sound => qr/^f$/,
 		weakened => qr/^t$/
@@ -438,7 +438,7 @@ SQL
 	},
 	{
 		what => 'the result that was kept outlives a change',
-		weak => [ [ " &&\n\t\tkept->snapshot_command == snapshot->curcid", '' ] ],
+		weak => [ [ " &&\n\t\tkept->command == snapshot->curcid", '' ] ],
 		attack => <<'SQL',
 SET regpaydb.user_id = '102';
 CREATE FUNCTION seen() RETURNS text LANGUAGE plpgsql AS $$
@@ -459,6 +459,54 @@ SQL
 		sound => qr/^12$/,
 		weakened => qr/^11$/
 	},
+	{
+		what => 'the result that was kept outlives what is taken back',
+		weak => [ [ " &&\n\t\tkept->rollbacks == rollbacks", '' ] ],
+		attack => <<'SQL',
+CREATE FUNCTION may() RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RETURN regpaydb.can_view(1, 5); END';
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT may();
+SAVEPOINT s;
+INSERT INTO conf.staff VALUES (5);
+SELECT may();
+ROLLBACK TO s;
+\o
+SELECT may();
+SQL
+		sound => qr/^f$/,
+		weakened => qr/^t$/
+	},
+	(
+		map {
+			my ($what, $weak, $role, $change) = @$_;
+			{
+				what => "a query that runs goes on with $what",
+				weak => [ [ $weak, '' ] ],
+				attack => <<"SQL",
+BEGIN;
+CREATE ROLE weak_member;
+GRANT weak_app TO weak_member;
+CREATE ROLE weak_boss SUPERUSER;
+SET ROLE $role;
+DECLARE c CURSOR FOR SELECT regpaydb.can_view(1, 101) FROM generate_series(1, 9);
+MOVE 3 c;
+RESET ROLE;
+$change;
+\\o
+FETCH c;
+SQL
+				sound => qr/^42501: permission denied/,
+				weakened => qr/^t$/
+			}
+		} [ 'what another role may', "\t\tcall->caller == GetUserId() &&\n", 'weak_app', 'SET ROLE weak_nobody' ],
+		[ 'a privilege that was taken back', "\t\tcall->changes == ledger_changes() &&\n", 'weak_app',
+			'REVOKE ALL ON SCHEMA conf FROM weak_app; SET ROLE weak_app' ],
+		[ 'a membership that was taken back', "\tCacheRegisterSyscacheCallback(AUTHMEMROLEMEM, roles_changed, 0);\n", 'weak_member',
+			'REVOKE weak_app FROM weak_member; SET ROLE weak_member' ],
+		[ 'what a superuser may', "\tCacheRegisterSyscacheCallback(AUTHOID, roles_changed, 0);\n", 'weak_boss',
+			'ALTER ROLE weak_boss NOSUPERUSER; SET ROLE weak_boss' ],
+		[ 'the ledger that it began with', " &&\n\t\tledger_is_of_setting(&call->scope.reader)", 'weak_app',
+			'SET LOCAL regpaydb.ledger = rival; SET ROLE weak_app' ]),
 	{
 		what => 'policies permit, where they should restrict',
 		weak => [ [ '"AS RESTRICTIVE"', '"AS PERMISSIVE"' ] ],
