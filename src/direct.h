@@ -47,6 +47,7 @@ typedef struct DirectList
 	DirectTable *table;
 	const AttrNumber *index_columns;	/* NULL where rows are read from the table */
 	bool		in_index;		/* the row is read from there */
+	bool		any_version;	/* rows that are gone are listed, too */
 	Relation	index;
 	IndexScanDesc scan;
 	TableScanDesc table_scan;	/* or this, of a whole table */
@@ -78,6 +79,8 @@ extern bool direct_insert(DirectTable *table, const Datum *values, const bool *n
 						  bool once);
 extern void direct_list(DirectList *list, DirectTable *table, int which, int64 key,
 						TimestampTz after);
+extern bool direct_list_entries(DirectList *list, DirectTable *table, int which, int64 key,
+								TimestampTz after);
 extern void direct_list_all(DirectList *list, DirectTable *table);
 extern bool direct_list_next(DirectList *list);
 extern Datum direct_list_value(DirectList *list, int column, bool *isnull);

@@ -251,6 +251,24 @@ direct_list(DirectList *list, DirectTable *table, int which, int64 key, Timestam
 	index_rescan(list->scan, keys, nkeys, NULL, 0);
 }
 
+/*
+ * direct_list_entries
+ *		The same of what is in the index, and the table is not looked at: rows that
+ *		were deleted, or are not committed, may be listed besides.  False where
+ *		the index does not have all of the columns.
+ */
+bool
+direct_list_entries(DirectList *list, DirectTable *table, int which, int64 key,
+					TimestampTz after)
+{
+	if (table->info->list_columns[which][0] == 0 || table->access == DIRECT_DELETE)
+		return false;
+	direct_list(list, table, which, key, after);
+	list->any_version = true;
+	list->in_index = true;
+	return true;
+}
+
 /* direct_list_all: begin to read all rows of a table. */
 void
 direct_list_all(DirectList *list, DirectTable *table)
@@ -270,6 +288,8 @@ next_in_index(DirectList *list)
 	{
 		BlockNumber block = ItemPointerGetBlockNumber(tid);
 
+		if (list->any_version)
+			return true;
 		list->in_index = VM_ALL_VISIBLE(rel, block, &list->map_buffer);
 		if (list->in_index)
 		{

@@ -21,12 +21,10 @@
 
 /* The cart of an invoice that is to be paid has to be what was invoiced. */
 static void
-check_not_amended(Ledger *ledger, const InvoiceRow *invoice)
+check_not_amended(Ledger *ledger, const InvoiceRow *invoice, CartRow *cart)
 {
-	CartRow		cart;
-
-	if (!row_cart(ledger, invoice->cart_id, &cart) ||
-		cart.status != CART_STATUS_ACTIVE || cart.revision != invoice->cart_revision)
+	if (!row_cart(ledger, invoice->cart_id, cart) ||
+		cart->status != CART_STATUS_ACTIVE || cart->revision != invoice->cart_revision)
 		ereport(ERROR,
 				(errcode(RP_REGISTRATION_AMENDED),
 				 errmsg("the registration was amended since invoice " INT64_FORMAT " was made",
@@ -60,10 +58,12 @@ check_unpaid(const InvoiceRow *invoice)
 void
 check_payable(Ledger *ledger, const InvoiceRow *invoice)
 {
+	CartRow		cart;
+
 	check_unpaid(invoice);
 	if (invoice->cart_id != 0)
 	{
-		check_not_amended(ledger, invoice);
+		check_not_amended(ledger, invoice, &cart);
 		check_cart(ledger, invoice->cart_id);
 	}
 }
@@ -71,16 +71,19 @@ check_payable(Ledger *ledger, const InvoiceRow *invoice)
 /*
  * check_likely_payable
  *		The same as far as it is quickly done, before anything is waited for; of
- *		a cart, whether it is sold out.
+ *		a cart whose reservation has lapsed, whether it is sold out.
  */
 void
 check_likely_payable(Ledger *ledger, const InvoiceRow *invoice)
 {
+	CartRow		cart;
+
 	check_unpaid(invoice);
 	if (invoice->cart_id != 0)
 	{
-		check_not_amended(ledger, invoice);
-		check_stock(ledger, invoice->cart_id);
+		check_not_amended(ledger, invoice, &cart);
+		if (cart.lapsed)
+			check_stock(ledger, invoice->cart_id);
 	}
 }
 

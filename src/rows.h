@@ -210,6 +210,8 @@ extern void row_log_cart(Ledger *ledger, OutboxKind kind, int64 cart_id);
 extern bool row_product(Ledger *ledger, int64 product_id, ProductRow *row);
 extern bool row_reserved_by_others(Ledger *ledger, int64 product_id, int64 cart_id,
 								   int64 *quantity);
+extern bool row_reserved_at_most(Ledger *ledger, int64 product_id, int64 cart_id,
+								 int64 *quantity);
 extern CategoryRow *row_categories(Ledger *ledger, int *ncategories);
 extern int64 *row_paid_carts(Ledger *ledger, int64 attendee_id, int *ncarts);
 extern bool row_product_exists(Ledger *ledger, int64 product_id);
