@@ -142,6 +142,17 @@ direct_is_own(DirectTable *table)
 }
 
 /*
+ * Whether the row of this key was found by this very command, so that what others
+ * have made of it since is found from there.
+ */
+static bool
+is_just_found(DirectTable *table, int64 key)
+{
+	return table->found && table->found_key == key && table->snapshot != NULL &&
+		table->snapshot->curcid == GetCurrentCommandId(false);
+}
+
+/*
  * direct_lock
  *		Find a row and lock it as FOR NO KEY UPDATE does: what is in the table
  *		then is its latest version.  False where there is none.  Raises 40001.
@@ -154,8 +165,9 @@ direct_lock(DirectTable *table, int64 key)
 	ItemPointerData tid;
 
 	direct_check_not_read_only("SELECT FOR NO KEY UPDATE");
+
 	/* A snapshot from before may not show a row that is there now. */
-	if (!direct_find(table, key))
+	if (!is_just_found(table, key) && !direct_find(table, key))
 	{
 		free_snapshot(table);
 		if (!direct_find(table, key))

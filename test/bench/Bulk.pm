@@ -14,13 +14,13 @@ sub bulk
 	my ($first, $each) = (($carts ? with_cart($invoices) : without_cart($invoices))[0],
 		$n > $invoices ? 5 : 1);
 
-	my %idle;
+	my %memory;
 
 	Server::forget_sessions();
 	for my $name (@names)
 	{
 		make_batch($name, $first, $each, $n, 100 / $each, $order);
-		$idle{$name} = Server::private_memory(Server::session($name)->{pid});
+		$memory{$name} = { idle => Server::private_memory(Server::session($name)->{pid}) };
 	}
 	compare(
 		title   => "Bulk: " . commas($n) . " payments by $way, $order" . ($carts ? ', with carts' : ''),
@@ -32,7 +32,7 @@ sub bulk
 				{
 					name  => $name,
 					reach => $name eq 'INSERT' ? 'floor 1.2' : '',
-					work  => sub { bulk_work($name, $_[0], $way, $carts, $n, $each, $idle{$name}) },
+					work  => sub { bulk_work($name, $_[0], $way, $carts, $n, $each, $memory{$name}) },
 				}
 			} @names
 		]);
@@ -78,7 +78,7 @@ sub bulk_growth
 		jobs    => [
 			map {
 				my $name = $_;
-				{ name => $name, work => sub { bulk_work($name, $_[0], '', 0, $n, 1, 0) } }
+				{ name => $name, work => sub { bulk_work($name, $_[0], '', 0, $n, 1, { idle => 0 }) } }
 			} @large, @small
 		]);
 	growth('bulk, ' . commas($n) . ' payments by INSERT ... SELECT', @small);
