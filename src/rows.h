@@ -24,7 +24,7 @@ typedef struct InvoiceRow
 	int64		cart_id;		/* 0 where there is none */
 	int32		cart_revision;
 	bool		cart_checked;	/* it was locked, and can be sold */
-	struct Inventory *inventory;	/* that its cart is sold from, NULL for the tables */
+	struct Inventory *inventory;	/* of its statement, NULL for what the tables say */
 	InvoiceState state;
 } InvoiceRow;
 

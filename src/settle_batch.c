@@ -51,7 +51,7 @@ check_kinds(const NewPayment *payments, int64 npayments)
  * False where that is not possible.
  */
 static bool
-settle_unlocked(Ledger *ledger, NewPayment *payments, int64 npayments)
+settle_unlocked(Ledger *ledger, NewPayment *payments, int64 npayments, Inventory *inventory)
 {
 	InvoiceRow	invoice;
 	PaymentTotals nothing = {0};
@@ -64,12 +64,14 @@ settle_unlocked(Ledger *ledger, NewPayment *payments, int64 npayments)
 		!add_up(payments, npayments, &added))
 		return false;
 	check_kinds(payments, npayments);
+	invoice.inventory = inventory;
 	return settle_added(ledger, &invoice, &added, &nothing, invoice.attendee_id);
 }
 
 /*
  * Settle the payments of one invoice, which are sorted by id.  inventory is that of
- * the statement, NULL for none.
+ * the statement, NULL for none; an invoice without a cart has it written, too,
+ * before triggers look.
  */
 static void
 settle_group(Ledger *ledger, NewPayment *payments, int64 npayments, Inventory *inventory)
@@ -79,7 +81,7 @@ settle_group(Ledger *ledger, NewPayment *payments, int64 npayments, Inventory *i
 	SettleAdded added;
 	bool		fits;
 
-	if (settle_unlocked(ledger, payments, npayments))
+	if (settle_unlocked(ledger, payments, npayments, inventory))
 		return;
 	if (!settle_lock_invoice(ledger, payments[0].invoice_id, &invoice))
 		ereport(ERROR,
