@@ -166,8 +166,7 @@ regpaydb_invoice_for_access_code(PG_FUNCTION_ARGS)
 	int64		invoice_id;
 
 	require_arg(fcinfo, 0, "access_code");
-	invoice_id = row_invoice_for_access_code(ledger, PG_GETARG_TEXT_PP(0));
-	if (invoice_id == 0)
+	if (!row_invoice_for_access_code(ledger, PG_GETARG_TEXT_PP(0), &invoice_id))
 		ereport(ERROR,
 				(errcode(RP_NOT_FOUND),
 				 errmsg("there is no invoice for this access code"),
@@ -206,7 +205,8 @@ random_code(Ledger *ledger, char *code)
  * rotate_access_code(attendee_id) -> text
  *		Give the attendee a new access code; the old one stops working.
  *
- * Raises RP002, 22004, 42501, RP012.  Spec section 3.
+ * For staff; where an actor is set, for the attendee herself, too.  Raises
+ * RP002, RP010, 22004, 42501, RP012.  Spec sections 3 and 7.
  */
 PG_FUNCTION_INFO_V1(regpaydb_rotate_access_code);
 Datum
@@ -217,9 +217,12 @@ regpaydb_rotate_access_code(PG_FUNCTION_ARGS)
 	int64		attendee_id = int8_arg(fcinfo, 0, "attendee_id");
 	char		code[MAX_CODE_LENGTH + 1];
 	AttendeeRow attendee;
+	bool		exists = row_attendee(ledger, attendee_id, &attendee);
+	int64		actor;
 
-	if (!row_attendee(ledger, attendee_id, &attendee) ||
-		!actor_may_view(ledger, attendee_id))
+	if (!(exists && actor_user_id(&actor) && actor == attendee.user_id))
+		actor_must_be_staff(ledger);
+	if (!exists)
 		not_found("attendee", attendee_id);
 	random_code(ledger, code);
 	row_set_access_code(ledger, attendee_id, code);

@@ -1,24 +1,12 @@
 /*
  * actor.c
- *	  Who may view what belongs to an attendee, and the actor on whose behalf a
- *	  session acts.  Spec section 1.
+ *	  Who may view what belongs to an attendee, and what the actor on whose
+ *	  behalf a session acts may do.  Spec sections 1 and 7.
  */
 #include "postgres.h"
 
 #include "actor.h"
 #include "errors.h"
-
-char	   *user_id_setting;
-char	   *access_code_setting;
-
-uint64		actor_changes;		/* how often either setting was assigned */
-
-/* actor_changed: assign hook of the settings. */
-void
-actor_changed(const char *newval, void *extra)
-{
-	actor_changes++;
-}
 
 /*
  * Compare codes in a time that depends on the length of the given one only,
@@ -64,35 +52,6 @@ viewer_may_view(const AttendeeRow *attendee, const int64 *user_id,
 }
 
 /*
- * actor_user_id
- *		The setting regpaydb.user_id; false where it is empty.  Raises 22023
- *		where it is no number.
- */
-bool
-actor_user_id(int64 *user_id)
-{
-	char	   *end;
-
-	if (user_id_setting[0] == '\0')
-		return false;
-	errno = 0;
-	*user_id = strtoi64(user_id_setting, &end, 10);
-	if (errno != 0 || *end != '\0')
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the setting regpaydb.user_id is not a user id"),
-				 errdetail("Its value is \"%s\".", user_id_setting)));
-	return true;
-}
-
-/* actor_code: the setting regpaydb.access_code; NULL where it is empty. */
-const char *
-actor_code(void)
-{
-	return access_code_setting[0] == '\0' ? NULL : access_code_setting;
-}
-
-/*
  * actor_may_view
  *		Whether the actor of the settings regpaydb.user_id and
  *		regpaydb.access_code may view what belongs to an attendee.
@@ -119,8 +78,10 @@ actor_may_view(Ledger *ledger, int64 attendee_id)
 
 /*
  * actor_must_be_staff
- *		Raise RP010 where there is an actor who is not staff: for what concerns
- *		everybody in the ledger.  Raises 22023.
+ *		Raise RP010 where there is an actor who is not staff.  Without an actor
+ *		the database role's privileges are what counts.  Raises 22023.
+ *
+ * Spec section 7, "Staff are people".
  */
 void
 actor_must_be_staff(Ledger *ledger)
@@ -132,6 +93,44 @@ actor_must_be_staff(Ledger *ledger)
 	ereport(ERROR,
 			(errcode(RP_STAFF_ONLY),
 			 errmsg("the actor is not staff"),
-			 errdetail("What concerns the whole ledger is for the users in the table staff."),
+			 errdetail("This is for the users in the table staff."),
 			 errhint("Reset the settings regpaydb.user_id and regpaydb.access_code, or add the user to the table staff.")));
+}
+
+/*
+ * staff_begin
+ *		As engine_begin, for what only staff may do.  Raises RP010, too.
+ */
+Ledger *
+staff_begin(EngineScope *scope, LedgerTable table, const char *column, AclMode privilege)
+{
+	Ledger	   *ledger = engine_begin(scope, table, column, privilege);
+
+	actor_must_be_staff(ledger);
+	return ledger;
+}
+
+/*
+ * check_entered_by
+ *		Raise RP010 where who is said to have entered something is not staff, or
+ *		is not the actor: nobody signs for somebody else.
+ */
+void
+check_entered_by(Ledger *ledger, int64 entered_by)
+{
+	int64		actor;
+
+	if (!row_is_staff(ledger, entered_by))
+		ereport(ERROR,
+				(errcode(RP_STAFF_ONLY),
+				 errmsg("user " INT64_FORMAT " is not staff", entered_by),
+				 errdetail("Only the users in the table staff enter this."),
+				 errhint("Check the user id, or add the user to the table staff.")));
+	if (actor_user_id(&actor) && actor != entered_by)
+		ereport(ERROR,
+				(errcode(RP_STAFF_ONLY),
+				 errmsg("user " INT64_FORMAT " can't enter this as user " INT64_FORMAT, actor,
+						entered_by),
+				 errdetail("What is done on behalf of a user is entered by that user."),
+				 errhint("Leave entered_by out: it is the actor of the setting regpaydb.user_id.")));
 }

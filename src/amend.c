@@ -67,10 +67,11 @@ amend_cart(Ledger *ledger, int64 cart_id)
 	for (int i = 0; i < ninvoices; i++)
 	{
 		InvoiceRow	invoice;
+		int64		credit_note_id;
 
 		if (settle_lock_invoice(ledger, invoice_ids[i], &invoice) &&
 			invoice.state.status == INVOICE_UNPAID)
-			settle_refund(ledger, &invoice);
+			(void) settle_refund(ledger, &invoice, NULL, &credit_note_id);
 	}
 }
 

@@ -81,8 +81,9 @@ row_invoice_attendee(Ledger *ledger, int64 invoice_id, bool with_code, AttendeeR
 	if (table == NULL)
 		return read_attendee(ledger, Q_INVOICE_ATTENDEE, invoice_id, row);
 	exists = direct_find(table, invoice_id);
+	/* Any attendee will do where the answer is no. */
 	attendee_id = exists ?
-		DatumGetInt64(direct_needed_value(table, INVOICE_COL_ATTENDEE_ID)) : 0;
+		DatumGetInt64(direct_needed_value(table, INVOICE_COL_ATTENDEE_ID)) : invoice_id;
 	return row_attendee_access(ledger, attendee_id, with_code, row) && exists;
 }
 
@@ -168,15 +169,13 @@ row_access_code_exists(Ledger *ledger, const char *code)
 	return store_run(ledger, Q_ACCESS_CODE_EXISTS, args, NULL) > 0;
 }
 
-/* row_invoice_for_access_code: the invoice to show, or 0. */
-int64
-row_invoice_for_access_code(Ledger *ledger, text *code)
+/* row_invoice_for_access_code: the invoice to show; false where there is none. */
+bool
+row_invoice_for_access_code(Ledger *ledger, text *code, int64 *invoice_id)
 {
 	Datum		args[] = {PointerGetDatum(code)};
 
-	if (store_run(ledger, Q_INVOICE_FOR_ACCESS_CODE, args, NULL) == 0)
-		return 0;
-	return int8_column(0, 1);
+	return key_of_result(store_run(ledger, Q_INVOICE_FOR_ACCESS_CODE, args, NULL), invoice_id);
 }
 
 /*

@@ -37,10 +37,10 @@ int8_arg(FunctionCallInfo fcinfo, int number, const char *name)
 
 /* money_arg: an amount in minor units; raises RP003. */
 int64
-money_arg(FunctionCallInfo fcinfo, int number, const char *name)
+money_arg(const Ledger *ledger, FunctionCallInfo fcinfo, int number, const char *name)
 {
 	require_arg(fcinfo, number, name);
-	return money_from_numeric(PG_GETARG_NUMERIC(number), name);
+	return money_from_numeric(PG_GETARG_NUMERIC(number), ledger->decimals, name);
 }
 
 /* text_arg: a text of at most max_length characters; raises 22001. */
@@ -53,6 +53,13 @@ text_arg(FunctionCallInfo fcinfo, int number, const char *name, int max_length)
 	value = PG_GETARG_TEXT_PP(number);
 	check_text_length(value, name, max_length);
 	return value;
+}
+
+/* optional_text_arg: the same, or NULL. */
+text *
+optional_text_arg(FunctionCallInfo fcinfo, int number, const char *name, int max_length)
+{
+	return PG_ARGISNULL(number) ? NULL : text_arg(fcinfo, number, name, max_length);
 }
 
 void
@@ -95,10 +102,14 @@ not_found(const char *what, int64 id)
 }
 
 /*
- * The attendee of what does not exist: asking whether the actor may view it
- * takes the time that it takes for what does.
+ * Whether the actor may view what is an attendee's, if it exists.  Asked of any
+ * attendee if it does not: that takes the time that it takes for what does.
  */
-#define NOBODYS		0
+static bool
+is_visible(Ledger *ledger, bool exists, int64 attendee_id, int64 any_id)
+{
+	return actor_may_view(ledger, exists ? attendee_id : any_id) && exists;
+}
 
 /* find_invoice: read an invoice that the actor may view, or raise RP002. */
 void
@@ -106,7 +117,7 @@ find_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice)
 {
 	bool		exists = row_invoice(ledger, invoice_id, invoice);
 
-	if (!actor_may_view(ledger, exists ? invoice->attendee_id : NOBODYS) || !exists)
+	if (!is_visible(ledger, exists, invoice->attendee_id, invoice_id))
 		not_found("invoice", invoice_id);
 }
 
@@ -121,7 +132,7 @@ lock_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice)
 	int			nlocked;
 
 	find_invoice(ledger, invoice_id, invoice);
-	if (invoice->cart_id != 0)
+	if (invoice->has_cart)
 		lock_carts(ledger, &invoice->cart_id, 1, &nlocked);
 	if (!settle_lock_invoice(ledger, invoice_id, invoice))
 		not_found("invoice", invoice_id);
@@ -130,7 +141,7 @@ lock_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice)
 static void
 check_visible_cart(Ledger *ledger, bool found, int64 cart_id, const CartRow *cart)
 {
-	if (!actor_may_view(ledger, found ? cart->attendee_id : NOBODYS) || !found)
+	if (!is_visible(ledger, found, cart->attendee_id, cart_id))
 		not_found("cart", cart_id);
 }
 
@@ -168,7 +179,7 @@ find_credit_note(Ledger *ledger, int64 credit_note_id, CreditNoteRow *note)
 {
 	bool		exists = row_credit_note(ledger, credit_note_id, note);
 
-	if (!actor_may_view(ledger, exists ? note->attendee_id : NOBODYS) || !exists)
+	if (!is_visible(ledger, exists, note->attendee_id, credit_note_id))
 		not_found("credit note", credit_note_id);
 }
 
@@ -185,5 +196,5 @@ lock_unclaimed_note(Ledger *ledger, int64 credit_note_id, CreditNoteRow *note)
 				 errmsg("credit note " INT64_FORMAT " is claimed already", credit_note_id),
 				 errdetail(note->state == CREDIT_NOTE_APPLIED ?
 						   "It was applied to an invoice." : "It was refunded."),
-				 errhint("A credit note is used once, in full; what was left over is a note of its own.")));
+				 errhint("A credit note is used once, in full; what is left over of one that is applied is a note of its own.")));
 }

@@ -18,7 +18,10 @@
 #define MAX_PROVIDER_LENGTH 200
 
 extern int64 int8_arg(FunctionCallInfo fcinfo, int number, const char *name);
-extern int64 money_arg(FunctionCallInfo fcinfo, int number, const char *name);
+extern int64 money_arg(const Ledger *ledger, FunctionCallInfo fcinfo, int number,
+					   const char *name);
+extern text *optional_text_arg(FunctionCallInfo fcinfo, int number, const char *name,
+							   int max_length);
 extern text *text_arg(FunctionCallInfo fcinfo, int number, const char *name,
 					  int max_length);
 extern void require_arg(FunctionCallInfo fcinfo, int number, const char *name);

@@ -42,9 +42,9 @@ regpaydb_current_cart(PG_FUNCTION_ARGS)
 		not_found("attendee", attendee_id);
 
 	/* Where it can't be inserted, another session has made it meanwhile. */
-	if ((cart_id = row_active_cart(ledger, attendee_id)) == 0 &&
-		(cart_id = row_insert_cart(ledger, attendee_id)) == 0 &&
-		(cart_id = row_active_cart(ledger, attendee_id)) == 0)
+	if (!row_active_cart(ledger, attendee_id, &cart_id) &&
+		!row_insert_cart(ledger, attendee_id, &cart_id) &&
+		!row_active_cart(ledger, attendee_id, &cart_id))
 		store_not_written(ledger, CART);
 	engine_end(&scope);
 	PG_RETURN_INT64(cart_id);
@@ -124,6 +124,7 @@ regpaydb_set_quantity(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(RP_INVALID_AMOUNT),
 				 errmsg("quantity must not be below zero"),
+				 errdetail("The quantity given is %d.", quantity),
 				 errhint("A quantity of 0 removes the product from the cart.")));
 
 	lock_active_cart(ledger, cart_id, &cart);
@@ -254,8 +255,7 @@ regpaydb_invoice_cart(PG_FUNCTION_ARGS)
 	if (!row_lock_attendee(ledger, cart.attendee_id, &recipient) ||
 		!row_lock_cart(ledger, cart_id, &cart))
 		not_found("cart", cart_id);
-	invoice_id = row_invoice_of_revision(ledger, &cart);
-	if (invoice_id == 0)
+	if (!row_invoice_of_revision(ledger, &cart, &invoice_id))
 	{
 		if (cart.status != CART_STATUS_ACTIVE)
 			cart_is_closed(&cart);
@@ -276,12 +276,13 @@ static bool
 expire_invoice(Ledger *ledger, int64 invoice_id)
 {
 	InvoiceRow	invoice;
+	int64		credit_note_id;
 
 	lock_carts_of_invoices(ledger, &invoice_id, 1);
 	if (!settle_lock_invoice(ledger, invoice_id, &invoice) ||
 		invoice.state.status != INVOICE_UNPAID || !cart_is_invalid(ledger, &invoice))
 		return false;
-	settle_refund(ledger, &invoice);
+	(void) settle_refund(ledger, &invoice, NULL, &credit_note_id);
 	return true;
 }
 
@@ -298,7 +299,7 @@ Datum
 regpaydb_expire_invoices(PG_FUNCTION_ARGS)
 {
 	EngineScope scope;
-	Ledger	   *ledger = engine_begin(&scope, INVOICE, "status", ACL_UPDATE);
+	Ledger	   *ledger = staff_begin(&scope, INVOICE, "status", ACL_UPDATE);
 	int64	   *invoice_ids;
 	int			ninvoices;
 	int32		expired = 0;
@@ -308,7 +309,6 @@ regpaydb_expire_invoices(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("limit must not be below zero")));
-	actor_must_be_staff(ledger);
 	invoice_ids = row_lock_expired(ledger, PG_GETARG_INT32(0), &ninvoices);
 	lock_carts_of_invoices(ledger, invoice_ids, ninvoices);
 	for (int i = 0; i < ninvoices; i++)

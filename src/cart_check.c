@@ -95,10 +95,10 @@ is_in_stock(Ledger *ledger, int64 cart_id, const ProductRow *product, int32 quan
 	if (product->stock == NULL)
 		return true;
 	if (pg_prng_uint32(&pg_global_prng_state) % LOOK_AT_ROWS_ONCE_IN != 0 &&
-		row_reserved_at_most(ledger, product->product_id, cart_id, &reserved) &&
+		row_reserved_at_most(ledger, product->product_id, &cart_id, &reserved) &&
 		quantity <= *product->stock - product->sold - reserved)
 		return true;
-	return row_reserved_by_others(ledger, product->product_id, cart_id, &reserved) &&
+	return row_reserved_by_others(ledger, product->product_id, &cart_id, &reserved) &&
 		quantity <= *product->stock - product->sold - reserved;
 }
 

@@ -145,22 +145,22 @@ row_paid_carts(Ledger *ledger, int64 attendee_id, int *ncarts)
 	return cart_ids;
 }
 
-/* row_active_cart: the attendee's active cart, or 0. */
-int64
-row_active_cart(Ledger *ledger, int64 attendee_id)
+/* row_active_cart: the attendee's active cart; false where there is none. */
+bool
+row_active_cart(Ledger *ledger, int64 attendee_id, int64 *cart_id)
 {
 	Datum		args[] = {Int64GetDatum(attendee_id)};
 
-	return store_run(ledger, Q_FIND_ACTIVE_CART, args, NULL) == 0 ? 0 : int8_column(0, 1);
+	return key_of_result(store_run(ledger, Q_FIND_ACTIVE_CART, args, NULL), cart_id);
 }
 
-/* row_insert_cart: a new active cart, or 0 where there is one. */
-int64
-row_insert_cart(Ledger *ledger, int64 attendee_id)
+/* row_insert_cart: a new active cart; false where there is one. */
+bool
+row_insert_cart(Ledger *ledger, int64 attendee_id, int64 *cart_id)
 {
 	Datum		args[] = {Int64GetDatum(attendee_id)};
 
-	return store_run(ledger, Q_INSERT_CART, args, NULL) == 0 ? 0 : int8_column(0, 1);
+	return key_of_result(store_run(ledger, Q_INSERT_CART, args, NULL), cart_id);
 }
 
 /* row_carts_of_invoices: the carts that these invoices bill. */
@@ -358,7 +358,7 @@ row_cart_lines(Ledger *ledger, int64 cart_id, int *nlines)
 	{
 		lines[i].description = DatumGetTextPCopy(needed_column(i, 1));
 		lines[i].quantity = int4_column(i, 2);
-		lines[i].price = money_column(i, 3);
+		lines[i].price = money_column(ledger, i, 3);
 		lines[i].product_id = palloc(sizeof(int64));
 		*lines[i].product_id = int8_column(i, 4);
 	}
@@ -468,13 +468,13 @@ row_unpaid_invoices_of_cart(Ledger *ledger, int64 cart_id, int *ninvoices)
 	return int8_columns(1, ninvoices);
 }
 
-/* row_invoice_of_revision: the invoice of the cart as it is, or 0. */
-int64
-row_invoice_of_revision(Ledger *ledger, const CartRow *cart)
+/* row_invoice_of_revision: the invoice of the cart as it is; false for none. */
+bool
+row_invoice_of_revision(Ledger *ledger, const CartRow *cart, int64 *invoice_id)
 {
 	Datum		args[] = {Int64GetDatum(cart->cart_id), Int32GetDatum(cart->revision)};
 
-	return store_run(ledger, Q_INVOICE_OF_REVISION, args, NULL) == 0 ? 0 : int8_column(0, 1);
+	return key_of_result(store_run(ledger, Q_INVOICE_OF_REVISION, args, NULL), invoice_id);
 }
 
 /*

@@ -42,11 +42,33 @@ int8_column(uint64 row, int number)
 	return DatumGetInt64(needed_column(row, number));
 }
 
+/* int8_or_null_column: false where it is null. */
+bool
+int8_or_null_column(uint64 row, int number, int64 *value)
+{
+	bool		isnull;
+	Datum		datum = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc,
+									  number, &isnull);
+
+	*value = isnull ? 0 : DatumGetInt64(datum);
+	return !isnull;
+}
+
+/* key_of_result: the first column of a query's only row; false where it has none. */
+bool
+key_of_result(uint64 nrows, int64 *key)
+{
+	if (nrows == 0)
+		return false;
+	*key = int8_column(0, 1);
+	return true;
+}
+
 /* money_column: in minor units. */
 int64
-money_column(uint64 row, int number)
+money_column(const Ledger *ledger, uint64 row, int number)
 {
-	return money_from_numeric(DatumGetNumeric(needed_column(row, number)),
+	return money_from_numeric(DatumGetNumeric(needed_column(row, number)), ledger->decimals,
 							  SPI_fname(SPI_tuptable->tupdesc, number));
 }
 
@@ -76,9 +98,9 @@ int8_columns(int number, int *nvalues)
 }
 
 Datum
-money_datum(int64 minor_units)
+money_datum(const Ledger *ledger, int64 minor_units)
 {
-	return NumericGetDatum(money_to_numeric(minor_units));
+	return NumericGetDatum(money_to_numeric(minor_units, ledger->decimals));
 }
 
 /* nullable_int8: an argument that may be NULL; null is its place in nulls. */
@@ -109,7 +131,8 @@ int8_array_datum(const int64 *values, int nvalues)
 
 /* direct_money: a column of the row that was found, in minor units. */
 int64
-direct_money(DirectTable *table, int column, const char *name)
+direct_money(const Ledger *ledger, DirectTable *table, int column, const char *name)
 {
-	return money_from_numeric(DatumGetNumeric(direct_needed_value(table, column)), name);
+	return money_from_numeric(DatumGetNumeric(direct_needed_value(table, column)),
+							  ledger->decimals, name);
 }

@@ -21,14 +21,14 @@
  *		Put a credit note's full value on an invoice that can be paid; what is
  *		left over becomes a new note of the same owner.
  *
- * Raises RP001-RP006, RP012, 22004, 42501.  Spec section 3.
+ * Raises RP001-RP006, RP010, RP012, 22004, 42501.  Spec section 3.
  */
 PG_FUNCTION_INFO_V1(regpaydb_apply_credit_note);
 Datum
 regpaydb_apply_credit_note(PG_FUNCTION_ARGS)
 {
 	EngineScope scope;
-	Ledger	   *ledger = engine_begin(&scope, CREDIT_NOTE_APPLICATION, "credit_note_id", ACL_INSERT);
+	Ledger	   *ledger = staff_begin(&scope, CREDIT_NOTE_APPLICATION, "credit_note_id", ACL_INSERT);
 	int64		credit_note_id = int8_arg(fcinfo, 0, "credit_note_id");
 	InvoiceRow	invoice;
 	CreditNoteRow note;
@@ -47,25 +47,31 @@ regpaydb_apply_credit_note(PG_FUNCTION_ARGS)
  *	   -> credit_note_refund_id
  *		Record that a credit note was paid out in full.
  *
- * Raises RP002, RP006, RP012, 22001, 22004, 42501.  Spec section 3.
+ * entered_by is a user of the staff's; the actor, where it is NULL.  Raises RP002,
+ * RP006, RP010, RP012, 22001, 22004, 42501.  Spec section 3.
  */
 PG_FUNCTION_INFO_V1(regpaydb_refund_credit_note);
 Datum
 regpaydb_refund_credit_note(PG_FUNCTION_ARGS)
 {
 	EngineScope scope;
-	Ledger	   *ledger = engine_begin(&scope, CREDIT_NOTE_REFUND, "credit_note_id", ACL_INSERT);
+	Ledger	   *ledger = staff_begin(&scope, CREDIT_NOTE_REFUND, "credit_note_id", ACL_INSERT);
 	int64		credit_note_id = int8_arg(fcinfo, 0, "credit_note_id");
 	text	   *reference = text_arg(fcinfo, 1, "reference", MAX_TEXT_LENGTH);
-	int64		entered_by = PG_ARGISNULL(2) ? 0 : PG_GETARG_INT64(2);
+	int64		entered_by;
 	CreditNoteRow note;
 	int64		refund_id;
 
+	if (!PG_ARGISNULL(2))
+	{
+		entered_by = PG_GETARG_INT64(2);
+		check_entered_by(ledger, entered_by);
+	}
 	lock_unclaimed_note(ledger, credit_note_id, &note);
 	row_claim_credit_note(ledger, &note, CREDIT_NOTE_REFUNDED);
 	refund_id = row_insert_refund(ledger, credit_note_id, reference,
 								  PG_ARGISNULL(2) ? NULL : &entered_by);
-	row_log_credit_note(ledger, OUTBOX_CREDIT_NOTE_REFUNDED, credit_note_id, 0);
+	row_log_credit_note(ledger, OUTBOX_CREDIT_NOTE_REFUNDED, credit_note_id, NULL);
 	engine_end(&scope);
 	PG_RETURN_INT64(refund_id);
 }
@@ -75,14 +81,15 @@ regpaydb_refund_credit_note(PG_FUNCTION_ARGS)
  * number of decimals, so that this is exact in numeric only.
  */
 static int64
-fee_of(int64 value, Numeric percentage)
+fee_of(int64 value, Numeric percentage, int decimals)
 {
-	Datum		fee = DirectFunctionCall2(numeric_mul, NumericGetDatum(money_to_numeric(value)),
+	Datum		fee = DirectFunctionCall2(numeric_mul,
+										  NumericGetDatum(money_to_numeric(value, decimals)),
 										  NumericGetDatum(percentage));
 
 	fee = DirectFunctionCall2(numeric_mul, fee, NumericGetDatum(int64_div_fast_to_numeric(1, 2)));
-	fee = DirectFunctionCall2(numeric_round, fee, Int32GetDatum(2));
-	return money_from_numeric(DatumGetNumeric(fee), "fee");
+	fee = DirectFunctionCall2(numeric_round, fee, Int32GetDatum(decimals));
+	return money_from_numeric(DatumGetNumeric(fee), decimals, "fee");
 }
 
 static void
@@ -108,7 +115,7 @@ check_percentage(Numeric percentage)
  *		very note; what is left over becomes a new note.
  *
  * Returns NULL, and does nothing, where the fee is zero.  Raises RP002, RP003,
- * RP006, RP012, 22004, 42501.  Spec section 3.
+ * RP006, RP010, RP012, 22004, 42501.  Spec section 3.
  */
 PG_FUNCTION_INFO_V1(regpaydb_cancellation_fee);
 Datum
@@ -125,7 +132,7 @@ regpaydb_cancellation_fee(PG_FUNCTION_ARGS)
 	int64		invoice_id;
 
 	engine_check_privilege(INVOICE, "value", ACL_INSERT);
-	ledger = engine_begin(&scope, CREDIT_NOTE_APPLICATION, "credit_note_id", ACL_INSERT);
+	ledger = staff_begin(&scope, CREDIT_NOTE_APPLICATION, "credit_note_id", ACL_INSERT);
 	credit_note_id = int8_arg(fcinfo, 0, "credit_note_id");
 	require_arg(fcinfo, 1, "percentage");
 	check_percentage(PG_GETARG_NUMERIC(1));
@@ -135,7 +142,7 @@ regpaydb_cancellation_fee(PG_FUNCTION_ARGS)
 	 * nobody else can know of an invoice that this transaction makes.
 	 */
 	lock_unclaimed_note(ledger, credit_note_id, &note);
-	line.price = fee_of(note.value, PG_GETARG_NUMERIC(1));
+	line.price = fee_of(note.value, PG_GETARG_NUMERIC(1), ledger->decimals);
 	if (line.price == 0)
 	{
 		engine_end(&scope);

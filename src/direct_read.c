@@ -407,7 +407,7 @@ direct_find_unique(DirectTable *table, Datum first, Datum second)
 	scan = begin_index_scan(table->rel, index, snapshot, 2);
 	index_rescan(scan, keys, 2, NULL, 0);
 	table->found = index_getnext_slot(scan, ForwardScanDirection, table->slot);
-	table->found_key = 0;
+	table->found_key = table->found ? DatumGetInt64(direct_needed_value(table, 0)) : 0;
 	table->locked = false;
 	index_endscan(scan);
 	UnregisterSnapshot(snapshot);

@@ -21,14 +21,16 @@
 #include "rows.h"
 
 /*
- * Check that the caller has privilege on this column of a table of the ledger,
- * or on the whole table.  Spec section 1, "Access is per ledger".
+ * engine_check_privilege_in
+ *		Check that the caller has privilege on this column of a table of the
+ *		ledger, or on the whole table.  Spec section 1, "Access is per ledger".
  *
  * The engine acts as the ledger's owner, so this is all that stands between
  * a caller and somebody else's ledger.  Raises 42501.
  */
-static void
-check_privilege(Ledger *ledger, LedgerTable table, const char *column, AclMode privilege)
+void
+engine_check_privilege_in(Ledger *ledger, LedgerTable table, const char *column,
+						  AclMode privilege)
 {
 	Oid			caller = GetUserId();
 	Oid			relid = ledger->tables[table];
@@ -46,12 +48,13 @@ check_privilege(Ledger *ledger, LedgerTable table, const char *column, AclMode p
 
 /*
  * engine_check_privilege
- *		Check one more privilege of the caller's, before engine_begin.
+ *		The same for the ledger of the setting, for one more privilege before
+ *		engine_begin.
  */
 void
 engine_check_privilege(LedgerTable table, const char *column, AclMode privilege)
 {
-	check_privilege(ledger_of_setting(), table, column, privilege);
+	engine_check_privilege_in(ledger_of_setting(), table, column, privilege);
 }
 
 /*
@@ -142,7 +145,7 @@ engine_begin(EngineScope *scope, LedgerTable table, const char *column,
 {
 	Ledger	   *ledger = ledger_of_setting();
 
-	check_privilege(ledger, table, column, privilege);
+	engine_check_privilege_in(ledger, table, column, privilege);
 	engine_begin_as_owner(scope, ledger);
 	engine_check_version(ledger, false);
 	return ledger;
@@ -165,7 +168,7 @@ Ledger *
 engine_begin_read_in(EngineScope *scope, Ledger *ledger, LedgerTable table,
 					 const char *column, AclMode privilege)
 {
-	check_privilege(ledger, table, column, privilege);
+	engine_check_privilege_in(ledger, table, column, privilege);
 	engine_begin_as_owner(scope, ledger);
 	scope->reader = *ledger;
 	scope->reader.read_only = true;

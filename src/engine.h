@@ -31,6 +31,8 @@ extern Ledger *engine_begin_read_in(EngineScope *scope, Ledger *ledger,
 									AclMode privilege);
 extern void engine_check_privilege(LedgerTable table, const char *column,
 								   AclMode privilege);
+extern void engine_check_privilege_in(Ledger *ledger, LedgerTable table,
+									  const char *column, AclMode privilege);
 extern void engine_begin_as_owner(EngineScope *scope, Ledger *ledger);
 extern void engine_check_version(Ledger *ledger, bool missing_ok);
 extern void engine_leave(EngineScope *scope);

@@ -17,6 +17,7 @@
 #include "compat.h"
 #include "engine.h"
 #include "errors.h"
+#include "money.h"
 #include "rows.h"
 #include "store.h"
 #include "trigger.h"
@@ -33,6 +34,30 @@ event_name(TriggerData *trigger)
 	return "truncated";
 }
 
+/* What somebody can do instead who wants to change a table. */
+static const char *
+advice(const char *table)
+{
+	static const struct
+	{
+		const char *table;
+		const char *advice;
+	}			advices[] = {
+		{"conference", "Make another ledger with regpaydb.create_ledger()."},
+		{"cart", "Carts change by regpaydb.set_quantity(), and when their invoices are paid or refunded."},
+		{"cart_item", "Delete the rows of active carts, or use regpaydb.set_quantity()."},
+		{"cart_discount", "Delete the rows of active carts."},
+		{"reservation", "Reservations change with their carts, by regpaydb.set_quantity() and regpaydb.extend_reservation()."},
+		{"product", "What is sold changes when invoices are paid or refunded."},
+		{"outbox", "Delete the rows that were taken."},
+	};
+
+	for (int i = 0; i < (int) lengthof(advices); i++)
+		if (strcmp(table, advices[i].table) == 0)
+			return advices[i].advice;
+	return "Correct a mistake with regpaydb.refund_invoice(), regpaydb.void_invoice() or regpaydb.record_manual_payment().";
+}
+
 pg_noreturn static void
 refuse_change(TriggerData *trigger, const char *column)
 {
@@ -44,7 +69,7 @@ refuse_change(TriggerData *trigger, const char *column)
 			 errmsg("column \"%s\" of table \"%s\" can't be changed", column, table) :
 			 errmsg("rows of table \"%s\" can't be %s", table, event_name(trigger)),
 			 errdetail("What was recorded stays as it was recorded; the rest changes through regpaydb's functions."),
-			 errhint("Correct a mistake with regpaydb.refund_invoice(), regpaydb.void_invoice() or regpaydb.record_manual_payment()."),
+			 errhint("%s", advice(table)),
 			 errtable(trigger->tg_relation)));
 }
 
@@ -127,12 +152,26 @@ regpaydb_guard_rows(PG_FUNCTION_ARGS)
 	return PointerGetDatum(trigger->tg_newtuple);
 }
 
+/* Raise 0A000 for a currency whose amounts the ledger's columns don't fit. */
+static void
+check_decimals(const Ledger *ledger, const char *currency)
+{
+	if (currency != NULL && currency_decimals(currency) != ledger->decimals)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("the currency can't become %s", currency),
+				 errdetail("Its amounts have %d decimals, those of this ledger %d.",
+						   currency_decimals(currency), ledger->decimals),
+				 errhint("Make another ledger with regpaydb.create_ledger().")));
+}
+
 /*
  * guard_conference()
  *		BEFORE UPDATE OR DELETE trigger of conference: keep the row, and its
- *		currency once there are payments.
+ *		currency once there are payments; before that it can become another one
+ *		of as many decimals.
  *
- * Raises RP011.  Spec section 2.
+ * Raises RP011, 0A000.  Spec sections 1 and 2.
  */
 PG_FUNCTION_INFO_V1(regpaydb_guard_conference);
 Datum
@@ -141,6 +180,7 @@ regpaydb_guard_conference(PG_FUNCTION_ARGS)
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
 	EngineScope scope;
 	Ledger	   *ledger;
+	int			column;
 	bool		has_payments;
 
 	if (CALLED_AS_TRIGGER(fcinfo) && TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
@@ -148,7 +188,8 @@ regpaydb_guard_conference(PG_FUNCTION_ARGS)
 	check_trigger(fcinfo, "guard_conference", TRIGGER_EVENT_BEFORE | TRIGGER_EVENT_ROW,
 				  TRIGGER_EVENT_UPDATE);
 	ledger = ledger_of_relation(trigger->tg_relation, CONFERENCE, CONFERENCE);
-	if (column_changed(trigger, find_trigger_column(trigger, "currency", TEXTOID)))
+	column = find_trigger_column(trigger, "currency", TEXTOID);
+	if (column_changed(trigger, column))
 	{
 		/*
 		 * Wait for whoever is just recording the first one, and keep others
@@ -165,6 +206,8 @@ regpaydb_guard_conference(PG_FUNCTION_ARGS)
 		engine_end(&scope);
 		if (has_payments)
 			refuse_change(trigger, "currency");
+		check_decimals(ledger, SPI_getvalue(trigger->tg_newtuple,
+											RelationGetDescr(trigger->tg_relation), column));
 	}
 	return PointerGetDatum(trigger->tg_newtuple);
 }

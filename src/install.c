@@ -6,6 +6,7 @@
 
 #include "catalog/catalog.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -26,6 +27,7 @@
 #include "grants.h"
 #include "ledger.h"
 #include "ledger_sql.h"
+#include "money.h"
 #include "rows.h"
 
 /*
@@ -113,13 +115,57 @@ prepare_schema(const char *schema_name)
 	check_nothing_planted(schema, schema_name);
 }
 
+/* Raise 22023 for what is no code of a currency, 0A000 for too many decimals. */
+static int
+decimals_of_currency(const char *currency)
+{
+	int			decimals;
+
+	if (strlen(currency) != 3 ||
+		strspn(currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 3)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("currency \"%s\" is not an ISO 4217 code", currency),
+				 errhint("Codes are three capital letters, such as USD.")));
+	decimals = currency_decimals(currency);
+	if (decimals > MAX_DECIMALS)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("currency %s has %d decimals", currency, decimals),
+				 errdetail("A ledger's amounts have %d decimals at most.", MAX_DECIMALS),
+				 errhint("Keep the ledger in another currency.")));
+	return decimals;
+}
+
+static char *
+replace(const char *string, const char *from, const char *to)
+{
+	return TextDatumGetCString(DirectFunctionCall3Coll(replace_text, C_COLLATION_OID,
+													   CStringGetTextDatum(string),
+													   CStringGetTextDatum(from),
+													   CStringGetTextDatum(to)));
+}
+
+/* What makes the ledger's tables: written for two decimals, as most currencies have. */
+static const char *
+ledger_sql_for(int decimals)
+{
+	char	   *sql;
+
+	if (decimals == 2)
+		return ledger_sql;
+	sql = replace(ledger_sql, "numeric(14,2)",
+				  psprintf("numeric(%d,%d)", MONEY_DIGITS + decimals, decimals));
+	return replace(sql, "0.00", money_to_cstring(0, decimals));
+}
+
 /*
  * create_ledger(schema_name DEFAULT 'regpaydb', conference_name DEFAULT
  *				 'Conference', currency DEFAULT 'USD') -> void
  *		Make a ledger in a schema of the caller's; its tables are the caller's.
  *
- * currency is an ISO 4217 code.  Raises 22004, 22023, 42501, 42710.
- * Spec section 1.
+ * currency is an ISO 4217 code; its decimals are those of the ledger's amounts.
+ * Raises 0A000, 22004, 22023, 42501, 42710.  Spec section 1.
  */
 PG_FUNCTION_INFO_V1(regpaydb_create_ledger);
 Datum
@@ -129,6 +175,7 @@ regpaydb_create_ledger(PG_FUNCTION_ARGS)
 	Datum		args[3];
 	const char *schema_name;
 	text	   *currency;
+	int			decimals;
 	int			save_nestlevel;
 
 	require_arg(fcinfo, 0, "schema_name");
@@ -137,12 +184,7 @@ regpaydb_create_ledger(PG_FUNCTION_ARGS)
 	currency = text_arg(fcinfo, 2, "currency", MAX_TEXT_LENGTH);
 	args[1] = PointerGetDatum(currency);
 	args[2] = CStringGetTextDatum(REGPAYDB_VERSION);
-	if (VARSIZE_ANY_EXHDR(currency) != 3 ||
-		strspn(text_to_cstring(currency), "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 3)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("currency \"%s\" is not an ISO 4217 code", text_to_cstring(currency)),
-				 errhint("Codes are three capital letters, such as USD.")));
+	decimals = decimals_of_currency(text_to_cstring(currency));
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
@@ -151,7 +193,7 @@ regpaydb_create_ledger(PG_FUNCTION_ARGS)
 	prepare_schema(schema_name);
 	grant_functions_to_owner(fcinfo->flinfo->fn_oid, GetUserId());
 	ddl_search_path(schema_name);
-	ddl_execute(ledger_sql);
+	ddl_execute(ledger_sql_for(decimals));
 	if (SPI_execute_with_args("INSERT INTO conference (name, currency, ledger_version) "
 							  "VALUES ($1, $2, $3)",
 							  3, argtypes, args, NULL, false, 0) != SPI_OK_INSERT ||

@@ -35,7 +35,8 @@ struct Inventory
 	MemoryContext context;
 	HTAB	   *counts;
 	MemoryContext cart_context;
-	int64		cart_id;		/* the cart that was looked at last, 0 for none */
+	bool		has_cart;		/* whether one was looked at, and which was the last */
+	int64		cart_id;
 	CartItemRow *items;
 	int			nitems;
 	ReservationRow *reservations;
@@ -55,7 +56,7 @@ forget(Inventory *inventory)
 		hash_destroy(inventory->counts);
 	inventory->counts = hash_create("regpaydb inventory", 64, &ctl,
 									HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	inventory->cart_id = 0;
+	inventory->has_cart = false;
 }
 
 /* Whether everything that selling a cart writes is written without SQL. */
@@ -118,7 +119,7 @@ count_of(Inventory *inventory, int64 product_id)
 		return count;
 	count->unwritten = 0;
 	if (!row_product(inventory->ledger, product_id, &product) ||
-		!row_reserved_by_others(inventory->ledger, product_id, 0, &count->reserved))
+		!row_reserved_by_others(inventory->ledger, product_id, NULL, &count->reserved))
 	{
 		hash_search(inventory->counts, &product_id, HASH_REMOVE, NULL);
 		return NULL;
@@ -137,9 +138,9 @@ read_cart(Inventory *inventory, int64 cart_id)
 
 	if (!is_usable(inventory->ledger))
 		return false;
-	if (inventory->cart_id == cart_id)
+	if (inventory->has_cart && inventory->cart_id == cart_id)
 		return true;
-	inventory->cart_id = 0;
+	inventory->has_cart = false;
 	MemoryContextReset(inventory->cart_context);
 	save_context = MemoryContextSwitchTo(inventory->cart_context);
 	inventory->items = row_listed_items(inventory->ledger, cart_id, &inventory->nitems);
@@ -155,6 +156,7 @@ read_cart(Inventory *inventory, int64 cart_id)
 		if (count_of(inventory, inventory->reservations[i].product_id) == NULL)
 			return false;
 	inventory->cart_id = cart_id;
+	inventory->has_cart = true;
 	return true;
 }
 
@@ -232,7 +234,7 @@ inventory_sell(Inventory *inventory, int64 cart_id)
 	}
 	count_reservations(inventory, -1);
 	count_sold(inventory, 1);
-	inventory->cart_id = 0;
+	inventory->has_cart = false;
 	return true;
 }
 

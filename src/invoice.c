@@ -38,7 +38,7 @@ check_unpaid(const InvoiceRow *invoice)
 {
 	static const char *const hints[] = {
 		[INVOICE_PAID] = "Nothing more is due.",
-		[INVOICE_REFUNDED] = "Its payments are in a credit note, which can be applied to another invoice.",
+		[INVOICE_REFUNDED] = "Ask for a new invoice. What became of the payments of this one is in regpaydb.invoice_document().",
 		[INVOICE_VOID] = "Ask for a new invoice.",
 	};
 
@@ -61,7 +61,7 @@ check_payable(Ledger *ledger, const InvoiceRow *invoice)
 	CartRow		cart;
 
 	check_unpaid(invoice);
-	if (invoice->cart_id != 0)
+	if (invoice->has_cart)
 	{
 		check_not_amended(ledger, invoice, &cart);
 		check_cart(ledger, invoice->cart_id);
@@ -79,7 +79,7 @@ check_likely_payable(Ledger *ledger, const InvoiceRow *invoice)
 	CartRow		cart;
 
 	check_unpaid(invoice);
-	if (invoice->cart_id != 0)
+	if (invoice->has_cart)
 	{
 		check_not_amended(ledger, invoice, &cart);
 		if (cart.lapsed)
@@ -102,7 +102,7 @@ check_products(Ledger *ledger, const LineItemRow *lines, int nlines)
  * lines is a jsonb array of {"description", "price", "quantity", "product_id"};
  * prices are in units of the ledger's currency.  An invoice of value zero is
  * paid at once; another one takes the attendee's credit notes, if it is her
- * only unpaid one.  Raises RP002, RP003, RP012, 22001, 22004, 22023, 42501.
+ * only unpaid one.  Raises RP002, RP003, RP010, RP012, 22001, 22004, 22023, 42501.
  * Spec section 3.
  */
 PG_FUNCTION_INFO_V1(regpaydb_manual_invoice);
@@ -110,7 +110,7 @@ Datum
 regpaydb_manual_invoice(PG_FUNCTION_ARGS)
 {
 	EngineScope scope;
-	Ledger	   *ledger = engine_begin(&scope, INVOICE, "value", ACL_INSERT);
+	Ledger	   *ledger = staff_begin(&scope, INVOICE, "value", ACL_INSERT);
 	int64		attendee_id = int8_arg(fcinfo, 0, "attendee_id");
 	LineItemRow *lines;
 	int			nlines;
@@ -119,10 +119,9 @@ regpaydb_manual_invoice(PG_FUNCTION_ARGS)
 
 	require_arg(fcinfo, 1, "due");
 	require_arg(fcinfo, 2, "lines");
-	lines = parse_lines(PG_GETARG_JSONB_P(2), &nlines);
+	lines = parse_lines(PG_GETARG_JSONB_P(2), ledger->decimals, &nlines);
 	check_products(ledger, lines, nlines);
-	if (!actor_may_view(ledger, attendee_id) ||
-		!row_lock_attendee(ledger, attendee_id, &recipient))
+	if (!row_lock_attendee(ledger, attendee_id, &recipient))
 		not_found("attendee", attendee_id);
 	invoice_id = settle_new_invoice(ledger, attendee_id, NULL, recipient,
 									PG_GETARG_INTERVAL_P(1), lines, nlines);
@@ -174,8 +173,11 @@ regpaydb_update_status(PG_FUNCTION_ARGS)
 							   ObjectIdGetDatum(extension_type("invoice_status")));
 }
 
-/* The invoice that a function which only reads is called for. */
-static void
+/*
+ * The invoice that a function which only reads is called for; returns how many
+ * decimals its amounts have.
+ */
+static int
 read_invoice_arg(FunctionCallInfo fcinfo, InvoiceRow *invoice)
 {
 	EngineScope scope;
@@ -183,6 +185,7 @@ read_invoice_arg(FunctionCallInfo fcinfo, InvoiceRow *invoice)
 
 	find_invoice(ledger, int8_arg(fcinfo, 0, "invoice_id"), invoice);
 	engine_end(&scope);
+	return scope.reader.decimals;
 }
 
 /*
@@ -197,9 +200,9 @@ Datum
 regpaydb_total_payments(PG_FUNCTION_ARGS)
 {
 	InvoiceRow	invoice;
+	int			decimals = read_invoice_arg(fcinfo, &invoice);
 
-	read_invoice_arg(fcinfo, &invoice);
-	PG_RETURN_NUMERIC(money_to_numeric(invoice.state.paid));
+	PG_RETURN_NUMERIC(money_to_numeric(invoice.state.paid, decimals));
 }
 
 /*
@@ -214,53 +217,59 @@ Datum
 regpaydb_balance_due(PG_FUNCTION_ARGS)
 {
 	InvoiceRow	invoice;
+	int			decimals = read_invoice_arg(fcinfo, &invoice);
 
-	read_invoice_arg(fcinfo, &invoice);
 	if (invoice.state.status != INVOICE_UNPAID)
-		PG_RETURN_NUMERIC(money_to_numeric(0));
-	PG_RETURN_NUMERIC(money_to_numeric(invoice.state.value - invoice.state.paid));
+		PG_RETURN_NUMERIC(money_to_numeric(0, decimals));
+	PG_RETURN_NUMERIC(money_to_numeric(invoice.state.value - invoice.state.paid, decimals));
 }
 
 /*
- * void_invoice(invoice_id) -> void
+ * void_invoice(invoice_id, reason DEFAULT NULL) -> void
  *		Void an invoice on which no money is; nothing happens to a void one.
  *
- * Raises RP002, RP007, RP008, RP012, 22004, 42501.  Spec section 3.
+ * reason, of at most 1,000 characters, is kept as its closed_reason.  Raises
+ * RP002, RP007, RP008, RP010, RP012, 22001, 22004, 42501.  Spec section 3.
  */
 PG_FUNCTION_INFO_V1(regpaydb_void_invoice);
 Datum
 regpaydb_void_invoice(PG_FUNCTION_ARGS)
 {
 	EngineScope scope;
-	Ledger	   *ledger = engine_begin(&scope, INVOICE, "status", ACL_UPDATE);
+	Ledger	   *ledger = staff_begin(&scope, INVOICE, "status", ACL_UPDATE);
+	text	   *reason = optional_text_arg(fcinfo, 1, "reason", MAX_TEXT_LENGTH);
 	InvoiceRow	invoice;
 
 	lock_invoice(ledger, int8_arg(fcinfo, 0, "invoice_id"), &invoice);
-	settle_void(ledger, &invoice);
+	settle_void(ledger, &invoice, reason);
 	engine_end(&scope);
 	PG_RETURN_VOID();
 }
 
 /*
- * refund_invoice(invoice_id) -> credit_note_id
+ * refund_invoice(invoice_id, reason DEFAULT NULL) -> credit_note_id
  *		Turn all that was paid on the invoice into a credit note; NULL where
  *		nothing was paid, the invoice is void then.
  *
- * Raises RP002, RP008, RP012, 22004, 42501.  Spec section 3.
+ * reason, of at most 1,000 characters, is kept as the invoice's closed_reason and
+ * the note's reference.  Raises RP002, RP008, RP010, RP012, 22001, 22004, 42501.
+ * Spec section 3.
  */
 PG_FUNCTION_INFO_V1(regpaydb_refund_invoice);
 Datum
 regpaydb_refund_invoice(PG_FUNCTION_ARGS)
 {
 	EngineScope scope;
-	Ledger	   *ledger = engine_begin(&scope, INVOICE, "status", ACL_UPDATE);
+	Ledger	   *ledger = staff_begin(&scope, INVOICE, "status", ACL_UPDATE);
+	text	   *reason = optional_text_arg(fcinfo, 1, "reason", MAX_TEXT_LENGTH);
 	InvoiceRow	invoice;
 	int64		credit_note_id;
+	bool		has_note;
 
 	lock_invoice(ledger, int8_arg(fcinfo, 0, "invoice_id"), &invoice);
-	credit_note_id = settle_refund(ledger, &invoice);
+	has_note = settle_refund(ledger, &invoice, reason, &credit_note_id);
 	engine_end(&scope);
-	if (credit_note_id == 0)
+	if (!has_note)
 		PG_RETURN_NULL();
 	PG_RETURN_INT64(credit_note_id);
 }

@@ -62,7 +62,7 @@ invoice_state_settle(const InvoiceState *invoice, int64 amount, int64 payments,
 		return amount < 0 ? INVOICE_OVERDRAWN : INVOICE_TOO_LARGE;
 	if (paid < 0)
 		return INVOICE_OVERDRAWN;
-	if (paid > MONEY_MAX)
+	if (paid > invoice->limit)
 		return INVOICE_TOO_LARGE;
 
 	verdict->status = next_status(invoice, paid, payment_count);

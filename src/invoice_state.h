@@ -13,9 +13,6 @@
 #include "postgres.h"
 #endif
 
-/* What numeric(14,2) holds, in minor units. */
-#define MONEY_MAX	INT64CONST(99999999999999)
-
 typedef enum InvoiceStatus
 {
 	INVOICE_UNPAID,
@@ -31,6 +28,7 @@ typedef struct InvoiceState
 	int64		value;
 	int64		paid;
 	int64		payment_count;
+	int64		limit;			/* the most that an amount of the ledger can be */
 	bool		unsellable;		/* its cart was amended, or its items are gone */
 } InvoiceState;
 
@@ -57,7 +55,7 @@ typedef struct InvoiceVerdict
 typedef enum InvoiceRefusal
 {
 	INVOICE_OK,
-	INVOICE_TOO_LARGE,			/* the payments add up to more than MONEY_MAX */
+	INVOICE_TOO_LARGE,			/* the payments add up to more than the limit */
 	INVOICE_OVERDRAWN,			/* the payments add up to less than zero */
 	INVOICE_HAS_PAYMENTS,		/* voiding needs nothing paid */
 	INVOICE_CLOSED				/* the operation needs an invoice not closed */

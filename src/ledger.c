@@ -22,6 +22,7 @@
 #include "compat.h"
 #include "errors.h"
 #include "ledger.h"
+#include "money.h"
 #include "store.h"
 
 char	   *ledger_setting;
@@ -130,6 +131,38 @@ table_owner(Oid relid, const char *schema_name, LedgerTable table)
 	return owner;
 }
 
+/*
+ * How many decimals the ledger's amounts have, by the type that create_ledger()
+ * gave its money columns: the row of conference, which has the currency, may not
+ * be there yet while a dump is restored.  An owner may have changed the type of
+ * one column or the other.
+ */
+static int
+find_decimals(const Ledger *ledger)
+{
+	static const struct
+	{
+		LedgerTable table;
+		const char *column;
+	}			columns[] = {{PAYMENT, "amount"}, {INVOICE, "value"}, {PRODUCT, "price"}};
+
+	for (int i = 0; i < (int) lengthof(columns); i++)
+	{
+		Oid			relid = ledger->tables[columns[i].table];
+		AttrNumber	number = get_attnum(relid, columns[i].column);
+		Oid			type;
+		int32		typmod = -1;
+		Oid			collation;
+
+		if (number != InvalidAttrNumber)
+			get_atttypetypmodcoll(relid, number, &type, &typmod, &collation);
+		for (int decimals = 0; decimals <= MAX_DECIMALS; decimals++)
+			if (typmod == MONEY_TYPMOD(decimals))
+				return decimals;
+	}
+	return 2;
+}
+
 static void
 load_ledger(Ledger *ledger, const char *schema_name)
 {
@@ -175,6 +208,7 @@ load_ledger(Ledger *ledger, const char *schema_name)
 	ledger->payment_sequence =
 		identity_sequence_of(payment, get_attnum(RelationGetRelid(payment), "payment_id"));
 	table_close(payment, AccessShareLock);
+	ledger->decimals = find_decimals(ledger);
 
 	ledger->checked_at = changes_before;
 	ledger->loads++;
@@ -322,6 +356,7 @@ ledger_of_relation(Relation rel, LedgerTable table, LedgerTable other_table)
 				(errcode(RP_LEDGER_VERSION),
 				 errmsg("table \"%s.%s\" is not the table \"%s\" of a ledger", schema_name,
 						RelationGetRelationName(rel), table_names[table]),
+				 errdetail("A trigger works on the ledger that its table is in."),
 				 errhint("The trigger functions of regpaydb are for the tables that regpaydb.create_ledger() makes.")));
 	return ledger;
 }

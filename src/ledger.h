@@ -48,6 +48,7 @@ typedef struct Ledger
 	Oid			owner;			/* of every table */
 	Oid			tables[LEDGER_TABLES];
 	Oid			payment_sequence;
+	int			decimals;		/* of amounts of money */
 	uint64		checked_at;		/* changes seen before its name was looked at */
 	uint64		loads;			/* how often it was loaded */
 	struct Ledger *original;	/* itself, also in a copy */

@@ -11,7 +11,7 @@
 #define INVOICE_COLUMNS \
 	"invoice_id::bigint, attendee_id::bigint, status::pg_catalog.text, " \
 	"value::numeric, paid::numeric, payment_count::bigint, " \
-	"COALESCE(last_payment_id, 0)::bigint, COALESCE(cart_id, 0)::bigint, " \
+	"last_payment_id::bigint, cart_id::bigint, " \
 	"COALESCE(cart_revision, 0)::integer FROM @.invoice WHERE invoice_id" EQ "$1"
 
 #define CREDIT_NOTE_COLUMNS \
@@ -32,7 +32,7 @@
 #define WAS_UNPAID	IS_ISSUED_AND_OPEN " AND (i.paid_time" LE "$1) IS NOT TRUE"
 
 #define SUM_WHERE(amount, condition) \
-	"COALESCE(pg_catalog.sum(" amount ") FILTER (WHERE " condition "), 0.00)"
+	"COALESCE(pg_catalog.sum(" amount ") FILTER (WHERE " condition "), #)"
 
 #define ARRAY_OF(members, key) \
 	"COALESCE(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(" members ") " \
@@ -106,7 +106,7 @@ const QueryText ledger_queries[] = {
 		1, {TEXTOID}
 	},
 	[Q_AVAILABLE_CREDIT] = {
-		"SELECT COALESCE(pg_catalog.sum(n.value), 0.00)::numeric FROM @.credit_note n "
+		"SELECT COALESCE(pg_catalog.sum(n.value), #)::numeric FROM @.credit_note n "
 		"WHERE n.attendee_id" EQ "$1 AND " CREDIT_NOTE_IS_UNCLAIMED,
 		1, {INT8OID}
 	},
@@ -120,18 +120,20 @@ const QueryText ledger_queries[] = {
 	},
 	[Q_INSERT_INVOICE] = {
 		"INSERT INTO @.invoice (attendee_id, recipient, due_time, value, cart_id, "
-		"cart_revision) VALUES ($1, $2, COALESCE(pg_catalog.now() OPERATOR(pg_catalog.+) $3, "
+		"cart_revision, issued_by) VALUES ($1, $2, COALESCE(pg_catalog.now() OPERATOR(pg_catalog.+) $3, "
 		"(SELECT GREATEST(pg_catalog.now(), " RESERVED_UNTIL ") FROM @.cart c "
-		"WHERE c.cart_id" EQ "$5)), $4, $5, $6) RETURNING invoice_id::bigint",
-		6, {INT8OID, TEXTOID, INTERVALOID, NUMERICOID, INT8OID, INT4OID}
+		"WHERE c.cart_id" EQ "$5)), $4, $5, $6, $7) RETURNING invoice_id::bigint",
+		7, {INT8OID, TEXTOID, INTERVALOID, NUMERICOID, INT8OID, INT4OID, INT8OID}
 	},
 	[Q_UPDATE_INVOICE] = {
 		"UPDATE @.invoice SET status = $2::regpaydb.invoice_status, paid = $3, "
 		"payment_count = $4, last_payment_id = $5, "
 		"paid_time = CASE WHEN $6 THEN pg_catalog.now() ELSE paid_time END, "
-		"closed_time = CASE WHEN $7 THEN pg_catalog.now() ELSE closed_time END "
+		"closed_time = CASE WHEN $7 THEN pg_catalog.now() ELSE closed_time END, "
+		"closed_by = CASE WHEN $7 THEN $8 ELSE closed_by END, "
+		"closed_reason = CASE WHEN $7 THEN $9 ELSE closed_reason END "
 		"WHERE invoice_id" EQ "$1",
-		7, {INT8OID, TEXTOID, NUMERICOID, INT8OID, INT8OID, BOOLOID, BOOLOID}
+		9, {INT8OID, TEXTOID, NUMERICOID, INT8OID, INT8OID, BOOLOID, BOOLOID, INT8OID, TEXTOID}
 	},
 	[Q_TAKES_CREDIT] = {
 		"SELECT 1 FROM @.conference WHERE auto_apply_credit AND EXISTS ("
@@ -148,11 +150,11 @@ const QueryText ledger_queries[] = {
 	},
 	[Q_INSERT_PAYMENT] = {
 		"INSERT INTO @.payment (payment_id, invoice_id, kind, amount, reference, "
-		"provider, provider_ref, entered_by) "
-		"VALUES ($1, $2, $3::regpaydb.payment_kind, $4, $5, $6, $7, $8) "
+		"provider, provider_ref, entered_by, value_date) "
+		"VALUES ($1, $2, $3::regpaydb.payment_kind, $4, $5, $6, $7, $8, $9) "
 		"ON CONFLICT (provider, provider_ref) DO NOTHING "
 		"RETURNING payment_id::bigint, invoice_id::bigint, amount::numeric",
-		8, {INT8OID, INT8OID, TEXTOID, NUMERICOID, TEXTOID, TEXTOID, TEXTOID, INT8OID}
+		9, {INT8OID, INT8OID, TEXTOID, NUMERICOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, DATEOID}
 	},
 	[Q_PAYMENT_BY_REF] = {
 		"SELECT payment_id::bigint, invoice_id::bigint, amount::numeric FROM @.payment "
@@ -161,7 +163,7 @@ const QueryText ledger_queries[] = {
 	},
 	[Q_PAYMENT_TOTALS] = {
 		"SELECT COALESCE(pg_catalog.sum(amount), 0)::numeric AS \"sum of the payments\", pg_catalog.count(*)::bigint, "
-		"COALESCE(pg_catalog.max(payment_id), 0)::bigint FROM @.payment "
+		"pg_catalog.max(payment_id)::bigint FROM @.payment "
 		"WHERE invoice_id" EQ "$1",
 		1, {INT8OID}
 	},
@@ -213,9 +215,9 @@ const QueryText ledger_queries[] = {
 	},
 	[Q_LOG] = {
 		"INSERT INTO @.outbox (kind, invoice_id, old_status, new_status, credit_note_id, "
-		"cart_id) VALUES ($1::regpaydb.outbox_kind, $2, $3::regpaydb.invoice_status, "
-		"$4::regpaydb.invoice_status, $5, $6)",
-		6, {TEXTOID, INT8OID, TEXTOID, TEXTOID, INT8OID, INT8OID}
+		"cart_id, entered_by) VALUES ($1::regpaydb.outbox_kind, $2, $3::regpaydb.invoice_status, "
+		"$4::regpaydb.invoice_status, $5, $6, $7)",
+		7, {TEXTOID, INT8OID, TEXTOID, TEXTOID, INT8OID, INT8OID, INT8OID}
 	},
 	[Q_INTEGRITY_PROBLEMS] = {
 		"SELECT object::pg_catalog.text, problem::pg_catalog.text FROM @.integrity_problem",
@@ -279,7 +281,7 @@ const QueryText ledger_queries[] = {
 		"LEFT JOIN @.credit_note_refund r ON r.credit_note_id" EQ "n.credit_note_id "
 		"WHERE p.invoice_id" EQ "i.invoice_id), "
 		"'totals', pg_catalog.jsonb_build_object('value', i.value, 'paid', i.paid, "
-		"'due', CASE WHEN i.status" EQ UNPAID " THEN i.value" MINUS "i.paid ELSE 0.00 END))"
+		"'due', CASE WHEN i.status" EQ UNPAID " THEN i.value" MINUS "i.paid ELSE # END))"
 		"::pg_catalog.jsonb FROM @.invoice i, @.conference f WHERE i.invoice_id" EQ "$1",
 		1, {INT8OID}
 	},

@@ -32,7 +32,7 @@ bad_amount(int line, const char *problem, const char *hint)
 	ereport(ERROR,
 			(errcode(RP_INVALID_AMOUNT),
 			 errmsg("line %d of the invoice: %s", line, problem),
-			 errdetail("A line has a price of at most two decimals, and a whole quantity above zero."),
+			 errdetail("A line has a price in the conference's currency, and a whole quantity above zero."),
 			 errhint("%s", hint)));
 }
 
@@ -78,12 +78,12 @@ is_decimal(const char *string)
 
 /* A price: a number, or a string that is one, as decimals are often sent. */
 static int64
-read_price(const JsonbValue *value, int line)
+read_price(const JsonbValue *value, int line, int decimals)
 {
 	char	   *name = psprintf("line %d of the invoice: price", line);
 
 	if (value->type == jbvNumeric)
-		return money_from_numeric(value->val.numeric, name);
+		return money_from_numeric(value->val.numeric, decimals, name);
 	if (value->type == jbvString && value->val.string.len <= MAX_PRICE_LENGTH)
 	{
 		char	   *string = pnstrdup(value->val.string.val, value->val.string.len);
@@ -93,7 +93,7 @@ read_price(const JsonbValue *value, int line)
 																		  CStringGetDatum(string),
 																		  ObjectIdGetDatum(InvalidOid),
 																		  Int32GetDatum(-1))),
-									  name);
+									  decimals, name);
 	}
 	bad_amount(line, "price is not a number", "Give the price of one, such as 149.00.");
 }
@@ -153,7 +153,7 @@ read_product_id(const JsonbValue *value, int line)
 
 /* Read one line; the iterator stands behind its opening brace. */
 static void
-read_line(JsonbIterator **iterator, int number, LineItemRow *line)
+read_line(JsonbIterator **iterator, int number, int decimals, LineItemRow *line)
 {
 	JsonbValue	key;
 	JsonbValue	value;
@@ -170,7 +170,7 @@ read_line(JsonbIterator **iterator, int number, LineItemRow *line)
 			line->description = read_description(&value, number);
 		else if (strcmp(name, "price") == 0)
 		{
-			line->price = read_price(&value, number);
+			line->price = read_price(&value, number, decimals);
 			has_price = true;
 		}
 		else if (strcmp(name, "quantity") == 0)
@@ -192,8 +192,9 @@ read_line(JsonbIterator **iterator, int number, LineItemRow *line)
  *		than zero or too much.
  */
 int64
-value_of_lines(const LineItemRow *lines, int nlines)
+value_of_lines(const LineItemRow *lines, int nlines, int decimals)
 {
+	int64		limit = money_max(decimals);
 	int64		value = 0;
 	int64		amount;
 	bool		overflow = false;
@@ -201,30 +202,30 @@ value_of_lines(const LineItemRow *lines, int nlines)
 	for (int i = 0; i < nlines && !overflow; i++)
 		overflow = pg_mul_s64_overflow(lines[i].price, lines[i].quantity, &amount) ||
 			pg_add_s64_overflow(value, amount, &value);
-	if (overflow || value > MONEY_MAX)
+	if (overflow || value > limit)
 		ereport(ERROR,
 				(errcode(RP_INVALID_AMOUNT),
 				 errmsg("the lines of the invoice add up to too much"),
-				 errdetail("The ledger holds amounts up to %s.", money_to_cstring(MONEY_MAX)),
+				 errdetail("The ledger holds amounts up to %s.", money_to_cstring(limit, decimals)),
 				 errhint("Check prices and quantities.")));
 	if (value < 0)
 		ereport(ERROR,
 				(errcode(RP_INVALID_AMOUNT),
 				 errmsg("the lines of the invoice add up to less than zero"),
-				 errdetail("They add up to %s.", money_to_cstring(value)),
+				 errdetail("They add up to %s.", money_to_cstring(value, decimals)),
 				 errhint("A discount can't be larger than what it is given on.")));
 	return value;
 }
 
 /*
  * parse_lines
- *		The lines of an invoice.
+ *		The lines of an invoice, in a currency of so many decimals.
  *
  * Raises RP003 on amounts, 22023 on anything else that is not as documented,
  * 22001 on a description that is too long.
  */
 LineItemRow *
-parse_lines(Jsonb *lines, int *nlines)
+parse_lines(Jsonb *lines, int decimals, int *nlines)
 {
 	JsonbIterator *iterator;
 	JsonbValue	item;
@@ -248,7 +249,7 @@ parse_lines(Jsonb *lines, int *nlines)
 			break;
 		if (token != WJB_BEGIN_OBJECT)
 			malformed(*nlines + 1, "not an object");
-		read_line(&iterator, *nlines + 1, &result[*nlines]);
+		read_line(&iterator, *nlines + 1, decimals, &result[*nlines]);
 		(*nlines)++;
 	}
 	return result;

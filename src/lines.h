@@ -11,7 +11,7 @@
 
 #include "rows.h"
 
-extern LineItemRow *parse_lines(Jsonb *lines, int *nlines);
-extern int64 value_of_lines(const LineItemRow *lines, int nlines);
+extern LineItemRow *parse_lines(Jsonb *lines, int decimals, int *nlines);
+extern int64 value_of_lines(const LineItemRow *lines, int nlines, int decimals);
 
 #endif							/* REGPAYDB_LINES_H */

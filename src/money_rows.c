@@ -10,10 +10,9 @@
 #include "utils/builtins.h"
 #include "utils/numeric.h"
 
+#include "actor_setting.h"
 #include "columns.h"
 #include "direct.h"
-#include "errors.h"
-#include "money.h"
 #include "rows.h"
 #include "store.h"
 
@@ -55,23 +54,26 @@ row_next_payment_id(Ledger *ledger)
 }
 
 static bool
-insert_payment_by_sql(Ledger *ledger, const PaymentRow *payment)
+insert_payment_by_sql(Ledger *ledger, const PaymentRow *payment, const int64 *entered_by)
 {
-	char		nulls[] = "        ";
+	char		nulls[] = "         ";
 	Datum		args[] = {Int64GetDatum(payment->payment_id),
 		Int64GetDatum(payment->invoice_id),
 		CStringGetTextDatum(payment_kind_names[payment->kind]),
-		money_datum(payment->amount), PointerGetDatum(payment->reference),
+		money_datum(ledger, payment->amount), PointerGetDatum(payment->reference),
 		nullable_text(payment->provider, &nulls[5]),
 		nullable_text(payment->provider_ref, &nulls[6]),
-	nullable_int8(payment->entered_by, &nulls[7])};
+		nullable_int8(entered_by, &nulls[7]),
+	payment->value_date == NULL ? (Datum) 0 : DateADTGetDatum(*payment->value_date)};
 	bool		must_write = payment->provider_ref == NULL;
 
+	if (payment->value_date == NULL)
+		nulls[8] = 'n';
 	if (!store_write_own(ledger, Q_INSERT_PAYMENT, PAYMENT, payment->payment_id,
 						 args, nulls, must_write))
 		return false;
 	if (int8_column(0, 1) != payment->payment_id || int8_column(0, 2) != payment->invoice_id ||
-		money_column(0, 3) != payment->amount)
+		money_column(ledger, 0, 3) != payment->amount)
 		ereport(ERROR,
 				(errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
 				 errmsg("payment " INT64_FORMAT " was changed while it was recorded",
@@ -84,7 +86,8 @@ insert_payment_by_sql(Ledger *ledger, const PaymentRow *payment)
 /*
  * row_insert_payment
  *		Insert a payment that the engine settles by itself; false where its
- *		provider's reference is recorded already.
+ *		provider's reference is recorded already.  Who entered it, where that is
+ *		not said, is the actor.
  *
  * Waits for a session that is just recording the same reference.
  */
@@ -94,6 +97,9 @@ row_insert_payment(Ledger *ledger, const PaymentRow *payment)
 	DirectTable *table = direct_open(ledger, PAYMENT, DIRECT_INSERT);
 	bool		once = payment->provider_ref != NULL;
 	bool		inserted;
+	int64		actor;
+	const int64 *entered_by = payment->entered_by != NULL ? payment->entered_by :
+		actor_user_id(&actor) ? &actor : NULL;
 	Datum		values[PAYMENT_COLUMNS] = {
 		[PAYMENT_COL_ID] = Int64GetDatum(payment->payment_id),
 		[PAYMENT_COL_INVOICE_ID] = Int64GetDatum(payment->invoice_id),
@@ -104,15 +110,18 @@ row_insert_payment(Ledger *ledger, const PaymentRow *payment)
 	bool		nulls[PAYMENT_COLUMNS] = {
 		[PAYMENT_COL_PROVIDER] = payment->provider == NULL,
 		[PAYMENT_COL_PROVIDER_REF] = payment->provider_ref == NULL,
-		[PAYMENT_COL_ENTERED_BY] = payment->entered_by == NULL,
+		[PAYMENT_COL_ENTERED_BY] = entered_by == NULL,
+		[PAYMENT_COL_VALUE_DATE] = payment->value_date == NULL,
 	};
 
 	if (table == NULL || (once && !direct_has_unique_index(table)))
-		return insert_payment_by_sql(ledger, payment);
+		return insert_payment_by_sql(ledger, payment, entered_by);
 	values[PAYMENT_COL_KIND] = ObjectIdGetDatum(enum_oid(ENUM_PAYMENT_KIND, payment->kind));
-	values[PAYMENT_COL_AMOUNT] = money_datum(payment->amount);
-	if (payment->entered_by != NULL)
-		values[PAYMENT_COL_ENTERED_BY] = Int64GetDatum(*payment->entered_by);
+	values[PAYMENT_COL_AMOUNT] = money_datum(ledger, payment->amount);
+	if (entered_by != NULL)
+		values[PAYMENT_COL_ENTERED_BY] = Int64GetDatum(*entered_by);
+	if (payment->value_date != NULL)
+		values[PAYMENT_COL_VALUE_DATE] = DateADTGetDatum(*payment->value_date);
 	inserted = direct_insert(table, values, nulls, once);
 	/* As the table's trigger does where it is SQL that inserts. */
 	ledger_refresh(ledger);
@@ -132,14 +141,14 @@ row_payment_by_ref(Ledger *ledger, text *provider, text *provider_ref, PaymentRo
 			return false;
 		payment->payment_id = DatumGetInt64(direct_needed_value(table, PAYMENT_COL_ID));
 		payment->invoice_id = DatumGetInt64(direct_needed_value(table, PAYMENT_COL_INVOICE_ID));
-		payment->amount = direct_money(table, PAYMENT_COL_AMOUNT, "amount");
+		payment->amount = direct_money(ledger, table, PAYMENT_COL_AMOUNT, "amount");
 		return true;
 	}
 	if (store_run(ledger, Q_PAYMENT_BY_REF, args, NULL) == 0)
 		return false;
 	payment->payment_id = int8_column(0, 1);
 	payment->invoice_id = int8_column(0, 2);
-	payment->amount = money_column(0, 3);
+	payment->amount = money_column(ledger, 0, 3);
 	return true;
 }
 
@@ -150,9 +159,9 @@ row_payment_totals(Ledger *ledger, int64 invoice_id)
 	PaymentTotals totals;
 
 	store_run(ledger, Q_PAYMENT_TOTALS, args, NULL);
-	totals.amount = money_column(0, 1);
+	totals.amount = money_column(ledger, 0, 1);
 	totals.payment_count = int8_column(0, 2);
-	totals.last_payment_id = int8_column(0, 3);
+	(void) int8_or_null_column(0, 3, &totals.last_payment_id);
 	return totals;
 }
 
@@ -169,9 +178,9 @@ row_payments_above(Ledger *ledger, int64 invoice_id, int64 above_id, int64 up_to
 	Int64GetDatum(up_to_id)};
 
 	store_run(ledger, Q_PAYMENTS_ABOVE, args, NULL);
-	above->amount = money_column(0, 1);
+	above->amount = money_column(ledger, 0, 1);
 	above->payment_count = int8_column(0, 2);
-	up_to->amount = money_column(0, 3);
+	up_to->amount = money_column(ledger, 0, 3);
 	up_to->payment_count = int8_column(0, 4);
 }
 
@@ -186,7 +195,7 @@ read_credit_note(Ledger *ledger, StoreQuery query, int64 id, CreditNoteRow *row)
 		return false;
 	row->credit_note_id = int8_column(0, 1);
 	row->attendee_id = int8_column(0, 2);
-	row->value = money_column(0, 3);
+	row->value = money_column(ledger, 0, 3);
 	row->state = enum_column(0, 4, credit_note_state_names, lengthof(credit_note_state_names));
 	return true;
 }
@@ -199,11 +208,11 @@ credit_note_state(DirectTable *table)
 }
 
 static void
-get_credit_note(DirectTable *table, CreditNoteRow *row)
+get_credit_note(const Ledger *ledger, DirectTable *table, CreditNoteRow *row)
 {
 	row->credit_note_id = DatumGetInt64(direct_needed_value(table, CREDIT_NOTE_COL_ID));
 	row->attendee_id = DatumGetInt64(direct_needed_value(table, CREDIT_NOTE_COL_ATTENDEE_ID));
-	row->value = direct_money(table, CREDIT_NOTE_COL_VALUE, "value");
+	row->value = direct_money(ledger, table, CREDIT_NOTE_COL_VALUE, "value");
 	row->state = credit_note_state(table);
 }
 
@@ -216,7 +225,7 @@ row_credit_note(Ledger *ledger, int64 credit_note_id, CreditNoteRow *row)
 		return read_credit_note(ledger, Q_CREDIT_NOTE, credit_note_id, row);
 	if (!direct_find_now(table, credit_note_id))
 		return false;
-	get_credit_note(table, row);
+	get_credit_note(ledger, table, row);
 	return true;
 }
 
@@ -229,7 +238,7 @@ row_lock_credit_note(Ledger *ledger, int64 credit_note_id, CreditNoteRow *row)
 		return read_credit_note(ledger, Q_LOCK_CREDIT_NOTE, credit_note_id, row);
 	if (!direct_lock(table, credit_note_id))
 		return false;
-	get_credit_note(table, row);
+	get_credit_note(ledger, table, row);
 	return true;
 }
 
@@ -244,7 +253,7 @@ void
 row_insert_credit_note(Ledger *ledger, const CreditNoteRow *note)
 {
 	Datum		args[] = {Int64GetDatum(note->credit_note_id),
-	Int64GetDatum(note->attendee_id), money_datum(note->value)};
+	Int64GetDatum(note->attendee_id), money_datum(ledger, note->value)};
 	DirectTable *table = direct_open(ledger, CREDIT_NOTE, DIRECT_INSERT);
 	bool		nulls[CREDIT_NOTE_COLUMNS] = {false};
 	Datum		values[CREDIT_NOTE_COLUMNS] = {
@@ -331,12 +340,16 @@ row_insert_application(Ledger *ledger, int64 payment_id, int64 credit_note_id)
 		store_write(ledger, Q_INSERT_APPLICATION, CREDIT_NOTE_APPLICATION, values, NULL);
 }
 
+/* row_insert_refund: entered_by is NULL for the actor, if there is one. */
 int64
-row_insert_refund(Ledger *ledger, int64 credit_note_id, text *reference, int64 *entered_by)
+row_insert_refund(Ledger *ledger, int64 credit_note_id, text *reference,
+				  const int64 *entered_by)
 {
 	char		nulls[] = "   ";
+	int64		actor;
+	bool		has_actor = actor_user_id(&actor);
 	Datum		args[] = {Int64GetDatum(credit_note_id), PointerGetDatum(reference),
-	nullable_int8(entered_by, &nulls[2])};
+	nullable_int8(entered_by == NULL && has_actor ? &actor : entered_by, &nulls[2])};
 
 	store_write(ledger, Q_INSERT_REFUND, CREDIT_NOTE_REFUND, args, nulls);
 	return int8_column(0, 1);
@@ -344,34 +357,37 @@ row_insert_refund(Ledger *ledger, int64 credit_note_id, text *reference, int64 *
 
 /* ---- outbox ---- */
 
-/* What an outbox row tells of; 0 and NULL for what it does not. */
+/* What an outbox row tells of; NULL for what it does not. */
 typedef struct OutboxRow
 {
 	OutboxKind	kind;
-	int64		invoice_id;
+	const int64 *invoice_id;
 	const InvoiceStatus *old_status;
 	const InvoiceStatus *new_status;
-	int64		credit_note_id;
-	int64		cart_id;
+	const int64 *credit_note_id;
+	const int64 *cart_id;
+	const int64 *entered_by;
 } OutboxRow;
+
+static Datum
+status_text(const InvoiceStatus *status, char *null)
+{
+	*null = status == NULL ? 'n' : ' ';
+	return status == NULL ? (Datum) 0 : CStringGetTextDatum(invoice_status_names[*status]);
+}
 
 static void
 log_by_sql(Ledger *ledger, const OutboxRow *row)
 {
-	char		nulls[] = "      ";
+	char		nulls[] = "       ";
 	Datum		args[] = {CStringGetTextDatum(outbox_kind_names[row->kind]),
-		Int64GetDatum(row->invoice_id),
-		row->old_status == NULL ? (Datum) 0 :
-		CStringGetTextDatum(invoice_status_names[*row->old_status]),
-		row->new_status == NULL ? (Datum) 0 :
-		CStringGetTextDatum(invoice_status_names[*row->new_status]),
-	Int64GetDatum(row->credit_note_id), Int64GetDatum(row->cart_id)};
+		nullable_int8(row->invoice_id, &nulls[1]),
+		status_text(row->old_status, &nulls[2]),
+		status_text(row->new_status, &nulls[3]),
+		nullable_int8(row->credit_note_id, &nulls[4]),
+		nullable_int8(row->cart_id, &nulls[5]),
+	nullable_int8(row->entered_by, &nulls[6])};
 
-	nulls[1] = row->invoice_id == 0 ? 'n' : ' ';
-	nulls[2] = row->old_status == NULL ? 'n' : ' ';
-	nulls[3] = row->new_status == NULL ? 'n' : ' ';
-	nulls[4] = row->credit_note_id == 0 ? 'n' : ' ';
-	nulls[5] = row->cart_id == 0 ? 'n' : ' ';
 	store_write(ledger, Q_LOG, OUTBOX, args, nulls);
 }
 
@@ -382,28 +398,38 @@ status_datum(const InvoiceStatus *status)
 		ObjectIdGetDatum(enum_oid(ENUM_INVOICE_STATUS, *status));
 }
 
-static void
-log_row(Ledger *ledger, const OutboxRow *row)
+static Datum
+int8_datum(const int64 *value)
 {
+	return value == NULL ? (Datum) 0 : Int64GetDatum(*value);
+}
+
+/* Write an outbox row; who did it is the actor. */
+static void
+log_row(Ledger *ledger, OutboxRow *row)
+{
+	int64		actor;
 	DirectTable *table = direct_open(ledger, OUTBOX, DIRECT_INSERT);
-	Datum		values[OUTBOX_COLUMNS] = {
-		[OUTBOX_COL_INVOICE_ID] = Int64GetDatum(row->invoice_id),
-		[OUTBOX_COL_CREDIT_NOTE_ID] = Int64GetDatum(row->credit_note_id),
-		[OUTBOX_COL_CART_ID] = Int64GetDatum(row->cart_id),
-	};
+	Datum		values[OUTBOX_COLUMNS];
 	bool		nulls[OUTBOX_COLUMNS] = {
-		[OUTBOX_COL_INVOICE_ID] = row->invoice_id == 0,
+		[OUTBOX_COL_INVOICE_ID] = row->invoice_id == NULL,
 		[OUTBOX_COL_OLD_STATUS] = row->old_status == NULL,
 		[OUTBOX_COL_NEW_STATUS] = row->new_status == NULL,
-		[OUTBOX_COL_CREDIT_NOTE_ID] = row->credit_note_id == 0,
-		[OUTBOX_COL_CART_ID] = row->cart_id == 0,
+		[OUTBOX_COL_CREDIT_NOTE_ID] = row->credit_note_id == NULL,
+		[OUTBOX_COL_CART_ID] = row->cart_id == NULL,
 	};
 
+	row->entered_by = actor_user_id(&actor) ? &actor : NULL;
 	if (table == NULL)
 	{
 		log_by_sql(ledger, row);
 		return;
 	}
+	nulls[OUTBOX_COL_ENTERED_BY] = row->entered_by == NULL;
+	values[OUTBOX_COL_INVOICE_ID] = int8_datum(row->invoice_id);
+	values[OUTBOX_COL_CREDIT_NOTE_ID] = int8_datum(row->credit_note_id);
+	values[OUTBOX_COL_CART_ID] = int8_datum(row->cart_id);
+	values[OUTBOX_COL_ENTERED_BY] = int8_datum(row->entered_by);
 	values[OUTBOX_COL_KIND] = ObjectIdGetDatum(enum_oid(ENUM_OUTBOX_KIND, row->kind));
 	values[OUTBOX_COL_OLD_STATUS] = status_datum(row->old_status);
 	values[OUTBOX_COL_NEW_STATUS] = status_datum(row->new_status);
@@ -415,16 +441,17 @@ void
 row_log_invoice(Ledger *ledger, OutboxKind kind, int64 invoice_id,
 				const InvoiceStatus *before, InvoiceStatus after)
 {
-	OutboxRow	row = {kind, invoice_id, before, &after, 0, 0};
+	OutboxRow	row = {.kind = kind, .invoice_id = &invoice_id, .old_status = before, .new_status = &after};
 
 	log_row(ledger, &row);
 }
 
-/* row_log_credit_note: invoice_id is 0 where no invoice has to do with it. */
+/* row_log_credit_note: invoice_id is NULL where no invoice has to do with it. */
 void
-row_log_credit_note(Ledger *ledger, OutboxKind kind, int64 credit_note_id, int64 invoice_id)
+row_log_credit_note(Ledger *ledger, OutboxKind kind, int64 credit_note_id,
+					const int64 *invoice_id)
 {
-	OutboxRow	row = {kind, invoice_id, NULL, NULL, credit_note_id, 0};
+	OutboxRow	row = {.kind = kind, .invoice_id = invoice_id, .credit_note_id = &credit_note_id};
 
 	log_row(ledger, &row);
 }
@@ -432,7 +459,7 @@ row_log_credit_note(Ledger *ledger, OutboxKind kind, int64 credit_note_id, int64
 void
 row_log_cart(Ledger *ledger, OutboxKind kind, int64 cart_id)
 {
-	OutboxRow	row = {kind, 0, NULL, NULL, 0, cart_id};
+	OutboxRow	row = {.kind = kind, .cart_id = &cart_id};
 
 	log_row(ledger, &row);
 }

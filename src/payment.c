@@ -1,6 +1,7 @@
 /*
  * payment.c
- *	  Payments: pay, record_manual_payment, and the trigger of the table.
+ *	  Payments: pay, record_payment, record_manual_payment, and the trigger of
+ *	  the table.
  *
  * A payment's row is inserted before its invoice is locked, by the functions
  * as by a plain INSERT, so that two sessions with the same provider reference
@@ -10,11 +11,13 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/date.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
@@ -39,6 +42,18 @@ check_not_zero(int64 amount)
 				 errmsg("amount must not be zero"),
 				 errdetail("A payment of nothing is no payment."),
 				 errhint("Give the amount that was paid; a negative one is a refund.")));
+}
+
+/* Money that leaves is for those who may say so: spec section 7. */
+static void
+check_arrives(int64 amount)
+{
+	if (amount <= 0)
+		ereport(ERROR,
+				(errcode(RP_INVALID_AMOUNT),
+				 errmsg("amount must be above zero"),
+				 errdetail("This records money that comes in."),
+				 errhint("Staff give money back by regpaydb.refund_invoice() and regpaydb.refund_credit_note(), or report what was given back by regpaydb.record_manual_payment().")));
 }
 
 /* The provider and its reference, of which both or the provider may be given. */
@@ -100,13 +115,32 @@ settle_inserted(Ledger *ledger, const PaymentRow *payment, SettleCheck check)
 	(void) settle_payment(ledger, &invoice, payment, check, invoice.attendee_id);
 }
 
+/* Insert a payment that is not recorded yet, as far as is known, and settle it. */
+static void
+record(Ledger *ledger, PaymentRow *payment, SettleCheck check)
+{
+	payment->payment_id = row_next_payment_id(ledger);
+	if (row_insert_payment(ledger, payment))
+		settle_inserted(ledger, payment, check);
+	else if (!recorded_before(ledger, payment))
+		store_not_written(ledger, PAYMENT);
+}
+
+static void
+get_payment_args(FunctionCallInfo fcinfo, const Ledger *ledger, PaymentRow *payment)
+{
+	payment->invoice_id = int8_arg(fcinfo, 0, "invoice_id");
+	payment->amount = money_arg(ledger, fcinfo, 1, "amount");
+	payment->reference = text_arg(fcinfo, 2, "reference", MAX_TEXT_LENGTH);
+}
+
 /*
  * pay(invoice_id, amount, reference, provider DEFAULT NULL,
  *	   provider_ref DEFAULT NULL) -> payment_id
  *		Record a payment on an invoice that can be paid, and settle it.
  *
- * amount is in units of the ledger's currency.  What is paid too much becomes
- * a credit note.  The same provider and provider_ref again, with the same
+ * amount is in units of the ledger's currency, and above zero.  What is paid too
+ * much becomes a credit note.  The same provider and provider_ref again, with the same
  * invoice and amount, returns the first payment's id and does nothing.
  * Raises RP001-RP005, RP009, RP012, 22001, 22004, 22023, 42501.
  * Spec section 3.
@@ -120,11 +154,9 @@ regpaydb_pay(PG_FUNCTION_ARGS)
 	PaymentRow	payment = {.kind = PAYMENT_PLAIN};
 	InvoiceRow	invoice;
 
-	payment.invoice_id = int8_arg(fcinfo, 0, "invoice_id");
-	payment.amount = money_arg(fcinfo, 1, "amount");
-	payment.reference = text_arg(fcinfo, 2, "reference", MAX_TEXT_LENGTH);
+	get_payment_args(fcinfo, ledger, &payment);
 	get_provider_args(fcinfo, 3, &payment);
-	check_not_zero(payment.amount);
+	check_arrives(payment.amount);
 
 	find_invoice(ledger, payment.invoice_id, &invoice);
 	if (!recorded_before(ledger, &payment))
@@ -132,60 +164,93 @@ regpaydb_pay(PG_FUNCTION_ARGS)
 		check_likely_payable(ledger, &invoice);
 		if (payment.provider_ref == NULL && settle_is_contended(ledger, payment.invoice_id))
 			lock_invoice(ledger, payment.invoice_id, &invoice);
-		payment.payment_id = row_next_payment_id(ledger);
-		if (row_insert_payment(ledger, &payment))
-			settle_inserted(ledger, &payment, check_payable);
-		else if (!recorded_before(ledger, &payment))
-			store_not_written(ledger, PAYMENT);
+		record(ledger, &payment, check_payable);
 	}
 	engine_end(&scope);
 	PG_RETURN_INT64(payment.payment_id);
 }
 
-static void
-check_staff(Ledger *ledger, int64 user_id)
+static DateADT *
+date_arg(FunctionCallInfo fcinfo, int number)
 {
-	if (!row_is_staff(ledger, user_id))
-		ereport(ERROR,
-				(errcode(RP_STAFF_ONLY),
-				 errmsg("user " INT64_FORMAT " is not staff", user_id),
-				 errdetail("Manual payments are entered by the users in the table staff."),
-				 errhint("Add the user to the table staff, or use regpaydb.pay().")));
+	DateADT    *date;
+
+	if (PG_ARGISNULL(number))
+		return NULL;
+	date = palloc(sizeof(DateADT));
+	*date = PG_GETARG_DATEADT(number);
+	return date;
 }
 
 /*
- * record_manual_payment(invoice_id, amount, reference, entered_by) -> payment_id
+ * record_payment(invoice_id, amount, reference, provider, provider_ref,
+ *				  value_date DEFAULT NULL) -> payment_id
+ *		Record a payment that has arrived, as a payment platform or a bank tells,
+ *		whatever state the invoice is in: what it can't take becomes a credit note.
+ *
+ * amount is in units of the ledger's currency, and above zero; value_date is the
+ * day on which the bank says that it came.  The same provider and provider_ref
+ * again, with the same invoice and amount, returns the first payment's id and
+ * does nothing.  Raises RP002, RP003, RP009, RP012, 22001, 22004, 22023, 42501.
+ * Spec section 3.
+ */
+PG_FUNCTION_INFO_V1(regpaydb_record_payment);
+Datum
+regpaydb_record_payment(PG_FUNCTION_ARGS)
+{
+	EngineScope scope;
+	Ledger	   *ledger = engine_begin(&scope, PAYMENT, "amount", ACL_INSERT);
+	PaymentRow	payment = {.kind = PAYMENT_PLAIN};
+	InvoiceRow	invoice;
+
+	get_payment_args(fcinfo, ledger, &payment);
+	require_arg(fcinfo, 3, "provider");
+	require_arg(fcinfo, 4, "provider_ref");
+	get_provider_args(fcinfo, 3, &payment);
+	payment.value_date = date_arg(fcinfo, 5);
+	check_arrives(payment.amount);
+
+	find_invoice(ledger, payment.invoice_id, &invoice);
+	if (!recorded_before(ledger, &payment))
+		record(ledger, &payment, NULL);
+	engine_end(&scope);
+	PG_RETURN_INT64(payment.payment_id);
+}
+
+/*
+ * record_manual_payment(invoice_id, amount, reference, entered_by DEFAULT NULL,
+ *						 provider DEFAULT NULL, provider_ref DEFAULT NULL,
+ *						 value_date DEFAULT NULL) -> payment_id
  *		Record a payment that a staff member reports, whatever state the invoice
  *		is in: what it can't take becomes a credit note.
  *
  * amount is in units of the ledger's currency; a negative one is a refund.
- * Raises RP002, RP003, RP010, RP012, 22001, 22004, 42501.  Spec section 3.
+ * entered_by is the actor, where it is NULL.  Once per provider_ref, as
+ * record_payment.  Raises RP002, RP003, RP009, RP010, RP012, 22001, 22004, 22023,
+ * 42501.  Spec section 3.
  */
 PG_FUNCTION_INFO_V1(regpaydb_record_manual_payment);
 Datum
 regpaydb_record_manual_payment(PG_FUNCTION_ARGS)
 {
 	EngineScope scope;
-	Ledger	   *ledger = engine_begin(&scope, PAYMENT, "entered_by", ACL_INSERT);
+	Ledger	   *ledger = staff_begin(&scope, PAYMENT, "entered_by", ACL_INSERT);
 	PaymentRow	payment = {.kind = PAYMENT_MANUAL};
 	int64		entered_by;
-	int64		actor;
 	InvoiceRow	invoice;
 
-	payment.invoice_id = int8_arg(fcinfo, 0, "invoice_id");
-	payment.amount = money_arg(fcinfo, 1, "amount");
-	payment.reference = text_arg(fcinfo, 2, "reference", MAX_TEXT_LENGTH);
-	entered_by = int8_arg(fcinfo, 3, "entered_by");
+	get_payment_args(fcinfo, ledger, &payment);
+	if (!PG_ARGISNULL(3) || !actor_user_id(&entered_by))
+		entered_by = int8_arg(fcinfo, 3, "entered_by");
 	payment.entered_by = &entered_by;
+	get_provider_args(fcinfo, 4, &payment);
+	payment.value_date = date_arg(fcinfo, 6);
 	check_not_zero(payment.amount);
-	check_staff(ledger, entered_by);
-	find_invoice(ledger, payment.invoice_id, &invoice);
-	if (actor_user_id(&actor))
-		check_staff(ledger, actor);
+	check_entered_by(ledger, entered_by);
 
-	payment.payment_id = row_next_payment_id(ledger);
-	row_insert_payment(ledger, &payment);
-	settle_inserted(ledger, &payment, NULL);
+	find_invoice(ledger, payment.invoice_id, &invoice);
+	if (!recorded_before(ledger, &payment))
+		record(ledger, &payment, NULL);
 	engine_end(&scope);
 	PG_RETURN_INT64(payment.payment_id);
 }
@@ -197,6 +262,7 @@ typedef struct PaymentColumns
 	int			invoice_id;
 	int			amount;
 	int			kind;
+	int			time;
 	Oid			credit_note;	/* values of kind that only the engine writes */
 	Oid			credit_application;
 } PaymentColumns;
@@ -208,6 +274,7 @@ find_payment_columns(TriggerData *trigger, PaymentColumns *columns)
 	columns->invoice_id = find_trigger_column(trigger, "invoice_id", INT8OID);
 	columns->amount = find_trigger_column(trigger, "amount", NUMERICOID);
 	columns->kind = find_trigger_column(trigger, "kind", enum_type(ENUM_PAYMENT_KIND));
+	columns->time = find_trigger_column(trigger, "time", TIMESTAMPTZOID);
 	columns->credit_note = enum_oid(ENUM_PAYMENT_KIND, PAYMENT_CREDIT_NOTE);
 	columns->credit_application = enum_oid(ENUM_PAYMENT_KIND, PAYMENT_CREDIT_APPLICATION);
 }
@@ -230,7 +297,7 @@ payment_column(TupleTableSlot *slot, int number)
  * itself is inserting: it settles them by itself.
  */
 static NewPayment *
-read_new_payments(TriggerData *trigger, int64 *npayments)
+read_new_payments(TriggerData *trigger, const Ledger *ledger, int64 *npayments)
 {
 	Tuplestorestate *rows = trigger->tg_newtable;
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(trigger->tg_relation),
@@ -242,6 +309,7 @@ read_new_payments(TriggerData *trigger, int64 *npayments)
 													  ALLOCSET_SMALL_SIZES);
 	MemoryContext save_context = CurrentMemoryContext;
 	PaymentColumns columns;
+	TimestampTz now = GetCurrentTransactionStartTimestamp();
 
 	find_payment_columns(trigger, &columns);
 	*npayments = 0;
@@ -260,9 +328,10 @@ read_new_payments(TriggerData *trigger, int64 *npayments)
 		MemoryContextReset(row_context);
 		MemoryContextSwitchTo(row_context);
 		payment.amount = money_from_numeric(DatumGetNumeric(payment_column(slot, columns.amount)),
-											"amount");
+											ledger->decimals, "amount");
 		MemoryContextSwitchTo(save_context);
 		payment.engine_kind = kind == columns.credit_note || kind == columns.credit_application;
+		payment.other_time = DatumGetTimestampTz(payment_column(slot, columns.time)) != now;
 		if (*npayments == capacity)
 		{
 			capacity *= 2;
@@ -276,12 +345,24 @@ read_new_payments(TriggerData *trigger, int64 *npayments)
 	return payments;
 }
 
+/* Whether any of the payments takes money off an invoice, and is not the engine's. */
+static bool
+money_leaves(const NewPayment *payments, int64 npayments)
+{
+	for (int64 i = 0; i < npayments; i++)
+		if (payments[i].amount < 0 && !payments[i].engine_kind)
+			return true;
+	return false;
+}
+
 /*
  * settle_payments()
  *		AFTER INSERT statement trigger of payment: settle every invoice that the
  *		statement's payments are for, once.
  *
- * Raises what settle_new_payments does.  Spec sections 3 and 4.
+ * Negative payments are for those who may insert payment.entered_by, and for
+ * staff where an actor is set.  Raises 42501 and RP010 for others, and what
+ * settle_new_payments does.  Spec sections 3, 4 and 7.
  */
 PG_FUNCTION_INFO_V1(regpaydb_settle_payments);
 Datum
@@ -293,6 +374,7 @@ regpaydb_settle_payments(PG_FUNCTION_ARGS)
 	EngineScope scope;
 	NewPayment *payments;
 	int64		npayments;
+	bool		leaves;
 
 	if (trigger->tg_newtable == NULL)
 		ereport(ERROR,
@@ -300,11 +382,16 @@ regpaydb_settle_payments(PG_FUNCTION_ARGS)
 				 errmsg("function \"settle_payments\" needs a transition table"),
 				 errhint("Create the trigger with REFERENCING NEW TABLE.")));
 	ledger = ledger_of_relation(trigger->tg_relation, PAYMENT, PAYMENT);
-	payments = read_new_payments(trigger, &npayments);
+	payments = read_new_payments(trigger, ledger, &npayments);
 	if (npayments > 0)
 	{
+		leaves = money_leaves(payments, npayments);
+		if (leaves)
+			engine_check_privilege_in(ledger, PAYMENT, "entered_by", ACL_INSERT);
 		engine_begin_as_owner(&scope, ledger);
 		engine_check_version(ledger, true);
+		if (leaves)
+			actor_must_be_staff(ledger);
 		settle_new_payments(ledger, payments, npayments);
 		engine_end(&scope);
 	}

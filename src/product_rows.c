@@ -110,16 +110,17 @@ row_product(Ledger *ledger, int64 product_id, ProductRow *row)
 	return true;
 }
 
-/* What carts reserve in a list of reservations, but for one of them. */
+/* What carts reserve in a list of reservations, but for one of them, if any. */
 static int64
-add_up_others(DirectList *list, int64 cart_id)
+add_up_others(DirectList *list, const int64 *cart_id)
 {
 	int64		quantity = 0;
 
 	while (direct_list_next(list))
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (DatumGetInt64(direct_list_needed_value(list, RESERVATION_COL_CART_ID)) != cart_id)
+		if (cart_id == NULL ||
+			DatumGetInt64(direct_list_needed_value(list, RESERVATION_COL_CART_ID)) != *cart_id)
 			quantity += DatumGetInt32(direct_list_needed_value(list, RESERVATION_COL_QUANTITY));
 	}
 	direct_list_end(list);
@@ -128,11 +129,12 @@ add_up_others(DirectList *list, int64 cart_id)
 
 /*
  * row_reserved_by_others
- *		How many of a product other carts keep from being sold just now; false
- *		where SQL has to look.
+ *		How many of a product carts, but for the given one, keep from being sold
+ *		just now; false where SQL has to look.
  */
 bool
-row_reserved_by_others(Ledger *ledger, int64 product_id, int64 cart_id, int64 *quantity)
+row_reserved_by_others(Ledger *ledger, int64 product_id, const int64 *cart_id,
+					   int64 *quantity)
 {
 	DirectTable *table = direct_open(ledger, RESERVATION, DIRECT_LIST);
 	DirectList	list;
@@ -152,7 +154,8 @@ row_reserved_by_others(Ledger *ledger, int64 product_id, int64 cart_id, int64 *q
  *		known.
  */
 bool
-row_reserved_at_most(Ledger *ledger, int64 product_id, int64 cart_id, int64 *quantity)
+row_reserved_at_most(Ledger *ledger, int64 product_id, const int64 *cart_id,
+					 int64 *quantity)
 {
 	DirectTable *table = direct_open(ledger, RESERVATION, DIRECT_LIST);
 	DirectList	list;

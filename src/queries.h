@@ -2,7 +2,8 @@
  * queries.h
  *	  The engine's SQL texts.
  *
- * A text stands for any ledger: '@' is the ledger's schema.  Whatever is
+ * A text stands for any ledger: '@' is the ledger's schema, and '#' is zero, with
+ * the decimals of its amounts.  Whatever is
  * looked up through search_path is qualified, operators too, since the caller
  * chooses search_path; result columns are cast, so that their types are known
  * whatever was done to the table.
@@ -18,7 +19,7 @@
 
 #include "store.h"
 
-#define MAX_ARGS 8
+#define MAX_ARGS 9
 
 typedef struct QueryText
 {

@@ -7,7 +7,7 @@
 #include "fmgr.h"
 #include "utils/guc.h"
 
-#include "actor.h"
+#include "actor_setting.h"
 #include "kept.h"
 #include "ledger.h"
 #include "table.h"

@@ -11,6 +11,7 @@
 #include "access/xact.h"
 #include "utils/builtins.h"
 
+#include "actor_setting.h"
 #include "columns.h"
 #include "direct.h"
 #include "money.h"
@@ -106,12 +107,13 @@ read_invoice(Ledger *ledger, StoreQuery query, int64 invoice_id, InvoiceRow *row
 	row->invoice_id = int8_column(0, 1);
 	row->attendee_id = int8_column(0, 2);
 	row->state.status = enum_column(0, 3, invoice_status_names, lengthof(invoice_status_names));
-	row->state.value = money_column(0, 4);
-	row->state.paid = money_column(0, 5);
+	row->state.value = money_column(ledger, 0, 4);
+	row->state.paid = money_column(ledger, 0, 5);
+	row->state.limit = money_max(ledger->decimals);
 	row->state.payment_count = int8_column(0, 6);
-	row->last_payment_id = int8_column(0, 7);
-	row->cart_id = int8_column(0, 8);
-	row->cart_revision = DatumGetInt32(needed_column(0, 9));
+	row->has_payment = int8_or_null_column(0, 7, &row->last_payment_id);
+	row->has_cart = int8_or_null_column(0, 8, &row->cart_id);
+	row->cart_revision = int4_column(0, 9);
 	row->cart_checked = false;
 	row->inventory = NULL;
 	row->state.unsellable = false;
@@ -120,18 +122,20 @@ read_invoice(Ledger *ledger, StoreQuery query, int64 invoice_id, InvoiceRow *row
 	return true;
 }
 
-static int64
-int8_or_0(DirectTable *table, int column)
+/* False where it is null. */
+static bool
+int8_or_null(DirectTable *table, int column, int64 *value)
 {
 	bool		isnull;
-	Datum		value = direct_value(table, column, &isnull);
+	Datum		datum = direct_value(table, column, &isnull);
 
-	return isnull ? 0 : DatumGetInt64(value);
+	*value = isnull ? 0 : DatumGetInt64(datum);
+	return !isnull;
 }
 
 /* The invoice that was found. */
 static void
-get_invoice(DirectTable *table, InvoiceRow *row, bool locked)
+get_invoice(const Ledger *ledger, DirectTable *table, InvoiceRow *row, bool locked)
 {
 	bool		isnull;
 	Datum		revision = direct_value(table, INVOICE_COL_CART_REVISION, &isnull);
@@ -143,15 +147,16 @@ get_invoice(DirectTable *table, InvoiceRow *row, bool locked)
 	row->state.status =
 		enum_value(ENUM_INVOICE_STATUS,
 				   DatumGetObjectId(direct_needed_value(table, INVOICE_COL_STATUS)));
-	row->state.value = direct_money(table, INVOICE_COL_VALUE, "value");
-	row->state.paid = direct_money(table, INVOICE_COL_PAID, "paid");
+	row->state.value = direct_money(ledger, table, INVOICE_COL_VALUE, "value");
+	row->state.paid = direct_money(ledger, table, INVOICE_COL_PAID, "paid");
+	row->state.limit = money_max(ledger->decimals);
 	row->state.payment_count =
 		DatumGetInt64(direct_needed_value(table, INVOICE_COL_PAYMENT_COUNT));
 	row->cart_checked = false;
 	row->inventory = NULL;
 	row->state.unsellable = false;
-	row->last_payment_id = int8_or_0(table, INVOICE_COL_LAST_PAYMENT_ID);
-	row->cart_id = int8_or_0(table, INVOICE_COL_CART_ID);
+	row->has_payment = int8_or_null(table, INVOICE_COL_LAST_PAYMENT_ID, &row->last_payment_id);
+	row->has_cart = int8_or_null(table, INVOICE_COL_CART_ID, &row->cart_id);
 	row->cart_revision = isnull ? 0 : DatumGetInt32(revision);
 }
 
@@ -164,23 +169,24 @@ row_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *row)
 		return read_invoice(ledger, Q_INVOICE, invoice_id, row);
 	if (!direct_find(table, invoice_id))
 		return false;
-	get_invoice(table, row, false);
+	get_invoice(ledger, table, row, false);
 	return true;
 }
 
 /*
  * row_invoice_cart
- *		The cart that an invoice bills, or 0, and the place of its row.  False
+ *		The cart that an invoice bills, if any, and the place of its row.  False
  *		where there is no such invoice or SQL would have to look.
  */
 bool
-row_invoice_cart(Ledger *ledger, int64 invoice_id, ItemPointer tid, int64 *cart_id)
+row_invoice_cart(Ledger *ledger, int64 invoice_id, ItemPointer tid, bool *has_cart,
+				 int64 *cart_id)
 {
 	DirectTable *table = direct_open(ledger, INVOICE, DIRECT_UPDATE);
 
 	if (table == NULL || !direct_find(table, invoice_id))
 		return false;
-	*cart_id = int8_or_0(table, INVOICE_COL_CART_ID);
+	*has_cart = int8_or_null(table, INVOICE_COL_CART_ID, cart_id);
 	*tid = *direct_tid(table);
 	return true;
 }
@@ -198,7 +204,7 @@ row_peek_invoice(Ledger *ledger, int64 invoice_id, ItemPointer tid, InvoiceRow *
 
 	if (table == NULL || !direct_find_at(table, tid, invoice_id))
 		return false;
-	get_invoice(table, row, false);
+	get_invoice(ledger, table, row, false);
 	return true;
 }
 
@@ -211,7 +217,7 @@ row_lock_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *row)
 		return read_invoice(ledger, Q_LOCK_INVOICE, invoice_id, row);
 	if (!direct_lock(table, invoice_id))
 		return false;
-	get_invoice(table, row, true);
+	get_invoice(ledger, table, row, true);
 	return true;
 }
 
@@ -224,53 +230,65 @@ row_lock_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *row)
 int64
 row_insert_invoice(Ledger *ledger, const InvoiceRow *invoice, text *recipient, Interval *due)
 {
-	bool		has_cart = invoice->cart_id != 0;
+	char		nulls[] = "       ";
+	int64		actor;
+	bool		has_actor = actor_user_id(&actor);
 	Datum		args[] = {Int64GetDatum(invoice->attendee_id), PointerGetDatum(recipient),
-		IntervalPGetDatum(due), money_datum(invoice->state.value),
-	Int64GetDatum(invoice->cart_id), Int32GetDatum(invoice->cart_revision)};
+		IntervalPGetDatum(due), money_datum(ledger, invoice->state.value),
+		Int64GetDatum(invoice->cart_id), Int32GetDatum(invoice->cart_revision),
+	nullable_int8(has_actor ? &actor : NULL, &nulls[6])};
 
-	store_write(ledger, Q_INSERT_INVOICE, INVOICE, args, has_cart ? "  n   " : "    nn");
+	if (invoice->has_cart)
+		nulls[2] = 'n';
+	else
+		nulls[4] = nulls[5] = 'n';
+	store_write(ledger, Q_INSERT_INVOICE, INVOICE, args, nulls);
 	return int8_column(0, 1);
 }
 
 static void
 update_invoice_by_sql(Ledger *ledger, int64 invoice_id, const InvoiceVerdict *after,
-					  int64 last_payment_id, bool paid, bool closed)
+					  const int64 *last_payment_id, bool paid, bool closed,
+					  const int64 *closed_by, text *closed_reason)
 {
+	char		nulls[] = "         ";
 	Datum		args[] = {Int64GetDatum(invoice_id),
 		CStringGetTextDatum(invoice_status_names[after->status]),
-		money_datum(after->paid), Int64GetDatum(after->payment_count),
-	Int64GetDatum(last_payment_id), BoolGetDatum(paid), BoolGetDatum(closed)};
-	char		nulls[] = "       ";
+		money_datum(ledger, after->paid), Int64GetDatum(after->payment_count),
+		nullable_int8(last_payment_id, &nulls[4]), BoolGetDatum(paid), BoolGetDatum(closed),
+	nullable_int8(closed_by, &nulls[7]), nullable_text(closed_reason, &nulls[8])};
 
-	if (last_payment_id == 0)
-		nulls[4] = 'n';
 	store_write_own(ledger, Q_UPDATE_INVOICE, INVOICE, invoice_id, args, nulls, true);
 }
 
 /*
  * row_update_invoice
- *		Carry out a verdict on the invoice before.  False, and nothing is done,
- *		where it was not locked and has changed meanwhile.
+ *		Carry out a verdict on the invoice before.  last_payment_id may be NULL,
+ *		and so may closed_reason, which is for one that the verdict closes.  False,
+ *		and nothing is done, where it was not locked and has changed meanwhile.
  */
 bool
-row_update_invoice(Ledger *ledger, const InvoiceRow *before,
-				   const InvoiceVerdict *after, int64 last_payment_id)
+row_update_invoice(Ledger *ledger, const InvoiceRow *before, const InvoiceVerdict *after,
+				   const int64 *last_payment_id, text *closed_reason)
 {
 	bool		changed = after->status != before->state.status;
 	bool		paid = changed && after->status == INVOICE_PAID;
 	bool		closed = changed && (after->status == INVOICE_REFUNDED ||
 									 after->status == INVOICE_VOID);
+	int64		actor;
+	bool		has_actor = actor_user_id(&actor);
 	DirectTable *table = direct_open(ledger, INVOICE, DIRECT_UPDATE);
 	Datum		now = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
 	Datum		values[INVOICE_COLUMNS] = {
 		[INVOICE_COL_PAYMENT_COUNT] = Int64GetDatum(after->payment_count),
-		[INVOICE_COL_LAST_PAYMENT_ID] = Int64GetDatum(last_payment_id),
 		[INVOICE_COL_PAID_TIME] = now,
 		[INVOICE_COL_CLOSED_TIME] = now,
+		[INVOICE_COL_CLOSED_REASON] = PointerGetDatum(closed_reason),
 	};
 	bool		nulls[INVOICE_COLUMNS] = {
-		[INVOICE_COL_LAST_PAYMENT_ID] = last_payment_id == 0,
+		[INVOICE_COL_LAST_PAYMENT_ID] = last_payment_id == NULL,
+		[INVOICE_COL_CLOSED_BY] = !has_actor,
+		[INVOICE_COL_CLOSED_REASON] = closed_reason == NULL,
 	};
 	bool		replaced[INVOICE_COLUMNS] = {
 		[INVOICE_COL_STATUS] = true,
@@ -279,17 +297,24 @@ row_update_invoice(Ledger *ledger, const InvoiceRow *before,
 		[INVOICE_COL_LAST_PAYMENT_ID] = true,
 		[INVOICE_COL_PAID_TIME] = paid,
 		[INVOICE_COL_CLOSED_TIME] = closed,
+		[INVOICE_COL_CLOSED_BY] = closed,
+		[INVOICE_COL_CLOSED_REASON] = closed,
 	};
 
 	if (table == NULL)
 	{
 		if (!before->locked)
 			return false;
-		update_invoice_by_sql(ledger, before->invoice_id, after, last_payment_id, paid, closed);
+		update_invoice_by_sql(ledger, before->invoice_id, after, last_payment_id, paid, closed,
+							  has_actor ? &actor : NULL, closed_reason);
 		return true;
 	}
+	if (last_payment_id != NULL)
+		values[INVOICE_COL_LAST_PAYMENT_ID] = Int64GetDatum(*last_payment_id);
+	if (has_actor)
+		values[INVOICE_COL_CLOSED_BY] = Int64GetDatum(actor);
 	values[INVOICE_COL_STATUS] = ObjectIdGetDatum(enum_oid(ENUM_INVOICE_STATUS, after->status));
-	values[INVOICE_COL_PAID] = money_datum(after->paid);
+	values[INVOICE_COL_PAID] = money_datum(ledger, after->paid);
 	if (direct_update(table, before->invoice_id, before->locked, values, nulls, replaced))
 	{
 		/* It may have waited for another session. */
@@ -320,7 +345,7 @@ row_insert_line(Ledger *ledger, int64 invoice_id, const LineItemRow *line)
 {
 	char		nulls[] = "     ";
 	Datum		args[] = {Int64GetDatum(invoice_id), PointerGetDatum(line->description),
-		Int32GetDatum(line->quantity), money_datum(line->price),
+		Int32GetDatum(line->quantity), money_datum(ledger, line->price),
 	nullable_int8(line->product_id, &nulls[4])};
 
 	store_write(ledger, Q_INSERT_LINE, LINE_ITEM, args, nulls);

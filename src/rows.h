@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "storage/itemptr.h"
+#include "utils/date.h"
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
@@ -20,8 +21,10 @@ typedef struct InvoiceRow
 	bool		committed;		/* surely not written by this transaction */
 	int64		invoice_id;
 	int64		attendee_id;
-	int64		last_payment_id;	/* 0 where there is none */
-	int64		cart_id;		/* 0 where there is none */
+	bool		has_payment;	/* whether last_payment_id is not null */
+	int64		last_payment_id;
+	bool		has_cart;		/* whether the next two are not null */
+	int64		cart_id;
 	int32		cart_revision;
 	bool		cart_checked;	/* it was locked, and can be sold */
 	struct Inventory *inventory;	/* of its statement, NULL for what the tables say */
@@ -43,9 +46,10 @@ typedef struct PaymentRow
 	PaymentKind kind;
 	int64		amount;
 	text	   *reference;
-	text	   *provider;		/* NULL where not given, as the next two */
+	text	   *provider;		/* NULL where not given, as the next three */
 	text	   *provider_ref;
-	int64	   *entered_by;
+	int64	   *entered_by;		/* then it is the actor, if there is one */
+	DateADT    *value_date;
 } PaymentRow;
 
 typedef enum CreditNoteState
@@ -82,7 +86,7 @@ typedef struct PaymentTotals
 {
 	int64		amount;
 	int64		payment_count;
-	int64		last_payment_id;
+	int64		last_payment_id;	/* where there is one */
 } PaymentTotals;
 
 typedef enum OutboxKind
@@ -167,17 +171,19 @@ extern Datum row_actor_carts(Ledger *ledger, const int64 *user_id, const char *c
 extern bool row_lock_attendee(Ledger *ledger, int64 attendee_id, text **recipient);
 extern void row_set_access_code(Ledger *ledger, int64 attendee_id, const char *code);
 extern bool row_access_code_exists(Ledger *ledger, const char *code);
-extern int64 row_invoice_for_access_code(Ledger *ledger, text *code);
+extern bool row_invoice_for_access_code(Ledger *ledger, text *code, int64 *invoice_id);
 extern Numeric row_available_credit(Ledger *ledger, int64 attendee_id);
 
 extern bool row_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *row);
 extern bool row_peek_invoice(Ledger *ledger, int64 invoice_id, ItemPointer tid, InvoiceRow *row);
-extern bool row_invoice_cart(Ledger *ledger, int64 invoice_id, ItemPointer tid, int64 *cart_id);
+extern bool row_invoice_cart(Ledger *ledger, int64 invoice_id, ItemPointer tid, bool *has_cart,
+							 int64 *cart_id);
 extern bool row_lock_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *row);
 extern int64 row_insert_invoice(Ledger *ledger, const InvoiceRow *invoice,
 								text *recipient, Interval *due);
 extern bool row_update_invoice(Ledger *ledger, const InvoiceRow *before,
-							   const InvoiceVerdict *after, int64 last_payment_id);
+							   const InvoiceVerdict *after, const int64 *last_payment_id,
+							   text *closed_reason);
 extern bool row_takes_credit(Ledger *ledger, const InvoiceRow *invoice);
 extern void row_insert_line(Ledger *ledger, int64 invoice_id, const LineItemRow *line);
 
@@ -198,19 +204,19 @@ extern void row_claim_credit_note(Ledger *ledger, const CreditNoteRow *note,
 								  CreditNoteState claim);
 extern void row_insert_application(Ledger *ledger, int64 payment_id, int64 credit_note_id);
 extern int64 row_insert_refund(Ledger *ledger, int64 credit_note_id, text *reference,
-							   int64 *entered_by);
+							   const int64 *entered_by);
 
 extern void row_log_invoice(Ledger *ledger, OutboxKind kind, int64 invoice_id,
 							const InvoiceStatus *before, InvoiceStatus after);
 extern void row_log_credit_note(Ledger *ledger, OutboxKind kind, int64 credit_note_id,
-								int64 invoice_id);
+								const int64 *invoice_id);
 
 extern void row_log_cart(Ledger *ledger, OutboxKind kind, int64 cart_id);
 
 extern bool row_product(Ledger *ledger, int64 product_id, ProductRow *row);
-extern bool row_reserved_by_others(Ledger *ledger, int64 product_id, int64 cart_id,
+extern bool row_reserved_by_others(Ledger *ledger, int64 product_id, const int64 *cart_id,
 								   int64 *quantity);
-extern bool row_reserved_at_most(Ledger *ledger, int64 product_id, int64 cart_id,
+extern bool row_reserved_at_most(Ledger *ledger, int64 product_id, const int64 *cart_id,
 								 int64 *quantity);
 extern CategoryRow *row_categories(Ledger *ledger, int *ncategories);
 extern int64 *row_paid_carts(Ledger *ledger, int64 attendee_id, int *ncarts);
@@ -222,8 +228,8 @@ extern void row_change_sold(Ledger *ledger, int64 product_id, int64 quantity);
 extern bool row_cart(Ledger *ledger, int64 cart_id, CartRow *cart);
 extern bool row_lock_cart(Ledger *ledger, int64 cart_id, CartRow *cart);
 extern bool row_locked_cart(Ledger *ledger, int64 cart_id, CartRow *cart);
-extern int64 row_active_cart(Ledger *ledger, int64 attendee_id);
-extern int64 row_insert_cart(Ledger *ledger, int64 attendee_id);
+extern bool row_active_cart(Ledger *ledger, int64 attendee_id, int64 *cart_id);
+extern bool row_insert_cart(Ledger *ledger, int64 attendee_id, int64 *cart_id);
 extern int64 *row_carts_of_invoices(Ledger *ledger, const int64 *invoice_ids,
 									int ninvoices, int *ncarts);
 extern CartRow *row_lock_carts(Ledger *ledger, const int64 *cart_ids, int ncarts, int *nlocked);
@@ -250,7 +256,7 @@ extern void row_release_items(Ledger *ledger, int64 cart_id);
 extern void row_move_reservation(Ledger *ledger, int64 cart_id);
 extern void row_reserve_items(Ledger *ledger, int64 cart_id);
 extern int64 *row_unpaid_invoices_of_cart(Ledger *ledger, int64 cart_id, int *ninvoices);
-extern int64 row_invoice_of_revision(Ledger *ledger, const CartRow *cart);
+extern bool row_invoice_of_revision(Ledger *ledger, const CartRow *cart, int64 *invoice_id);
 extern int64 *row_lock_expired(Ledger *ledger, int32 limit, int *nexpired);
 
 extern void row_integrity_problems(Ledger *ledger);

@@ -26,7 +26,7 @@
 
 /* settle_refuse: raise the error for what can't be done to an invoice. */
 void
-settle_refuse(InvoiceRefusal refusal, const InvoiceRow *invoice)
+settle_refuse(Ledger *ledger, InvoiceRefusal refusal, const InvoiceRow *invoice)
 {
 	const char *status = invoice_status_names[invoice->state.status];
 
@@ -37,7 +37,8 @@ settle_refuse(InvoiceRefusal refusal, const InvoiceRow *invoice)
 					(errcode(RP_INVALID_AMOUNT),
 					 errmsg("the payments of invoice " INT64_FORMAT " would add up to too much",
 							invoice->invoice_id),
-					 errdetail("The ledger holds amounts up to %s.", money_to_cstring(MONEY_MAX)),
+					 errdetail("The ledger holds amounts up to %s.",
+							   money_to_cstring(invoice->state.limit, ledger->decimals)),
 					 errhint("Check the amount.")));
 			break;
 		case INVOICE_OVERDRAWN:
@@ -45,15 +46,17 @@ settle_refuse(InvoiceRefusal refusal, const InvoiceRow *invoice)
 					(errcode(RP_INVALID_AMOUNT),
 					 errmsg("invoice " INT64_FORMAT " can't give back more than was paid on it",
 							invoice->invoice_id),
-					 errdetail("%s is paid on this invoice.", money_to_cstring(invoice->state.paid)),
-					 errhint("Money that left the invoice as a credit note is refunded with regpaydb.refund_credit_note().")));
+					 errdetail("%s is paid on this invoice.",
+							   money_to_cstring(invoice->state.paid, ledger->decimals)),
+					 errhint("Check the amount. What regpaydb.total_payments() says is what can be given back.")));
 			break;
 		case INVOICE_HAS_PAYMENTS:
 			ereport(ERROR,
 					(errcode(RP_INVOICE_HAS_PAYMENTS),
 					 errmsg("invoice " INT64_FORMAT " has payments and can't be voided",
 							invoice->invoice_id),
-					 errdetail("%s is paid on this invoice.", money_to_cstring(invoice->state.paid)),
+					 errdetail("%s is paid on this invoice.",
+							   money_to_cstring(invoice->state.paid, ledger->decimals)),
 					 errhint("Use regpaydb.refund_invoice() to turn the payments into a credit note.")));
 			break;
 		case INVOICE_CLOSED:
@@ -61,7 +64,7 @@ settle_refuse(InvoiceRefusal refusal, const InvoiceRow *invoice)
 					(errcode(RP_INVALID_STATE),
 					 errmsg("invoice " INT64_FORMAT " is %s already", invoice->invoice_id, status),
 					 errdetail("A refunded or void invoice never changes."),
-					 errhint("Money that was on it is in the attendee's credit notes.")));
+					 errhint("What became of its payments, if it had any, is in regpaydb.invoice_document().")));
 			break;
 		case INVOICE_OK:
 			break;
@@ -69,28 +72,65 @@ settle_refuse(InvoiceRefusal refusal, const InvoiceRow *invoice)
 	elog(ERROR, "unexpected refusal: %d", refusal);
 }
 
-static void
-make_credit_note(Ledger *ledger, const InvoiceRow *invoice, int64 credit_note_id,
-				 int64 value, int64 owner)
+/*
+ * What is done to an invoice: the verdict on it, and what the verdict does not
+ * know.
+ */
+typedef struct Settlement
 {
+	const InvoiceRow *invoice;
+	InvoiceVerdict verdict;
+	bool		has_payment;	/* whether last_payment_id is not null */
+	int64		last_payment_id;	/* the highest one taken into account */
+	int64		credit_note_id; /* of the note, where the verdict makes one */
+	int64		credit_owner;	/* the attendee whose it is */
+	text	   *reason;			/* why, or NULL */
+} Settlement;
+
+/* Take a payment into account. */
+static void
+count_payment(Settlement *settlement, int64 payment_id)
+{
+	if (!settlement->has_payment || payment_id > settlement->last_payment_id)
+		settlement->last_payment_id = payment_id;
+	settlement->has_payment = true;
+}
+
+static Settlement
+begin_settlement(const InvoiceRow *invoice, int64 credit_owner, text *reason)
+{
+	return (Settlement)
+	{
+		.invoice = invoice,
+		.has_payment = invoice->has_payment,
+		.last_payment_id = invoice->last_payment_id,
+		.credit_owner = credit_owner,
+		.reason = reason
+	};
+}
+
+static void
+make_credit_note(Ledger *ledger, const Settlement *settlement)
+{
+	const InvoiceRow *invoice = settlement->invoice;
 	PaymentRow	payment = {
-		.payment_id = credit_note_id,
+		.payment_id = settlement->credit_note_id,
 		.invoice_id = invoice->invoice_id,
 		.kind = PAYMENT_CREDIT_NOTE,
-		.amount = -value,
-		.reference = cstring_to_text(psprintf("Credit note from invoice " INT64_FORMAT,
-											  invoice->invoice_id)),
+		.amount = -settlement->verdict.credit,
+		.reference = settlement->reason != NULL ? settlement->reason :
+		cstring_to_text(psprintf("Credit note from invoice " INT64_FORMAT, invoice->invoice_id)),
 	};
 	CreditNoteRow note = {
-		.credit_note_id = credit_note_id,
-		.attendee_id = owner,
-		.value = value,
+		.credit_note_id = settlement->credit_note_id,
+		.attendee_id = settlement->credit_owner,
+		.value = settlement->verdict.credit,
 	};
 
 	row_insert_payment(ledger, &payment);
 	row_insert_credit_note(ledger, &note);
-	row_log_credit_note(ledger, OUTBOX_CREDIT_NOTE_CREATED, credit_note_id,
-						invoice->invoice_id);
+	row_log_credit_note(ledger, OUTBOX_CREDIT_NOTE_CREATED, note.credit_note_id,
+						&invoice->invoice_id);
 }
 
 /*
@@ -169,21 +209,24 @@ settle_peek_invoice(Ledger *ledger, int64 invoice_id, ItemPointer tid, InvoiceRo
 		return false;
 	check_not_busy(ledger, invoice_id);
 	/* What is done about a cart comes before the invoice is written. */
-	return row_peek_invoice(ledger, invoice_id, tid, invoice) && invoice->cart_id == 0;
+	return row_peek_invoice(ledger, invoice_id, tid, invoice) && !invoice->has_cart;
 }
 
 /* False where the invoice was not locked and has changed. */
 static bool
-write_verdict(Ledger *ledger, const InvoiceRow *invoice, const InvoiceVerdict *verdict,
-			  int64 last_payment_id, int64 credit_note_id, int64 credit_owner)
+write_verdict(Ledger *ledger, const Settlement *settlement)
 {
-	CartAction	cart = invoice->cart_id != 0 ? verdict->cart : CART_UNCHANGED;
+	const InvoiceRow *invoice = settlement->invoice;
+	const InvoiceVerdict *verdict = &settlement->verdict;
+	CartAction	cart = invoice->has_cart ? verdict->cart : CART_UNCHANGED;
 
 	if (cart == CART_PAY)
 		sell_cart(ledger, invoice);
 	if (cart == CART_RELEASE)
 		release_cart(ledger, invoice);
-	if (!row_update_invoice(ledger, invoice, verdict, last_payment_id))
+	if (!row_update_invoice(ledger, invoice, verdict,
+							settlement->has_payment ? &settlement->last_payment_id : NULL,
+							settlement->reason))
 		return false;
 	if (verdict->status != invoice->state.status)
 		row_log_invoice(ledger, OUTBOX_INVOICE_UPDATED, invoice->invoice_id,
@@ -192,24 +235,33 @@ write_verdict(Ledger *ledger, const InvoiceRow *invoice, const InvoiceVerdict *v
 	if (verdict->credit > 0 && invoice->inventory != NULL)
 		inventory_write(invoice->inventory);
 	if (verdict->credit > 0)
-		make_credit_note(ledger, invoice, credit_note_id, verdict->credit, credit_owner);
+		make_credit_note(ledger, settlement);
 	if (cart != CART_UNCHANGED)
 		row_log_cart(ledger, cart == CART_PAY ? OUTBOX_CART_PAID : OUTBOX_CART_RELEASED,
 					 invoice->cart_id);
 	return true;
 }
 
+/*
+ * Carry out a settlement: the invoice's row, the log, its credit note, its cart.
+ * False where the invoice was not locked and has changed.
+ */
 static bool
-write_verdict_as_busy(Ledger *ledger, const InvoiceRow *invoice, const InvoiceVerdict *verdict,
-					  int64 last_payment_id, int64 credit_note_id, int64 credit_owner)
+carry_out(Ledger *ledger, Settlement *settlement)
 {
+	const InvoiceRow *invoice = settlement->invoice;
 	BusyInvoice busy = {ledger->schema, invoice->invoice_id, busy_invoices};
 	volatile bool written = false;
 
+	if (settlement->verdict.credit > 0)
+	{
+		settlement->credit_note_id = row_next_payment_id(ledger);
+		count_payment(settlement, settlement->credit_note_id);
+	}
 	PG_TRY();
 	{
 		busy_invoices = &busy;
-		written = write_verdict(ledger, invoice, verdict, last_payment_id, credit_note_id, credit_owner);
+		written = write_verdict(ledger, settlement);
 	}
 	PG_FINALLY();
 	{
@@ -225,83 +277,50 @@ write_verdict_as_busy(Ledger *ledger, const InvoiceRow *invoice, const InvoiceVe
 }
 
 /*
- * Carry out a verdict on an invoice: its row, the log, its credit note, its
- * cart.  last_payment_id is the highest one that the verdict takes into account.
- * credit_note_id gets the id of the credit note, or 0.  False where the invoice
- * was not locked and has changed.
- */
-static bool
-try_to_carry_out(Ledger *ledger, const InvoiceRow *invoice, const InvoiceVerdict *verdict,
-				 int64 last_payment_id, int64 credit_owner, int64 *credit_note_id)
-{
-	*credit_note_id = 0;
-	if (verdict->credit > 0)
-	{
-		*credit_note_id = row_next_payment_id(ledger);
-		last_payment_id = Max(last_payment_id, *credit_note_id);
-	}
-	return write_verdict_as_busy(ledger, invoice, verdict, last_payment_id, *credit_note_id,
-								 credit_owner);
-}
-
-/* The same for an invoice that is locked; returns the id of the credit note. */
-static int64
-carry_out(Ledger *ledger, const InvoiceRow *invoice, const InvoiceVerdict *verdict,
-		  int64 last_payment_id, int64 credit_owner)
-{
-	int64		credit_note_id;
-
-	Assert(invoice->locked);
-	(void) try_to_carry_out(ledger, invoice, verdict, last_payment_id, credit_owner,
-							&credit_note_id);
-	return credit_note_id;
-}
-
-/*
  * Settle an invoice on which payments of amount were not counted yet; state is
- * what was.  False where it was not locked and has changed, or has to be locked
- * to be sure.  status, if not NULL, gets what it is then.
+ * what was, and settlement has taken the last of them into account.  False where
+ * the invoice was not locked and has changed, or has to be locked to be sure.
  */
 static bool
-settle(Ledger *ledger, const InvoiceRow *invoice, InvoiceState state, int64 amount,
-	   int64 npayments, int64 last_payment_id, int64 credit_owner, InvoiceStatus *status)
+settle(Ledger *ledger, Settlement *settlement, InvoiceState state, int64 amount,
+	   int64 npayments)
 {
-	InvoiceVerdict verdict;
+	const InvoiceRow *invoice = settlement->invoice;
+	InvoiceVerdict *verdict = &settlement->verdict;
 	InvoiceRefusal refusal;
-	int64		credit_note_id;
 	bool		arrives = npayments != invoice->state.payment_count - state.payment_count ||
 		amount != invoice->state.paid - state.paid;
 
 	state.unsellable = arrives && state.status == INVOICE_UNPAID &&
 		!invoice->cart_checked && cart_is_unsellable(ledger, invoice);
-	refusal = invoice_state_settle(&state, amount, npayments, &verdict);
+	refusal = invoice_state_settle(&state, amount, npayments, verdict);
 	if (refusal != INVOICE_OK && !invoice->locked)
 		return false;
 	if (refusal != INVOICE_OK)
-		settle_refuse(refusal, invoice);
-	if (status != NULL)
-		*status = verdict.status;
-	if (verdict.status == invoice->state.status && verdict.paid == invoice->state.paid &&
-		verdict.payment_count == invoice->state.payment_count &&
-		last_payment_id == invoice->last_payment_id)
+		settle_refuse(ledger, refusal, invoice);
+	if (verdict->status == invoice->state.status && verdict->paid == invoice->state.paid &&
+		verdict->payment_count == invoice->state.payment_count &&
+		settlement->has_payment == invoice->has_payment &&
+		settlement->last_payment_id == invoice->last_payment_id)
 		return invoice->locked;
-	return try_to_carry_out(ledger, invoice, &verdict, last_payment_id, credit_owner,
-							&credit_note_id);
+	return carry_out(ledger, settlement);
 }
 
+/* Settle a locked invoice with all of its payments; returns what it is then. */
 static InvoiceStatus
 settle_totals(Ledger *ledger, const InvoiceRow *invoice, const PaymentTotals *totals,
 			  int64 credit_owner)
 {
 	InvoiceState nothing_paid = invoice->state;
-	InvoiceStatus status;
+	Settlement	settlement = begin_settlement(invoice, credit_owner, NULL);
 
 	Assert(invoice->locked);
 	nothing_paid.paid = 0;
 	nothing_paid.payment_count = 0;
-	(void) settle(ledger, invoice, nothing_paid, totals->amount, totals->payment_count,
-				  totals->last_payment_id, credit_owner, &status);
-	return status;
+	settlement.has_payment = totals->payment_count > 0;
+	settlement.last_payment_id = settlement.has_payment ? totals->last_payment_id : 0;
+	(void) settle(ledger, &settlement, nothing_paid, totals->amount, totals->payment_count);
+	return settlement.verdict.status;
 }
 
 /*
@@ -319,18 +338,22 @@ settle_afresh(Ledger *ledger, const InvoiceRow *invoice)
 
 /*
  * settle_added
- *		Settle an invoice with payments that settle_is_counted said are not; false where it
- * was not locked and has to be.
+ *		Settle an invoice with payments that settle_is_counted said are not; false
+ *		where it was not locked and has to be.
  */
 bool
 settle_added(Ledger *ledger, const InvoiceRow *invoice, const SettleAdded *added,
 			 const PaymentTotals *totals, int64 credit_owner)
 {
-	if (totals->payment_count == 0)
-		return settle(ledger, invoice, invoice->state, added->amount, added->npayments,
-					  Max(added->last_id, invoice->last_payment_id), credit_owner, NULL);
-	settle_totals(ledger, invoice, totals, credit_owner);
-	return true;
+	Settlement	settlement = begin_settlement(invoice, credit_owner, NULL);
+
+	if (totals->payment_count > 0)
+	{
+		settle_totals(ledger, invoice, totals, credit_owner);
+		return true;
+	}
+	count_payment(&settlement, added->last_id);
+	return settle(ledger, &settlement, invoice->state, added->amount, added->npayments);
 }
 
 /*
@@ -349,7 +372,7 @@ settle_payment(Ledger *ledger, const InvoiceRow *invoice, const PaymentRow *paym
 	PaymentTotals totals;
 	InvoiceRow	checked = *invoice;
 
-	if (!invoice->locked && payment->payment_id <= invoice->last_payment_id)
+	if (!invoice->locked && !settle_is_surely_new(invoice, payment->payment_id))
 		return false;
 	if (settle_is_counted(ledger, invoice, &added, &totals))
 		return true;
@@ -363,32 +386,37 @@ settle_payment(Ledger *ledger, const InvoiceRow *invoice, const PaymentRow *paym
 
 /*
  * settle_refund
- *		Turn all that was paid on a locked invoice into a credit note; returns
- *		its id, or 0 where nothing was paid.
+ *		Turn all that was paid on a locked invoice into a credit note, whose id
+ *		goes to credit_note_id; false where nothing was paid.
+ *
+ * reason may be NULL; else it is kept with the invoice and the note.
  */
-int64
-settle_refund(Ledger *ledger, const InvoiceRow *invoice)
+bool
+settle_refund(Ledger *ledger, const InvoiceRow *invoice, text *reason, int64 *credit_note_id)
 {
-	InvoiceVerdict verdict;
-	InvoiceRefusal refusal = invoice_state_refund(&invoice->state, &verdict);
+	Settlement	settlement = begin_settlement(invoice, invoice->attendee_id, reason);
+	InvoiceRefusal refusal = invoice_state_refund(&invoice->state, &settlement.verdict);
 
 	if (refusal != INVOICE_OK)
-		settle_refuse(refusal, invoice);
-	return carry_out(ledger, invoice, &verdict, invoice->last_payment_id,
-					 invoice->attendee_id);
+		settle_refuse(ledger, refusal, invoice);
+	Assert(invoice->locked);
+	(void) carry_out(ledger, &settlement);
+	*credit_note_id = settlement.credit_note_id;
+	return settlement.verdict.credit > 0;
 }
 
 /* settle_void: void a locked invoice; nothing happens to a void one. */
 void
-settle_void(Ledger *ledger, const InvoiceRow *invoice)
+settle_void(Ledger *ledger, const InvoiceRow *invoice, text *reason)
 {
-	InvoiceVerdict verdict;
-	InvoiceRefusal refusal = invoice_state_void(&invoice->state, &verdict);
+	Settlement	settlement = begin_settlement(invoice, invoice->attendee_id, reason);
+	InvoiceRefusal refusal = invoice_state_void(&invoice->state, &settlement.verdict);
 
 	if (refusal != INVOICE_OK)
-		settle_refuse(refusal, invoice);
-	if (verdict.status != invoice->state.status)
-		carry_out(ledger, invoice, &verdict, invoice->last_payment_id, invoice->attendee_id);
+		settle_refuse(ledger, refusal, invoice);
+	Assert(invoice->locked);
+	if (settlement.verdict.status != invoice->state.status)
+		(void) carry_out(ledger, &settlement);
 }
 
 /*
@@ -407,14 +435,13 @@ settle_application(Ledger *ledger, const InvoiceRow *invoice, const CreditNoteRo
 		.reference = cstring_to_text(psprintf("Credit note " INT64_FORMAT,
 											  note->credit_note_id)),
 	};
-
 	InvoiceRow	locked;
 
 	row_claim_credit_note(ledger, note, CREDIT_NOTE_APPLIED);
 	row_insert_payment(ledger, &payment);
 	row_insert_application(ledger, payment.payment_id, note->credit_note_id);
 	row_log_credit_note(ledger, OUTBOX_CREDIT_NOTE_APPLIED, note->credit_note_id,
-						invoice->invoice_id);
+						&invoice->invoice_id);
 	if (!settle_lock_invoice(ledger, invoice->invoice_id, &locked))
 		elog(ERROR, "invoice " INT64_FORMAT " is gone", invoice->invoice_id);
 	(void) settle_payment(ledger, &locked, &payment, NULL, note->attendee_id);
@@ -433,17 +460,23 @@ settle_new_invoice(Ledger *ledger, int64 attendee_id, const CartRow *cart, text 
 	InvoiceRow	invoice = {
 		.locked = true,
 		.attendee_id = attendee_id,
+		.has_cart = cart != NULL,
 		.cart_id = cart == NULL ? 0 : cart->cart_id,
 		.cart_revision = cart == NULL ? 0 : cart->revision,
-		.state = {.status = INVOICE_UNPAID, .value = value_of_lines(lines, nlines)},
+		.state = {
+			.status = INVOICE_UNPAID,
+			.value = value_of_lines(lines, nlines, ledger->decimals),
+			.limit = money_max(ledger->decimals),
+		},
 	};
+	Settlement	settlement = begin_settlement(&invoice, attendee_id, NULL);
 
 	invoice.invoice_id = row_insert_invoice(ledger, &invoice, recipient, due);
 	for (int i = 0; i < nlines; i++)
 		row_insert_line(ledger, invoice.invoice_id, &lines[i]);
 	row_log_invoice(ledger, OUTBOX_INVOICE_CREATED, invoice.invoice_id, NULL, INVOICE_UNPAID);
 	if (invoice.state.value == 0)
-		(void) settle(ledger, &invoice, invoice.state, 0, 0, 0, attendee_id, NULL);
+		(void) settle(ledger, &settlement, invoice.state, 0, 0);
 	return invoice.invoice_id;
 }
 

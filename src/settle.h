@@ -16,6 +16,7 @@ typedef struct NewPayment
 	int64		amount;
 	ItemPointerData invoice_tid;	/* where its row was, if that is known */
 	bool		engine_kind;	/* of a kind that only the engine makes */
+	bool		other_time;		/* not of the time of its transaction */
 	bool		has_cart;		/* the invoice may bill a cart */
 } NewPayment;
 
@@ -39,14 +40,17 @@ extern bool settle_peek_invoice(Ledger *ledger, int64 invoice_id, ItemPointer ti
 extern bool settle_payment(Ledger *ledger, const InvoiceRow *invoice,
 						   const PaymentRow *payment, SettleCheck check,
 						   int64 credit_owner);
+extern bool settle_is_surely_new(const InvoiceRow *invoice, int64 payment_id);
 extern bool settle_is_counted(Ledger *ledger, const InvoiceRow *invoice,
 							  const SettleAdded *added, PaymentTotals *totals);
 extern bool settle_added(Ledger *ledger, const InvoiceRow *invoice, const SettleAdded *added,
 						 const PaymentTotals *totals, int64 credit_owner);
-pg_noreturn extern void settle_refuse(InvoiceRefusal refusal, const InvoiceRow *invoice);
+pg_noreturn extern void settle_refuse(Ledger *ledger, InvoiceRefusal refusal,
+									  const InvoiceRow *invoice);
 extern InvoiceStatus settle_afresh(Ledger *ledger, const InvoiceRow *invoice);
-extern int64 settle_refund(Ledger *ledger, const InvoiceRow *invoice);
-extern void settle_void(Ledger *ledger, const InvoiceRow *invoice);
+extern bool settle_refund(Ledger *ledger, const InvoiceRow *invoice, text *reason,
+						  int64 *credit_note_id);
+extern void settle_void(Ledger *ledger, const InvoiceRow *invoice, text *reason);
 extern int64 settle_application(Ledger *ledger, const InvoiceRow *invoice,
 								const CreditNoteRow *note);
 extern int64 settle_new_invoice(Ledger *ledger, int64 attendee_id, const CartRow *cart,

@@ -33,10 +33,12 @@ add_up(const NewPayment *payments, int64 npayments, SettleAdded *added)
 	return fits;
 }
 
+/* What only payments that a restore brings back may be. */
 static void
-check_kinds(const NewPayment *payments, int64 npayments)
+check_new(const NewPayment *payments, int64 npayments)
 {
 	for (int64 i = 0; i < npayments; i++)
+	{
 		if (payments[i].engine_kind)
 			ereport(ERROR,
 					(errcode(RP_INVALID_STATE),
@@ -44,6 +46,14 @@ check_kinds(const NewPayment *payments, int64 npayments)
 							payments[i].payment_id),
 					 errdetail("Payments of kind credit_note and credit_application belong to a credit note."),
 					 errhint("Use regpaydb.refund_invoice() or regpaydb.apply_credit_note().")));
+		if (payments[i].other_time)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("payment " INT64_FORMAT " is not of the time at which it is recorded",
+							payments[i].payment_id),
+					 errdetail("The time of a new payment is that of its transaction, so that sums of the past stay what they were."),
+					 errhint("Leave out the column \"time\", and give the bank's date as value_date.")));
+	}
 }
 
 /*
@@ -60,10 +70,10 @@ settle_unlocked(Ledger *ledger, NewPayment *payments, int64 npayments, Inventory
 	/* It may not be, while a dump is restored. */
 	if (!ledger->version_checked || payments[0].has_cart ||
 		!settle_peek_invoice(ledger, payments[0].invoice_id, &payments[0].invoice_tid, &invoice) ||
-		payments[0].payment_id <= invoice.last_payment_id ||
+		!settle_is_surely_new(&invoice, payments[0].payment_id) ||
 		!add_up(payments, npayments, &added))
 		return false;
-	check_kinds(payments, npayments);
+	check_new(payments, npayments);
 	invoice.inventory = inventory;
 	return settle_added(ledger, &invoice, &added, &nothing, invoice.attendee_id);
 }
@@ -94,9 +104,9 @@ settle_group(Ledger *ledger, NewPayment *payments, int64 npayments, Inventory *i
 	if (settle_is_counted(ledger, &invoice, &added, &totals))
 		return;
 	engine_check_version(ledger, false);
-	check_kinds(payments, npayments);
+	check_new(payments, npayments);
 	if (!fits)
-		settle_refuse(INVOICE_TOO_LARGE, &invoice);
+		settle_refuse(ledger, INVOICE_TOO_LARGE, &invoice);
 	settle_added(ledger, &invoice, &added, &totals, invoice.attendee_id);
 }
 
@@ -144,6 +154,7 @@ lock_their_carts(Ledger *ledger, NewPayment *payments, int64 npayments)
 
 	for (int64 i = 0; i < npayments; i++)
 	{
+		bool		has_cart;
 		int64		cart_id = 0;
 
 		ItemPointerSetInvalid(&payments[i].invoice_tid);
@@ -152,9 +163,9 @@ lock_their_carts(Ledger *ledger, NewPayment *payments, int64 npayments)
 			continue;
 		CHECK_FOR_INTERRUPTS();
 		if (!row_invoice_cart(ledger, payments[i].invoice_id, &payments[i].invoice_tid,
-							  &cart_id))
+							  &has_cart, &cart_id))
 			known = false;
-		else if (cart_id == 0)
+		else if (!has_cart)
 			continue;
 		payments[i].has_cart = true;
 		if (ncarts == capacity)
@@ -181,7 +192,7 @@ lock_their_carts(Ledger *ledger, NewPayment *payments, int64 npayments)
  *
  * Sorts them, so that invoices are locked in the order of their ids.  Raises
  * RP003 where an invoice would be left with less than nothing, RP008 for
- * kinds that only the engine makes, RP012.
+ * kinds that only the engine makes, 22023 for times of the past, RP012.
  */
 void
 settle_new_payments(Ledger *ledger, NewPayment *payments, int64 npayments)

@@ -37,10 +37,10 @@ milestone_of(const Ledger *ledger, int64 invoice_id)
 static void
 set_out(Milestone *milestone, const Ledger *ledger, const InvoiceRow *invoice)
 {
-	if (invoice->committed && invoice->last_payment_id != 0)
+	if (invoice->committed && invoice->has_payment)
 		*milestone = (Milestone)
 	{
-		ledger->schema, invoice->invoice_id, {0},
+		ledger->schema, invoice->invoice_id, {.last_payment_id = PG_INT64_MIN},
 		invoice->last_payment_id, invoice->state.payment_count
 	};
 }
@@ -49,7 +49,7 @@ static bool
 is_of(const Milestone *milestone, const Ledger *ledger, const InvoiceRow *invoice)
 {
 	return milestone->schema == ledger->schema &&
-		milestone->invoice_id == invoice->invoice_id &&
+		milestone->invoice_id == invoice->invoice_id && invoice->has_payment &&
 		milestone->next_id <= invoice->last_payment_id &&
 		milestone->next_count <= invoice->state.payment_count;
 }
@@ -96,6 +96,16 @@ are_surely_new(Ledger *ledger, const InvoiceRow *invoice, const SettleAdded *add
 }
 
 /*
+ * settle_is_surely_new
+ *		Whether the invoice can't have counted this payment yet, by its id alone.
+ */
+bool
+settle_is_surely_new(const InvoiceRow *invoice, int64 payment_id)
+{
+	return !invoice->has_payment || payment_id > invoice->last_payment_id;
+}
+
+/*
  * settle_is_counted
  *		Whether the invoice's row counts these payments already, as it does when a
  *		dump is restored into tables that have their triggers, or when a trigger of
@@ -110,7 +120,7 @@ settle_is_counted(Ledger *ledger, const InvoiceRow *invoice, const SettleAdded *
 				  PaymentTotals *totals)
 {
 	totals->payment_count = 0;
-	if (added->first_id > invoice->last_payment_id || are_surely_new(ledger, invoice, added))
+	if (settle_is_surely_new(invoice, added->first_id) || are_surely_new(ledger, invoice, added))
 		return false;
 	*totals = row_payment_totals(ledger, invoice->invoice_id);
 	set_out(milestone_of(ledger, invoice->invoice_id), ledger, invoice);

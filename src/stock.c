@@ -96,7 +96,7 @@ cart_has_changed(Ledger *ledger, const InvoiceRow *invoice)
 bool
 cart_is_unsellable(Ledger *ledger, const InvoiceRow *invoice)
 {
-	if (invoice->cart_id == 0)
+	if (!invoice->has_cart)
 		return false;
 	if (cart_has_changed(ledger, invoice))
 		return true;
@@ -113,7 +113,7 @@ cart_is_unsellable(Ledger *ledger, const InvoiceRow *invoice)
 bool
 cart_is_invalid(Ledger *ledger, const InvoiceRow *invoice)
 {
-	return invoice->cart_id != 0 &&
+	return invoice->has_cart &&
 		(cart_has_changed(ledger, invoice) ||
 		 (!cart_is_sound(ledger, invoice->cart_id, CART_CHECK_ALL) &&
 		  row_cart_problem(ledger, invoice->cart_id) != NULL));

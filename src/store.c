@@ -9,6 +9,7 @@
 #include "utils/memutils.h"
 
 #include "direct.h"
+#include "money.h"
 #include "queries.h"
 #include "store.h"
 
@@ -65,6 +66,8 @@ get_plan(Ledger *ledger, StoreQuery query)
 	{
 		if (*c == '@')
 			appendStringInfoString(&buf, ledger->quoted_schema);
+		else if (*c == '#')
+			appendStringInfoString(&buf, money_to_cstring(0, ledger->decimals));
 		else
 			appendStringInfoChar(&buf, *c);
 	}

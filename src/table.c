@@ -31,6 +31,7 @@
 #include "utils/memutils.h"
 
 #include "compat.h"
+#include "money.h"
 #include "table_specs.h"
 
 /* ---- columns ---- */
@@ -50,6 +51,8 @@ column_type(const ColumnSpec *spec)
 			return NUMERICOID;
 		case TYPE_TIME:
 			return TIMESTAMPTZOID;
+		case TYPE_DATE:
+			return DATEOID;
 		case TYPE_INTERVAL:
 			return INTERVALOID;
 		case TYPE_BOOL:
@@ -63,18 +66,19 @@ column_type(const ColumnSpec *spec)
  * without a conversion.
  */
 static bool
-column_fits(Form_pg_attribute att, const ColumnSpec *spec)
+column_fits(const Ledger *ledger, Form_pg_attribute att, const ColumnSpec *spec)
 {
 	if (att->atttypid != column_type(spec))
 		return false;
-	if (att->atttypmod != -1 && !(spec->type == TYPE_MONEY && att->atttypmod == MONEY_TYPMOD))
+	if (att->atttypmod != -1 &&
+		!(spec->type == TYPE_MONEY && att->atttypmod == MONEY_TYPMOD(ledger->decimals)))
 		return false;
 	return !spec->written ||
 		(att->attgenerated == '\0' && att->attidentity != ATTRIBUTE_IDENTITY_ALWAYS);
 }
 
 static bool
-find_columns(TableInfo *info, LedgerTable table, TupleDesc desc)
+find_columns(TableInfo *info, const Ledger *ledger, LedgerTable table, TupleDesc desc)
 {
 	info->ncolumns = table_specs[table].ncolumns;
 	for (int i = 0; i < info->ncolumns; i++)
@@ -87,7 +91,7 @@ find_columns(TableInfo *info, LedgerTable table, TupleDesc desc)
 
 			if (att->attisdropped || strcmp(NameStr(att->attname), spec->name) != 0)
 				continue;
-			if (column_fits(att, spec))
+			if (column_fits(ledger, att, spec))
 				info->columns[i] = number;
 			break;
 		}
@@ -341,7 +345,7 @@ fill_info(TableInfo *info, Ledger *ledger, LedgerTable table, Relation rel)
 	if (class->relkind != RELKIND_RELATION || class->relam != HEAP_TABLE_AM_OID ||
 		class->relispartition || class->relhassubclass || rel->rd_rules != NULL)
 		return;
-	if (!find_columns(info, table, RelationGetDescr(rel)) ||
+	if (!find_columns(info, ledger, table, RelationGetDescr(rel)) ||
 		!owner_may(ledger, rel, ACL_SELECT))
 		return;
 	if (uses & USE_READ)

@@ -29,6 +29,8 @@ typedef enum InvoiceColumn
 	INVOICE_COL_CART_REVISION,
 	INVOICE_COL_PAID_TIME,
 	INVOICE_COL_CLOSED_TIME,
+	INVOICE_COL_CLOSED_BY,
+	INVOICE_COL_CLOSED_REASON,
 	INVOICE_COLUMNS
 } InvoiceColumn;
 
@@ -42,6 +44,7 @@ typedef enum PaymentColumn
 	PAYMENT_COL_PROVIDER,
 	PAYMENT_COL_PROVIDER_REF,
 	PAYMENT_COL_ENTERED_BY,
+	PAYMENT_COL_VALUE_DATE,
 	PAYMENT_COLUMNS
 } PaymentColumn;
 
@@ -53,6 +56,7 @@ typedef enum OutboxColumn
 	OUTBOX_COL_NEW_STATUS,
 	OUTBOX_COL_CREDIT_NOTE_ID,
 	OUTBOX_COL_CART_ID,
+	OUTBOX_COL_ENTERED_BY,
 	OUTBOX_COLUMNS
 } OutboxColumn;
 
@@ -141,7 +145,7 @@ typedef enum ApplicationColumn
 	APPLICATION_COLUMNS
 } ApplicationColumn;
 
-#define MAX_TABLE_COLUMNS 11
+#define MAX_TABLE_COLUMNS 13
 
 /* The ways in which a table's rows are listed: by the beginning of an index. */
 #define CART_BY_ATTENDEE		0

@@ -19,6 +19,8 @@ static const ColumnSpec invoice_columns[] = {
 	[INVOICE_COL_CART_REVISION] = {"cart_revision", TYPE_INT4, 0},
 	[INVOICE_COL_PAID_TIME] = {"paid_time", TYPE_TIME, UPDATED},
 	[INVOICE_COL_CLOSED_TIME] = {"closed_time", TYPE_TIME, UPDATED},
+	[INVOICE_COL_CLOSED_BY] = {"closed_by", TYPE_INT8, UPDATED},
+	[INVOICE_COL_CLOSED_REASON] = {"closed_reason", TYPE_TEXT, UPDATED},
 };
 
 static const ColumnSpec payment_columns[] = {
@@ -30,6 +32,7 @@ static const ColumnSpec payment_columns[] = {
 	[PAYMENT_COL_PROVIDER] = {"provider", TYPE_TEXT, INSERTED},
 	[PAYMENT_COL_PROVIDER_REF] = {"provider_ref", TYPE_TEXT, INSERTED},
 	[PAYMENT_COL_ENTERED_BY] = {"entered_by", TYPE_INT8, INSERTED},
+	[PAYMENT_COL_VALUE_DATE] = {"value_date", TYPE_DATE, INSERTED},
 };
 
 static const ColumnSpec outbox_columns[] = {
@@ -39,6 +42,7 @@ static const ColumnSpec outbox_columns[] = {
 	[OUTBOX_COL_NEW_STATUS] = {"new_status", TYPE_ENUM + ENUM_INVOICE_STATUS, INSERTED},
 	[OUTBOX_COL_CREDIT_NOTE_ID] = {"credit_note_id", TYPE_INT8, INSERTED},
 	[OUTBOX_COL_CART_ID] = {"cart_id", TYPE_INT8, INSERTED},
+	[OUTBOX_COL_ENTERED_BY] = {"entered_by", TYPE_INT8, INSERTED},
 };
 
 static const ColumnSpec attendee_columns[] = {

@@ -15,9 +15,6 @@
 #include "ledger.h"
 #include "table.h"
 
-/* numeric(14,2), as atttypmod has it. */
-#define MONEY_TYPMOD	(((14 << 16) | 2) + VARHDRSZ)
-
 typedef enum ColumnType
 {
 	TYPE_INT4,
@@ -25,6 +22,7 @@ typedef enum ColumnType
 	TYPE_TEXT,
 	TYPE_MONEY,
 	TYPE_TIME,
+	TYPE_DATE,
 	TYPE_INTERVAL,
 	TYPE_BOOL,
 	TYPE_ENUM					/* and those of EnumType follow */

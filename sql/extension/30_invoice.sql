@@ -43,17 +43,19 @@ REVOKE ALL ON FUNCTION regpaydb.balance_due(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION regpaydb.balance_due(bigint) IS 'What remains to be paid on the invoice; 0 when it is refunded or void.';
 
 CREATE FUNCTION regpaydb.void_invoice(
-		invoice_id bigint)
+		invoice_id bigint,
+		reason text DEFAULT NULL)
 	RETURNS void
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'regpaydb_void_invoice';
-REVOKE ALL ON FUNCTION regpaydb.void_invoice(bigint) FROM PUBLIC;
-COMMENT ON FUNCTION regpaydb.void_invoice(bigint) IS 'Voids an invoice on which no money is.';
+REVOKE ALL ON FUNCTION regpaydb.void_invoice(bigint, text) FROM PUBLIC;
+COMMENT ON FUNCTION regpaydb.void_invoice(bigint, text) IS 'Voids an invoice on which no money is; the reason is kept with it.';
 
 CREATE FUNCTION regpaydb.refund_invoice(
-		invoice_id bigint)
+		invoice_id bigint,
+		reason text DEFAULT NULL)
 	RETURNS bigint
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'regpaydb_refund_invoice';
-REVOKE ALL ON FUNCTION regpaydb.refund_invoice(bigint) FROM PUBLIC;
-COMMENT ON FUNCTION regpaydb.refund_invoice(bigint) IS 'Turns all that was paid on the invoice into a credit note and returns its id; NULL where nothing was paid, the invoice is void then.';
+REVOKE ALL ON FUNCTION regpaydb.refund_invoice(bigint, text) FROM PUBLIC;
+COMMENT ON FUNCTION regpaydb.refund_invoice(bigint, text) IS 'Turns all that was paid on the invoice into a credit note and returns its id; NULL where nothing was paid, the invoice is void then. The reason is kept with the invoice and the note.';

@@ -8,6 +8,7 @@ CREATE TABLE payment (
 	provider text,
 	provider_ref text,
 	entered_by bigint,
+	value_date date,
 	CONSTRAINT payment_amount_check CHECK (amount <> 0 AND amount <> 'NaN'),
 	CONSTRAINT payment_reference_check CHECK (length(reference) <= 1000),
 	CONSTRAINT payment_provider_check CHECK (length(provider) BETWEEN 1 AND 200),
@@ -22,9 +23,10 @@ COMMENT ON TABLE payment IS 'Money put on invoices, or taken off where negative.
 COMMENT ON COLUMN payment.payment_id IS 'Key.';
 COMMENT ON COLUMN payment.invoice_id IS 'The invoice that this payment applies to.';
 COMMENT ON COLUMN payment.kind IS 'payment (from a payment platform), manual (entered by staff), credit_note (money taken off into a credit note), credit_application (a credit note put on the invoice).';
-COMMENT ON COLUMN payment."time" IS 'When the payment was recorded.';
+COMMENT ON COLUMN payment."time" IS 'When the payment was recorded: the time of that transaction.';
 COMMENT ON COLUMN payment.reference IS 'What people identify the payment by, as on a bank or card statement.';
 COMMENT ON COLUMN payment.amount IS 'Amount in the conference''s currency; never 0.';
 COMMENT ON COLUMN payment.provider IS 'The payment platform, such as stripe or bank.';
 COMMENT ON COLUMN payment.provider_ref IS 'The platform''s own key of this payment; a platform''s payment is recorded once.';
-COMMENT ON COLUMN payment.entered_by IS 'user_id of the staff member who entered it, for a manual payment.';
+COMMENT ON COLUMN payment.entered_by IS 'user_id of who entered it, or on whose behalf it was recorded; NULL where there was no actor.';
+COMMENT ON COLUMN payment.value_date IS 'The day on which it happened, as the bank says; NULL where that is not known.';

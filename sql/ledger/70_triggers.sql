@@ -109,7 +109,8 @@ CREATE TRIGGER invoice_guard_update
 	BEFORE UPDATE ON invoice
 	FOR EACH ROW EXECUTE FUNCTION regpaydb.guard_rows('invoice_id', 'attendee_id',
 		'cart_id', 'cart_revision', 'status', 'value', 'paid', 'payment_count',
-		'last_payment_id', 'issue_time', 'paid_time', 'closed_time');
+		'last_payment_id', 'issue_time', 'paid_time', 'closed_time', 'issued_by',
+		'closed_by', 'closed_reason');
 COMMENT ON TRIGGER invoice_guard_update ON invoice IS 'Keeps the columns that only the engine changes.';
 CREATE TRIGGER invoice_guard
 	BEFORE INSERT OR DELETE ON invoice

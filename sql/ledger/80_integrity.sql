@@ -1,7 +1,7 @@
 CREATE VIEW integrity_problem WITH (security_invoker = true) AS
 WITH total AS (
 	SELECT i.invoice_id, i.status, i.value, i.paid, i.payment_count, i.last_payment_id,
-		i.paid_time, i.closed_time,
+		i.paid_time, i.closed_time, i.closed_by, i.closed_reason,
 		coalesce(p.amount, 0) AS payments,
 		coalesce(p.number, 0) AS number,
 		p.last_id,
@@ -52,6 +52,11 @@ WHERE NOT CASE status
 	WHEN 'refunded' THEN paid_time IS NOT NULL AND closed_time IS NOT NULL
 	ELSE closed_time IS NOT NULL AND (paid_time IS NULL OR value = 0)
 END
+UNION ALL
+SELECT format('invoice %s', invoice_id),
+	format('is %s, but says who closed it (%s) or why (%s)', status, closed_by, closed_reason)
+FROM total
+WHERE status IN ('unpaid', 'paid') AND (closed_by IS NOT NULL OR closed_reason IS NOT NULL)
 UNION ALL
 SELECT format('invoice %s', invoice_id),
 	format('the lines add up to %s, but its value is %s', lines, value)

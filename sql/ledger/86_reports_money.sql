@@ -4,7 +4,7 @@ CREATE VIEW report_invoices WITH (security_invoker = true) AS
 	SELECT i.invoice_id, i.attendee_id, a.user_id, i.recipient, a.email, i.status, i.issue_time,
 		i.due_time, i.paid_time, i.closed_time, i.value, i.paid,
 		CASE WHEN i.status = 'unpaid' THEN i.value - i.paid ELSE 0.00 END AS due,
-		i.payment_count, i.cart_id
+		i.payment_count, i.cart_id, i.issued_by, i.closed_by, i.closed_reason
 	FROM invoice i
 	JOIN attendee a ON a.attendee_id = i.attendee_id;
 COMMENT ON VIEW report_invoices IS 'Every invoice, and whom it is for.';
@@ -23,10 +23,14 @@ COMMENT ON COLUMN report_invoices.paid IS 'Sum of its payments, less what became
 COMMENT ON COLUMN report_invoices.due IS 'What remains to be paid; 0 where nothing can be.';
 COMMENT ON COLUMN report_invoices.payment_count IS 'Number of its payments, credit notes included.';
 COMMENT ON COLUMN report_invoices.cart_id IS 'The cart that it bills, if any.';
+COMMENT ON COLUMN report_invoices.issued_by IS 'user_id on whose behalf it was made, if any.';
+COMMENT ON COLUMN report_invoices.closed_by IS 'user_id on whose behalf it was refunded or voided, if any.';
+COMMENT ON COLUMN report_invoices.closed_reason IS 'Why it was refunded or voided, where that was said.';
 
 CREATE VIEW report_payments WITH (security_invoker = true) AS
 	SELECT p.payment_id, p."time", p.kind, p.amount, p.reference, p.provider, p.provider_ref,
-		p.entered_by, p.invoice_id, i.status AS invoice_status, i.attendee_id, i.recipient
+		p.entered_by, p.invoice_id, i.status AS invoice_status, i.attendee_id, i.recipient,
+		p.value_date
 	FROM payment p
 	JOIN invoice i ON i.invoice_id = p.invoice_id;
 COMMENT ON VIEW report_payments IS 'Every payment, credit notes and their applications included, and whose invoice it is on.';
@@ -37,11 +41,12 @@ COMMENT ON COLUMN report_payments.amount IS 'Amount; negative where money was ta
 COMMENT ON COLUMN report_payments.reference IS 'What people identify it by.';
 COMMENT ON COLUMN report_payments.provider IS 'The payment platform.';
 COMMENT ON COLUMN report_payments.provider_ref IS 'The platform''s own key.';
-COMMENT ON COLUMN report_payments.entered_by IS 'user_id of the staff member who entered it, for a manual payment.';
+COMMENT ON COLUMN report_payments.entered_by IS 'user_id of who entered it, or on whose behalf it was recorded, if any.';
 COMMENT ON COLUMN report_payments.invoice_id IS 'The invoice that it is on.';
 COMMENT ON COLUMN report_payments.invoice_status IS 'Status of the invoice.';
 COMMENT ON COLUMN report_payments.attendee_id IS 'Who is invoiced.';
 COMMENT ON COLUMN report_payments.recipient IS 'What was printed as recipient.';
+COMMENT ON COLUMN report_payments.value_date IS 'The day on which it happened, as the bank says.';
 
 CREATE VIEW report_received_by_day WITH (security_invoker = true) AS
 	SELECT "time"::date AS date, kind, provider, count(*) AS payments, sum(amount) AS amount,
@@ -177,8 +182,9 @@ CREATE VIEW report_attendee_statement WITH (security_invoker = true) AS
 		UNION ALL
 		SELECT i.attendee_id, p."time", 2, p.payment_id,
 			CASE p.kind
-				WHEN 'payment' THEN 'payment'
-				WHEN 'manual' THEN 'manual payment'
+				WHEN 'payment' THEN CASE WHEN p.amount > 0 THEN 'payment' ELSE 'payment returned' END
+				WHEN 'manual' THEN
+					CASE WHEN p.amount > 0 THEN 'manual payment' ELSE 'manual payment returned' END
 				WHEN 'credit_note' THEN 'credit to somebody else'
 				ELSE 'credit of somebody else'
 			END,

@@ -26,6 +26,7 @@ INSERT INTO test.argument VALUES
 	('entered_by', '900'), ('credit_note_id', '(SELECT min(credit_note_id) FROM attack_input.credit_note)'), ('percentage', '10'),
 	('cart_id', '1'), ('product_id', '1'), ('quantity', '1'), ('duration', '''1 hour''::interval'), ('limit', '10'),
 	('user_id', '101'), ('access_code', '''ALICES-CODE'''), ('role', '''regress_a_nobody'''), ('access', '''app'''),
+	('reason', '''r'''), ('value_date', '''2026-05-03''::date'),
 	('ledger_table', '''attack_input.invoice''::regclass'), ('as_of', '''now''::timestamptz');
 GRANT SELECT ON test.argument TO PUBLIC;
 CREATE TABLE test.argument_of AS

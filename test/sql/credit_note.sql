@@ -182,8 +182,8 @@ SELECT credit_note_id, value, state FROM credit_note ORDER BY 1;
 SELECT regpaydb.available_credit(1), regpaydb.available_credit(2);
 SELECT test.raises('SELECT regpaydb.available_credit(999)');
 
--- On whose behalf: Bob can neither see nor use Alice's note, nor pay with his
--- own what he may not view.
+-- On whose behalf: Bob can neither see nor use Alice's note, nor even his own:
+-- that is for staff (RP010).
 UPDATE conference SET auto_apply_credit = false;
 SELECT test.note(2, 8) AS bobs_note, test.note(1, 9) AS alices_note \gset
 SELECT test.invoice(2, 8) AS bobs_invoice, test.invoice(1, 9) AS alices_invoice \gset
@@ -201,6 +201,8 @@ SELECT call, split_part(test.raises(call), ':', 1) AS code FROM (VALUES
 	(10, 'SELECT regpaydb.available_credit(2)'),
 	(11, format('SELECT regpaydb.apply_credit_note(%s, %s)', :bobs_note, :bobs_invoice))
 ) c (n, call) ORDER BY n;
+SET regpaydb.user_id = '900';
+SELECT regpaydb.apply_credit_note(:bobs_note, :bobs_invoice) > 0 AS applied;
 RESET regpaydb.user_id;
 SELECT status, paid FROM invoice WHERE invoice_id IN (:alices_invoice, :bobs_invoice) ORDER BY invoice_id;
 

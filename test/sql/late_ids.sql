@@ -74,7 +74,11 @@ CALL lose('{2291,2289}');
 SELECT restore('{2291,2289}') > 0 AS restored;
 SELECT * FROM state;
 
--- Restored beside others that were never counted: that is mended with it.
+-- Recorded again beside others that were never counted: that is mended with it.
+-- Which of them a restore brings back can't be told, so all are of today.
+CREATE FUNCTION record_again(lost bigint[]) RETURNS bigint LANGUAGE sql AS $$
+	SELECT reads(format('INSERT INTO payment (payment_id, invoice_id, amount) SELECT payment_id, invoice_id, amount FROM saved WHERE payment_id = ANY (%L)', lost))
+$$;
 CREATE PROCEDURE slip_in(slipped bigint, worth numeric) LANGUAGE plpgsql AS $$
 BEGIN
 	SET LOCAL session_replication_role = replica;
@@ -83,11 +87,12 @@ END
 $$;
 CALL lose('{2298}');
 CALL slip_in(2295, 2);
-SELECT restore('{2298}') > 0 AS restored;
+SELECT test.raises('SELECT restore(''{2298}'')');
+SELECT record_again('{2298}') > 0 AS recorded;
 SELECT * FROM state;
 CALL lose('{2298}');
 CALL slip_in(2293, 1);
-SELECT restore('{2298}') > 0 AS restored;
+SELECT record_again('{2298}') > 0 AS recorded;
 SELECT * FROM state;
 
 -- Restored after as many were counted in a transaction that was rolled back.
