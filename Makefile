@@ -12,6 +12,8 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\([^']*\)'.*/\1/p" regpayd
 
 EXTENSION_SQL = $(sort $(wildcard sql/extension/*.sql))
 LEDGER_SQL = $(sort $(wildcard sql/ledger/*.sql))
+LEDGER_VIEWS = $(sort $(wildcard sql/ledger/8*.sql))
+UPGRADE_SQL = $(sort $(wildcard sql/upgrade/*.sql))
 
 DATA = $(wildcard sql/regpaydb--*--*.sql)
 DATA_built = sql/regpaydb--$(EXTVERSION).sql
@@ -31,7 +33,7 @@ REGRESS_PREP = output-folders
 
 UNIT = $(patsubst test/unit/%.c,$(OUTPUT_DIR)/unit/%,$(sort $(wildcard test/unit/*.c)))
 
-EXTRA_CLEAN = src/ledger_sql.h $(OUTPUT_DIR) $(EXTENSION)-$(EXTVERSION).zip
+EXTRA_CLEAN = src/ledger_sql.h src/upgrade_steps.h $(OUTPUT_DIR) $(EXTENSION)-$(EXTVERSION).zip
 
 PG_CONFIG = pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
@@ -44,16 +46,30 @@ $(DATA_built): $(EXTENSION_SQL) sql/extension Makefile regpaydb.control
 	{ printf '%s\n' '\echo Use "CREATE EXTENSION regpaydb" to load this file. \quit'; \
 	  cat $(EXTENSION_SQL) /dev/null; } >$@
 
-# What create_ledger() runs, as one C string: a literal for each line.
+# Text as a C string: a literal for each line.
+C_STRING = sed -e 's/[\\"]/\\&/g' -e 's/.*/"&\\n"/'
+
+# What create_ledger() runs; and what of it upgrade_ledger() runs again, which holds
+# no data.  Views are replaced then, so that what uses them, and who may, stays.
 src/ledger_sql.h: $(LEDGER_SQL) sql/ledger Makefile
 	{ printf '%s\n' '/* made from sql/ledger by the Makefile */' \
 	    'static const char ledger_sql[] =' '""'; \
-	  cat $(LEDGER_SQL) /dev/null | \
-	    sed -e 's/[\\"]/\\&/g' -e 's/.*/"&\\n"/'; \
+	  cat $(LEDGER_SQL) /dev/null | $(C_STRING); \
+	  printf '%s\n' ';' 'static const char ledger_views_sql[] =' '""'; \
+	  cat $(LEDGER_VIEWS) /dev/null | sed 's/^CREATE VIEW/CREATE OR REPLACE VIEW/' | $(C_STRING); \
 	  printf '%s\n' ';'; } >$@
 
+# The steps of upgrade_ledger(): {"version before", "version after", "SQL"}.
+src/upgrade_steps.h: $(UPGRADE_SQL) sql/upgrade Makefile
+	{ printf '%s\n' '/* made from sql/upgrade by the Makefile */'; \
+	  for file in $(UPGRADE_SQL); do \
+	    basename $$file .sql | sed 's/\(.*\)--\(.*\)/{"\1", "\2",/'; \
+	    $(C_STRING) $$file; \
+	    printf '%s\n' '},'; \
+	  done; } >$@
+
 # Few and small files: any header that changes rebuilds them all.
-$(OBJS) $(OBJS:.o=.bc): $(sort $(wildcard src/*.h) src/ledger_sql.h) Makefile regpaydb.control
+$(OBJS) $(OBJS:.o=.bc): $(sort $(wildcard src/*.h) src/ledger_sql.h src/upgrade_steps.h) Makefile regpaydb.control
 
 .PHONY: output-folders installcheck-regress installcheck-isolation unit valgrind dist pictures
 

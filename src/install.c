@@ -32,8 +32,7 @@
 
 /*
  * What upgrade_ledger runs to bring a ledger from one version to the next, in
- * order; version_after of the last is REGPAYDB_VERSION.  The first version has
- * nothing to be upgraded from.
+ * order; version_after of the last is REGPAYDB_VERSION.
  */
 static const struct
 {
@@ -41,6 +40,7 @@ static const struct
 	const char *version_after;
 	const char *sql;
 }			upgrade_steps[] = {
+#include "upgrade_steps.h"
 	{NULL, NULL, NULL}
 };
 
@@ -146,15 +146,13 @@ replace(const char *string, const char *from, const char *to)
 													   CStringGetTextDatum(to)));
 }
 
-/* What makes the ledger's tables: written for two decimals, as most currencies have. */
+/* The files in sql/ledger are written for two decimals, as most currencies have. */
 static const char *
-ledger_sql_for(int decimals)
+for_decimals(const char *sql, int decimals)
 {
-	char	   *sql;
-
 	if (decimals == 2)
-		return ledger_sql;
-	sql = replace(ledger_sql, "numeric(14,2)",
+		return sql;
+	sql = replace(sql, "numeric(14,2)",
 				  psprintf("numeric(%d,%d)", MONEY_DIGITS + decimals, decimals));
 	return replace(sql, "0.00", money_to_cstring(0, decimals));
 }
@@ -193,7 +191,7 @@ regpaydb_create_ledger(PG_FUNCTION_ARGS)
 	prepare_schema(schema_name);
 	grant_functions_to_owner(fcinfo->flinfo->fn_oid, GetUserId());
 	ddl_search_path(schema_name);
-	ddl_execute(ledger_sql_for(decimals));
+	ddl_execute(for_decimals(ledger_sql, decimals));
 	if (SPI_execute_with_args("INSERT INTO conference (name, currency, ledger_version) "
 							  "VALUES ($1, $2, $3)",
 							  3, argtypes, args, NULL, false, 0) != SPI_OK_INSERT ||
@@ -249,17 +247,20 @@ regpaydb_upgrade_ledger(PG_FUNCTION_ARGS)
 {
 	const char *schema_name;
 	const char *version;
+	Oid			schema;
+	bool		upgraded = false;
 	int			save_nestlevel;
 
 	require_arg(fcinfo, 0, "schema_name");
 	schema_name = NameStr(*PG_GETARG_NAME(0));
 	check_ledger_owner(schema_name);
+	schema = get_namespace_oid(schema_name, false);
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	save_nestlevel = NewGUCNestLevel();
 	ddl_search_path("pg_catalog");
-	check_nothing_planted(get_namespace_oid(schema_name, false), schema_name);
+	check_nothing_planted(schema, schema_name);
 	ddl_search_path(schema_name);
 
 	/*
@@ -290,10 +291,12 @@ regpaydb_upgrade_ledger(PG_FUNCTION_ARGS)
 								  &arg, NULL, false, 0) != SPI_OK_UPDATE || SPI_processed != 1)
 			elog(ERROR, "could not update the conference row");
 		version = next;
+		upgraded = true;
 	}
+	if (upgraded)
+		ddl_execute(for_decimals(ledger_views_sql, ledger_of_schema(schema)->decimals));
 	/* Every session that knows the ledger looks at its version again. */
-	CacheInvalidateRelcacheByRelid(get_relname_relid("conference",
-													 get_namespace_oid(schema_name, false)));
+	CacheInvalidateRelcacheByRelid(get_relname_relid("conference", schema));
 	AtEOXact_GUC(true, save_nestlevel);
 	if (SPI_finish() != SPI_OK_FINISH)
 		elog(ERROR, "SPI_finish failed");

@@ -50,15 +50,23 @@ sub copy_server
 
 my ($server, $pg_config) = copy_server();
 
+sub write_file
+{
+	my ($file, $text) = @_;
+
+	open my $out, '>', $file or die "$file: $!";
+	print $out $text;
+	close $out;
+	return;
+}
+
 sub change_file
 {
 	my ($file, $pattern, $replacement) = @_;
 	my $text = slurp_file($file);
 
 	$text =~ s/$pattern/$replacement/ or BAIL_OUT("nothing to change in $file");
-	open my $out, '>', $file or die "$file: $!";
-	print $out $text;
-	close $out;
+	write_file($file, $text);
 	return;
 }
 
@@ -71,7 +79,7 @@ sub copy_sources
 
 	make_path($copy);
 	system_or_bail('cp', '-r', (map { "$ENV{REGPAYDB_SRC}/$_" } qw(Makefile regpaydb.control src sql)), $copy);
-	unlink glob "$copy/src/*.o $copy/*.so $copy/src/ledger_sql.h";
+	unlink glob "$copy/src/*.o $copy/*.so $copy/src/ledger_sql.h $copy/src/upgrade_steps.h";
 	return $copy;
 }
 
@@ -89,12 +97,11 @@ my $new = "$old.1";
 
 my $new_sources = copy_sources('new');
 change_file("$new_sources/regpaydb.control", qr/(?<=default_version = ')\Q$old\E(?=')/, $new);
-change_file("$new_sources/src/install.c", qr/(?<=upgrade_steps\[\] = \{\n)/,
-	qq(\t{"$old", "$new", "ALTER TABLE conference ADD COLUMN place text; COMMENT ON TABLE conference IS 'Upgraded.'"},\n));
+write_file("$new_sources/sql/upgrade/$old--$new.sql",
+	"ALTER TABLE conference ADD COLUMN place text;\nCOMMENT ON TABLE conference IS 'Upgraded.';\n");
 change_file("$new_sources/sql/ledger/10_conference.sql", qr/(?=\n\);)/, ",\n\tplace text");
-open my $script, '>', "$new_sources/sql/regpaydb--$old--$new.sql" or die $!;
-print $script "-- Nothing but the library and the ledgers' tables changed.\n";
-close $script;
+write_file("$new_sources/sql/regpaydb--$old--$new.sql",
+	"-- Nothing but the library and the ledgers' tables changed.\n");
 
 # ---- the old version at work ----
 

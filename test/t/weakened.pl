@@ -43,7 +43,7 @@ sub ledger_header
 	my $all = join '', map { $texts{$_} // slurp_file($_) } sort glob "$source/sql/ledger/*.sql";
 
 	return join '', "static const char ledger_sql[] = \"\"\n",
-	  (map { my $line = $_; $line =~ s/([\\"])/\\$1/g; qq("$line\\n"\n) } split /\n/, $all), ";\n";
+	  (map { my $line = $_; $line =~ s/([\\"])/\\$1/g; qq("$line\\n"\n) } split /\n/, $all), ";\n", qq(static const char ledger_views_sql[] = "";\n);
 }
 
 sub compile
@@ -58,6 +58,7 @@ my %object = map { (basename($_) => "$folder/" . basename($_, '.c') . '.o') } gl
 
 mkdir "$folder/sound";
 write_file("$folder/sound/ledger_sql.h", ledger_header());
+write_file("$folder/sound/upgrade_steps.h", '');
 compile("$source/src/$_", $object{$_}, "-I$folder/sound") for sort keys %object;
 
 # The one source, of those that were not changed yet and those that were, in which
@@ -104,6 +105,7 @@ sub library
 		if ($path =~ /\.sql$/)
 		{
 			write_file("$work/ledger_sql.h", ledger_header(%text));
+			write_file("$work/upgrade_steps.h", '');
 			write_file("$work/install.c", slurp_file("$source/src/install.c"));
 			compile("$work/install.c", "$work/install.o", "-I$work");
 			$changed{'install.c'} = "$work/install.o";
