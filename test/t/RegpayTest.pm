@@ -6,13 +6,15 @@ use strict;
 use warnings FATAL => 'all';
 
 use Exporter 'import';
+use File::Basename;
+use File::Path qw(make_path);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(new_node fails_with session ask refused integrity money_is_conserved
-  lines seconds_to wait_until same_words timing_spread);
+  lines seconds_to wait_until same_words timing_spread copy_server);
 
 # A node that is initialized, but not started.
 sub new_node
@@ -24,6 +26,35 @@ sub new_node
 	$node->init(extra => [ '--locale=C.UTF-8', '-E', 'UTF8' ], %$init);
 	$node->append_conf('postgresql.conf', "timezone = 'UTC'\nlog_statement = none\n");
 	return $node;
+}
+
+# A copy of the server's files, for nobody else sees what is installed here.
+# Programs find their libraries and files relative to themselves, so all of it
+# goes below one folder, in the given one.  Returns that folder and the new
+# pg_config.
+sub copy_server
+{
+	my ($folder) = @_;
+	my %dir;
+
+	for my $what (qw(bindir pkglibdir sharedir includedir))
+	{
+		my $place = qx{pg_config --$what};
+		chomp($dir{$what} = $place);
+	}
+	my $common = dirname($dir{bindir});
+	$common = dirname($common) while grep { index("$_/", "$common/") != 0 } values %dir;
+	for my $what (sort keys %dir)
+	{
+		my $copy = "$folder/pg" . substr($dir{$what}, length $common);
+
+		next if -e $copy;
+		make_path(dirname($copy));
+		system_or_bail('cp', $what eq 'bindir' ? '-rL' : '-rs', $dir{$what}, $copy);
+		unlink glob "$copy/regpaydb* $copy/extension/regpaydb*";
+	}
+	return ("$folder/pg" . substr(dirname($dir{bindir}), length $common),
+		"$folder/pg" . substr($dir{bindir}, length $common) . '/pg_config');
 }
 
 # That a statement fails with this SQLSTATE, and with words that match.

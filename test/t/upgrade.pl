@@ -21,34 +21,7 @@ my $folder = PostgreSQL::Test::Utils::tempdir;
 
 # ---- a server of our own, and two versions of the sources ----
 
-# A copy of the server's files, for nobody else sees what is installed here.
-# Programs find their libraries and files relative to themselves, so all of it
-# goes below one folder.  Returns that folder and the new pg_config.
-sub copy_server
-{
-	my %dir;
-
-	for my $what (qw(bindir pkglibdir sharedir includedir))
-	{
-		my $place = qx{pg_config --$what};
-		chomp($dir{$what} = $place);
-	}
-	my $common = dirname($dir{bindir});
-	$common = dirname($common) while grep { index("$_/", "$common/") != 0 } values %dir;
-	for my $what (sort keys %dir)
-	{
-		my $copy = "$folder/pg" . substr($dir{$what}, length $common);
-
-		next if -e $copy;
-		make_path(dirname($copy));
-		system_or_bail('cp', $what eq 'bindir' ? '-rL' : '-rs', $dir{$what}, $copy);
-		unlink glob "$copy/regpaydb* $copy/extension/regpaydb*";
-	}
-	return ("$folder/pg" . substr(dirname($dir{bindir}), length $common),
-		"$folder/pg" . substr($dir{bindir}, length $common) . '/pg_config');
-}
-
-my ($server, $pg_config) = copy_server();
+my ($server, $pg_config) = copy_server($folder);
 
 sub write_file
 {
