@@ -270,6 +270,54 @@ is(definitions('elsewhere'), definitions('trusted'), 'with the same definitions'
 accesses_work('elsewhere', 'alice', 'restored where she owns nothing') if $node->safe_psql('elsewhere', 'GRANT CREATE ON DATABASE elsewhere TO alice') eq '';
 accesses_end('elsewhere', 'alice', 'restored where she owns nothing');
 
+# ---- a ledger changes hands ----
+
+# As docs/operations.md tells; the new owner's dump is as good as the old one's.
+new_database('handed_on', 'boss');
+$node->safe_psql('handed_on', <<'SQL' . $people, as_role('boss'));
+CREATE ROLE old_owner LOGIN;
+CREATE ROLE new_owner LOGIN;
+CREATE EXTENSION regpaydb;
+GRANT CREATE ON DATABASE handed_on TO old_owner, new_owner;
+CREATE SCHEMA conference AUTHORIZATION old_owner;
+GRANT USAGE ON SCHEMA regpaydb TO old_owner;
+GRANT EXECUTE ON FUNCTION regpaydb.create_ledger TO old_owner;
+SET SESSION AUTHORIZATION old_owner;
+SELECT regpaydb.create_ledger('conference');
+SET regpaydb.ledger = conference;
+INSERT INTO conference.attendee (user_id) VALUES (101);
+SELECT regpaydb.grant_access('shop', 'app'), regpaydb.grant_access('books', 'reports');
+RESET SESSION AUTHORIZATION;
+RESET regpaydb.ledger;
+SELECT regpaydb.create_ledger();
+SQL
+my $tables = q{SELECT string_agg(DISTINCT relowner::regrole::text, ' ') FROM pg_class WHERE relnamespace = 'conference'::regnamespace};
+is($node->safe_psql('handed_on', <<"SQL"), 'new_owner', 'all of it is the new owner\'s');
+REASSIGN OWNED BY old_owner TO new_owner;
+SELECT regpaydb.upgrade_ledger('conference') \\g /dev/null
+DROP OWNED BY old_owner;
+DROP ROLE old_owner;
+$tables;
+SQL
+dump_as('boss', 'handed_on', 'handed_on');
+new_database('handed_on_restored', 'boss');
+restore_as('boss', 'handed_on', 'handed_on_restored');
+$node->safe_psql('postgres', 'GRANT CREATE ON DATABASE handed_on_restored TO new_owner');
+is(definitions('handed_on_restored'), definitions('handed_on'), 'it restores to the same definitions');
+for my $database ('handed_on', 'handed_on_restored')
+{
+	my $ledger = 'SET regpaydb.ledger = conference; ';
+
+	accesses_work($database, 'boss', "$database: the other ledger");
+	is(answer($database, 'new_owner', "$ledger SELECT * FROM regpaydb.check_integrity()"), '', "$database: the new owner can call functions");
+	is(answer($database, 'new_owner', 'SELECT regpaydb.upgrade_ledger(\'conference\')'), '', "$database: and upgrade the ledger");
+	is(answer($database, 'new_owner', "$ledger BEGIN; SELECT regpaydb.grant_access('mallory', 'app'); ROLLBACK"), '', "$database: and grant access");
+	is(answer($database, 'shop', "$ledger SET regpaydb.user_id = '101'; SELECT count(*) FROM conference.attendee"), '1', "$database: roles have their access");
+	is(answer($database, 'new_owner', "$ledger SELECT count(*) FROM regpaydb.check_grants()"), '0', "$database: nobody else has anything");
+	is(answer($database, 'new_owner', "$ledger SELECT regpaydb.revoke_access('shop', 'app')"), '', "$database: and it can be taken back");
+	is(answer($database, 'shop', "$ledger SELECT count(*) FROM conference.attendee"), '42501', "$database: and is gone");
+}
+
 # ---- default privileges ----
 
 # Whatever they say, of the superuser as whom the script of CREATE EXTENSION runs,
@@ -341,6 +389,7 @@ for my $where ([ $standby => '' ], [ $node => 'SET default_transaction_read_only
 	{
 		is($server->safe_psql('source', $before . $sql, as_role('shop')), $answer{$sql}, "$how: $sql");
 	}
+	is($server->safe_psql('source', $before . 'SELECT count(*) FROM regpaydb.check_grants()', as_role('books')), '0', "$how: check_grants()");
 	my ($status, $stdout, $stderr) = $server->psql('source', "\\set VERBOSITY verbose\n${before}SELECT regpaydb.pay(1, 1, '')", as_role('shop'));
 	refused($stderr, '25006', qr/read-only/, "$how: pay is refused");
 }

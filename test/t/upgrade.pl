@@ -90,11 +90,19 @@ my $new = "$old.1";
 my $new_sources = copy_sources('new');
 change_file("$new_sources/regpaydb.control", qr/(?<=default_version = ')\Q$old\E(?=')/, $new);
 change_file("$new_sources/src/install.c", qr/(?<=upgrade_steps\[\] = \{\n)/,
-	qq(\t{"$old", "$new", "ALTER TABLE conference ADD COLUMN place text; COMMENT ON TABLE conference IS 'Upgraded.'"},\n));
+	qq(\t{"$old", "$new", "ALTER TABLE conference ADD COLUMN place text; COMMENT ON TABLE conference IS 'Upgraded.'; "
+	"CREATE TABLE room (room_id bigint GENERATED ALWAYS AS IDENTITY)"},\n));
 change_file("$new_sources/sql/ledger/10_conference.sql", qr/(?=\n\);)/, ",\n\tplace text");
-open my $script, '>', "$new_sources/sql/regpaydb--$old--$new.sql" or die $!;
-print $script "-- Nothing but the library and the ledgers' tables changed.\n";
-close $script;
+change_file("$new_sources/sql/ledger/10_conference.sql", qr/\A/, "CREATE TABLE room (room_id bigint GENERATED ALWAYS AS IDENTITY);\n");
+change_file("$new_sources/src/grants.c", qr/(?<=\tfunctions\[\] = \{\n)/, qq(\t{ACCESS_REPORTS, "rooms()"},\n));
+change_file("$new_sources/src/grants.c", qr/(?<=\trelations\[\] = \{\n)/, qq(\t{ACCESS_REPORTS, "SELECT", "room"},\n));
+for my $file ("extension/66_rooms.sql", "regpaydb--$old--$new.sql")
+{
+	open my $script, '>', "$new_sources/sql/$file" or die $!;
+	print $script "CREATE FUNCTION regpaydb.rooms() RETURNS integer LANGUAGE sql RETURN 0;\n",
+	  "REVOKE ALL ON FUNCTION regpaydb.rooms() FROM PUBLIC;\n";
+	close $script;
+}
 
 # ---- the old version at work ----
 
@@ -139,6 +147,26 @@ SELECT (SELECT count(*) || md5(string_agg(p::text, ' ' ORDER BY p::text)) FROM $
 SQL
 }
 
+# The second ledger belongs to an ordinary role, and to nobody else whatever is said
+# of tables that are made; a role has access to it.
+$node->safe_psql('conference', <<'SQL');
+CREATE ROLE keeper;
+CREATE ROLE books;
+SET regpaydb.ledger = second;
+DO $$
+DECLARE
+	command text;
+BEGIN
+	FOR command IN SELECT format('ALTER TABLE %s OWNER TO keeper', oid::regclass) FROM pg_class
+		WHERE relnamespace = 'second'::regnamespace AND relkind IN ('r', 'v') LOOP
+		EXECUTE command;
+	END LOOP;
+END $$;
+ALTER SCHEMA second OWNER TO keeper;
+SELECT regpaydb.upgrade_ledger('second'), regpaydb.grant_access('books', 'reports');
+ALTER DEFAULT PRIVILEGES FOR ROLE keeper GRANT ALL ON TABLES TO books, PUBLIC;
+ALTER DEFAULT PRIVILEGES FOR ROLE keeper GRANT ALL ON SEQUENCES TO books, PUBLIC;
+SQL
 is(version('regpaydb'), $old, 'the ledger is of the old version');
 my $dump = "$folder/old.sql";
 $node->command_ok([ 'pg_dump', '-d', $node->connstr('conference'), '-f', $dump ], 'a dump of the old version');
@@ -186,6 +214,7 @@ my %calls = (
 	expire_invoices => 'SELECT regpaydb.expire_invoices()',
 	reconciliation => 'SELECT * FROM regpaydb.reconciliation(now())',
 	invoice_document => 'SELECT regpaydb.invoice_document(1)',
+	check_grants => 'SELECT * FROM regpaydb.check_grants()',
 	check_integrity => 'SELECT * FROM regpaydb.check_integrity()',
 	grant_access => q{SELECT regpaydb.grant_access('pg_monitor', 'reports')},
 	revoke_access => q{SELECT regpaydb.revoke_access('pg_monitor', 'reports')},
@@ -299,6 +328,15 @@ for my $schema ('regpaydb', 'second')
 	integrity($node, 'conference', $schema, "$schema: sound");
 	money_is_conserved($node, 'conference', $schema, "$schema: keeps the money");
 }
+
+# What the new version brought is its owner's and that of the roles with access, as
+# they need it; and nobody else's.
+is($node->safe_psql('conference', <<'SQL'), 't|t|t|f|f', 'roles have what they need of what is new');
+SELECT has_function_privilege('keeper', 'regpaydb.rooms()', 'EXECUTE'), has_function_privilege('books', 'regpaydb.rooms()', 'EXECUTE'),
+	has_table_privilege('books', 'second.room', 'SELECT'), has_table_privilege('books', 'second.room', 'INSERT, UPDATE, DELETE'),
+	has_sequence_privilege('books', 'second.room_room_id_seq', 'USAGE')
+SQL
+is($node->safe_psql('conference', 'SET regpaydb.ledger = second; SELECT * FROM regpaydb.check_grants()'), '', 'and nothing else');
 
 # An upgraded ledger has the columns of a new one.
 $node->safe_psql('conference', q{SELECT regpaydb.create_ledger('fresh')});
