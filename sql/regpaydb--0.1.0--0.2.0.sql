@@ -48,3 +48,43 @@ CREATE FUNCTION regpaydb.record_manual_payment(
 REVOKE ALL ON FUNCTION regpaydb.record_manual_payment(bigint, numeric, text, bigint, text, text, date) FROM PUBLIC;
 COMMENT ON FUNCTION regpaydb.record_manual_payment(bigint, numeric, text, bigint, text, text, date) IS 'Records a payment that a staff member reports, whatever state the invoice is in; a negative amount is a refund. Returns the payment''s id; the same provider and provider_ref again returns the first one''s and does nothing.';
 
+CREATE FUNCTION regpaydb.check_grants()
+	RETURNS TABLE (role name, object text, privilege text)
+	LANGUAGE c STABLE PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'regpaydb_check_grants';
+REVOKE ALL ON FUNCTION regpaydb.check_grants() FROM PUBLIC;
+COMMENT ON FUNCTION regpaydb.check_grants() IS 'What roles were granted in the ledger, but not by grant_access(): by hand, or by default privileges.';
+
+-- As in a new extension: the new functions belong to the owner of their schema, and
+-- to nobody else.  Then upgrade_ledger() grants them.
+DO $$
+DECLARE
+	schema_owner pg_catalog.oid := (SELECT nspowner FROM pg_catalog.pg_namespace
+		WHERE nspname OPERATOR(pg_catalog.=) 'regpaydb');
+	member record;
+BEGIN
+	FOR member IN
+		SELECT p.oid::pg_catalog.regprocedure AS name,
+			(SELECT pg_catalog.string_agg(', ' OPERATOR(pg_catalog.||) a.grantee::pg_catalog.regrole::pg_catalog.text, '')
+				FROM pg_catalog.aclexplode(p.proacl) a
+				WHERE a.grantee OPERATOR(pg_catalog.<>) ALL (ARRAY[0, p.proowner, schema_owner])) AS others
+		FROM pg_catalog.pg_depend d
+		JOIN pg_catalog.pg_extension e ON e.oid OPERATOR(pg_catalog.=) d.refobjid
+		JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) d.objid
+		WHERE e.extname OPERATOR(pg_catalog.=) 'regpaydb'
+			AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass
+			AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
+			AND d.deptype OPERATOR(pg_catalog.=) 'e'
+			AND p.proname OPERATOR(pg_catalog.=) ANY ('{void_invoice,refund_invoice,record_payment,record_manual_payment,check_grants}')
+	LOOP
+		EXECUTE pg_catalog.format('ALTER FUNCTION %s OWNER TO %s', member.name, schema_owner::pg_catalog.regrole);
+		EXECUTE pg_catalog.format('GRANT ALL ON FUNCTION %s TO %s', member.name, schema_owner::pg_catalog.regrole);
+		-- The last one, since a dump has what differs from that.
+		EXECUTE pg_catalog.format('REVOKE ALL ON FUNCTION %s FROM PUBLIC%s CASCADE', member.name, member.others);
+	END LOOP;
+END
+$$;
+
+COMMENT ON FUNCTION regpaydb.upgrade_ledger(name) IS 'Brings a ledger to the version of the extension after ALTER EXTENSION regpaydb UPDATE, and grants its owner and the roles with access to it what they need: also when it has a new owner.';
+COMMENT ON FUNCTION regpaydb.revoke_access(name, text) IS 'Takes back what grant_access() granted, but for what the role''s other accesses need, and for functions that it needs in other ledgers.';
+COMMENT ON FUNCTION regpaydb.grant_access(name, text) IS 'Grants a database role what it needs in the ledger: access is app (what attendees'' requests need; sees what the actor may view), staff (also manual payments, refunds, voids and credit notes) or reports (reads everything).';

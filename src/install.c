@@ -24,6 +24,7 @@
 #include "ddl.h"
 #include "engine.h"
 #include "errors.h"
+#include "grant_access.h"
 #include "grants.h"
 #include "ledger.h"
 #include "ledger_sql.h"
@@ -77,14 +78,14 @@ check_nothing_planted(Oid schema, const char *schema_name)
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("schema \"%s\" is open to others", schema_name),
 				 errdetail("Somebody else may create objects in it, or has."),
-				 errhint("Make the ledger in a schema of its own, and grant nobody CREATE on it.")));
+				 errhint("Drop from it what is somebody else's, and grant nobody CREATE on it.")));
 }
 
 /*
  * Make the schema, or check that it is the caller's: its owner can drop the
  * tables in it, so that has to be who owns them.  Superusers too.
  */
-static void
+static Oid
 prepare_schema(const char *schema_name)
 {
 	Oid			schema = get_namespace_oid(schema_name, true);
@@ -99,7 +100,9 @@ prepare_schema(const char *schema_name)
 		ddl_execute(psprintf("CREATE SCHEMA %s", quote_identifier(schema_name)));
 		ddl_execute(psprintf("COMMENT ON SCHEMA %s IS 'A ledger of regpaydb.'",
 						 quote_identifier(schema_name)));
-		return;
+		schema = get_namespace_oid(schema_name, false);
+		ddl_own_schema(schema);
+		return schema;
 	}
 	if (ddl_schema_owner(schema) != GetUserId())
 		ereport(ERROR,
@@ -113,6 +116,7 @@ prepare_schema(const char *schema_name)
 				 errmsg("schema \"%s\" has a ledger already", schema_name),
 				 errhint("Give the new ledger a schema of its own.")));
 	check_nothing_planted(schema, schema_name);
+	return schema;
 }
 
 /* Raise 22023 for what is no code of a currency, 0A000 for too many decimals. */
@@ -174,6 +178,8 @@ regpaydb_create_ledger(PG_FUNCTION_ARGS)
 	const char *schema_name;
 	text	   *currency;
 	int			decimals;
+	Oid			schema;
+	Datum		before;
 	int			save_nestlevel;
 
 	require_arg(fcinfo, 0, "schema_name");
@@ -188,10 +194,13 @@ regpaydb_create_ledger(PG_FUNCTION_ARGS)
 		elog(ERROR, "SPI_connect failed");
 	save_nestlevel = NewGUCNestLevel();
 	ddl_search_path("pg_catalog");
-	prepare_schema(schema_name);
-	grant_functions_to_owner(fcinfo->flinfo->fn_oid, GetUserId());
+	schema = prepare_schema(schema_name);
+	grants_lock(fcinfo->flinfo->fn_oid);
+	grants_to_owner(fcinfo->flinfo->fn_oid, GetUserId());
+	before = ddl_relations(schema);
 	ddl_search_path(schema_name);
 	ddl_execute(for_decimals(ledger_sql, decimals));
+	ddl_own_relations(schema, before);
 	if (SPI_execute_with_args("INSERT INTO conference (name, currency, ledger_version) "
 							  "VALUES ($1, $2, $3)",
 							  3, argtypes, args, NULL, false, 0) != SPI_OK_INSERT ||
@@ -218,50 +227,40 @@ run_upgrade_step(const char *version)
 	return NULL;
 }
 
-static void
-check_ledger_owner(const char *schema_name)
+/*
+ * The owner of the ledger in a schema, of whatever version: the caller, or
+ * somebody whose rights the caller has, as superusers have, or who can execute
+ * the functions by the caller's leave.
+ */
+static Oid
+ledger_to_upgrade(Oid schema, const char *schema_name, Oid function)
 {
-	Oid			schema = get_namespace_oid(schema_name, true);
 	Oid			conference = OidIsValid(schema) ?
 		get_relname_relid("conference", schema) : InvalidOid;
+	Oid			owner;
 
 	if (!OidIsValid(conference))
 		no_ledger(schema_name);
-	if (ddl_schema_owner(schema) != GetUserId())
+	owner = ddl_relation_owner(conference);
+	if (!has_privs_of_role(GetUserId(), owner) &&
+		!has_privs_of_role(GetUserId(), grants_functions_owner(function)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("must be owner of ledger \"%s\"", schema_name),
 				 errhint("SET ROLE to its owner first.")));
+	ddl_check_schema_owner(schema, owner);
+	return owner;
 }
 
 /*
- * upgrade_ledger(schema_name DEFAULT 'regpaydb') -> void
- *		Bring a ledger's tables to the version of the extension.  Does nothing
- *		where they are of it.
- *
- * Raises RP012, 22004, 42501.  Spec section 1.
+ * Bring a ledger to this version, step by step; search_path is the ledger's.
+ * False where it is of this version already.
  */
-PG_FUNCTION_INFO_V1(regpaydb_upgrade_ledger);
-Datum
-regpaydb_upgrade_ledger(PG_FUNCTION_ARGS)
+static bool
+upgrade_tables(const char *schema_name)
 {
-	const char *schema_name;
 	const char *version;
-	Oid			schema;
 	bool		upgraded = false;
-	int			save_nestlevel;
-
-	require_arg(fcinfo, 0, "schema_name");
-	schema_name = NameStr(*PG_GETARG_NAME(0));
-	check_ledger_owner(schema_name);
-	schema = get_namespace_oid(schema_name, false);
-
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	save_nestlevel = NewGUCNestLevel();
-	ddl_search_path("pg_catalog");
-	check_nothing_planted(schema, schema_name);
-	ddl_search_path(schema_name);
 
 	/*
 	 * Sessions that use the ledger finish first, and then look at its
@@ -293,8 +292,55 @@ regpaydb_upgrade_ledger(PG_FUNCTION_ARGS)
 		version = next;
 		upgraded = true;
 	}
-	if (upgraded)
+	return upgraded;
+}
+
+/*
+ * upgrade_ledger(schema_name DEFAULT 'regpaydb') -> void
+ *		Bring a ledger's tables to the version of the extension, which does
+ *		nothing where they are of it, and grant the ledger's owner and the roles
+ *		with access to it what they need by now.
+ *
+ * Acts as the ledger's owner.  Raises RP012, 22004, 42501.  Spec section 1.
+ */
+PG_FUNCTION_INFO_V1(regpaydb_upgrade_ledger);
+Datum
+regpaydb_upgrade_ledger(PG_FUNCTION_ARGS)
+{
+	Oid			function = fcinfo->flinfo->fn_oid;
+	const char *schema_name;
+	Oid			schema;
+	Oid			owner;
+	Datum		before;
+	Oid			save_userid;
+	int			save_sec_context;
+	int			save_nestlevel;
+
+	require_arg(fcinfo, 0, "schema_name");
+	schema_name = NameStr(*PG_GETARG_NAME(0));
+	schema = get_namespace_oid(schema_name, true);
+	owner = ledger_to_upgrade(schema, schema_name, function);
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	save_nestlevel = NewGUCNestLevel();
+	ddl_search_path("pg_catalog");
+	check_nothing_planted(schema, schema_name);
+	grants_lock(function);
+	grants_to_owner(function, owner);
+
+	/* As in engine_begin_as_owner, which has no ledger yet. */
+	GetUserIdAndSecContext(&save_userid, &save_sec_context);
+	SetUserIdAndSecContext(owner, save_sec_context | SECURITY_LOCAL_USERID_CHANGE |
+						   (owner != save_userid ? SECURITY_RESTRICTED_OPERATION : 0));
+	before = ddl_relations(schema);
+	ddl_search_path(schema_name);
+	if (upgrade_tables(schema_name))
 		ddl_execute(for_decimals(ledger_views_sql, ledger_of_schema(schema)->decimals));
+	ddl_own_relations(schema, before);
+	grants_refresh(ledger_of_schema(schema), function);
+	SetUserIdAndSecContext(save_userid, save_sec_context);
+
 	/* Every session that knows the ledger looks at its version again. */
 	CacheInvalidateRelcacheByRelid(get_relname_relid("conference", schema));
 	AtEOXact_GUC(true, save_nestlevel);

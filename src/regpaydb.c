@@ -16,6 +16,9 @@ PG_MODULE_MAGIC;
 
 void		_PG_init(void);
 
+/* Read by the script that CREATE EXTENSION runs, perhaps before we are loaded. */
+static char *schema_owner_setting;
+
 void
 _PG_init(void)
 {
@@ -37,6 +40,11 @@ _PG_init(void)
 							   "The access code that the session's user presented.",
 							   "Empty for none.", &access_code_setting, "",
 							   PGC_USERSET, GUC_NO_SHOW_ALL, NULL, actor_changed, NULL);
+	DefineCustomStringVariable("regpaydb.schema_owner",
+							   "Whose schema regpaydb CREATE EXTENSION takes, if it is not the caller's.",
+							   "For superusers who restore a dump; empty for nobody's.",
+							   &schema_owner_setting, "",
+							   PGC_USERSET, 0, NULL, NULL, NULL);
 	MarkGUCPrefixReserved("regpaydb");
 	kept_init();
 	ledger_init();

@@ -236,6 +236,10 @@ set_actor_policies(const Ledger *ledger, Oid role, bool member)
 		const char *sees = actor_policies[i].sees;
 		const char *writes = actor_policies[i].writes;
 
+		/* What is as it has to be may have been changed by the owner since. */
+		if (member && list_member_oid(policy_roles(get_relname_relid(table, ledger->schema),
+												   "actor"), role))
+			continue;
 		if (member)
 			enable_row_security(ledger, table);
 		set_policy(ledger, table, "actor", role, member, "AS RESTRICTIVE",

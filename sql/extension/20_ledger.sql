@@ -16,7 +16,7 @@ CREATE FUNCTION regpaydb.upgrade_ledger(
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'regpaydb_upgrade_ledger';
 REVOKE ALL ON FUNCTION regpaydb.upgrade_ledger(name) FROM PUBLIC;
-COMMENT ON FUNCTION regpaydb.upgrade_ledger(name) IS 'Brings a ledger''s tables to the version of the extension; for the ledger''s owner, after ALTER EXTENSION regpaydb UPDATE.';
+COMMENT ON FUNCTION regpaydb.upgrade_ledger(name) IS 'Brings a ledger to the version of the extension after ALTER EXTENSION regpaydb UPDATE, and grants its owner and the roles with access to it what they need: also when it has a new owner.';
 
 CREATE FUNCTION regpaydb.check_integrity()
 	RETURNS TABLE (object text, problem text)

@@ -42,7 +42,14 @@ CREATE FUNCTION regpaydb.revoke_access(
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'regpaydb_revoke_access';
 REVOKE ALL ON FUNCTION regpaydb.revoke_access(name, text) FROM PUBLIC;
-COMMENT ON FUNCTION regpaydb.revoke_access(name, text) IS 'Takes back what grant_access() granted, but for what the role''s other accesses need.';
+COMMENT ON FUNCTION regpaydb.revoke_access(name, text) IS 'Takes back what grant_access() granted, but for what the role''s other accesses need, and for functions that it needs in other ledgers.';
+
+CREATE FUNCTION regpaydb.check_grants()
+	RETURNS TABLE (role name, object text, privilege text)
+	LANGUAGE c STABLE PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'regpaydb_check_grants';
+REVOKE ALL ON FUNCTION regpaydb.check_grants() FROM PUBLIC;
+COMMENT ON FUNCTION regpaydb.check_grants() IS 'What roles were granted in the ledger, but not by grant_access(): by hand, or by default privileges.';
 
 -- What the policies of a ledger's tables call.  They are evaluated with the rights
 -- of whoever reads the table, once for each statement.

@@ -10,7 +10,7 @@ INSERT INTO test.reads VALUES
 	('actor_attendees', true), ('actor_carts', true), ('actor_floor', true),
 	('actor_invoices', true), ('actor_is_set', true), ('actor_user', true),
 	('available_credit', false), ('available_stock', false), ('balance_due', false),
-	('can_view', false), ('check_integrity', false), ('invoice_for_access_code', false),
+	('can_view', false), ('check_grants', false), ('check_integrity', false), ('invoice_for_access_code', false),
 	('invoice_document', false), ('reconciliation', false),
 	('total_payments', false);
 

@@ -192,31 +192,177 @@ restore_as('alice', 'third', 'again_by_alice');
 accesses_work('again_by_alice', 'alice', 'restored a third time');
 accesses_end('again_by_alice', 'alice', 'restored a third time');
 
-# Who owns the extension owns what it calls; that is why others' schemas are refused.
-new_database('squatted', 'boss');
-$node->safe_psql('squatted', 'GRANT CREATE ON DATABASE squatted TO mallory');
-$node->safe_psql('squatted', 'CREATE SCHEMA regpaydb', as_role('mallory'));
-fails_with($node, 'squatted', 'CREATE EXTENSION regpaydb', '42501', qr/schema "regpaydb" belongs to somebody else.*HINT/s,
-	'a squatted schema, though empty, is refused');
-$node->safe_psql('squatted', 'CREATE FUNCTION regpaydb.planted() RETURNS int LANGUAGE sql RETURN 1', as_role('mallory'));
-$node->safe_psql('squatted', 'ALTER DATABASE squatted OWNER TO mallory');
-fails_with($node, 'squatted', 'CREATE EXTENSION regpaydb', '42501', qr/belongs to somebody else/,
-	'one with something in it is, even if it is the database\'s owner\'s');
-is(answer('squatted', 'boss', 'SELECT count(*) FROM pg_extension WHERE extname = \'regpaydb\''), '0', 'nothing is left');
-$node->safe_psql('squatted', 'DROP FUNCTION regpaydb.planted');
-$node->safe_psql('squatted', 'CREATE EXTENSION regpaydb');
-is(answer('squatted', 'mallory', 'SELECT regpaydb.create_ledger()'), '', 'a superuser installs it for the database\'s owner');
-# Where she may create schemas, hers could be a squatted one; where not, it is what
-# a superuser restores.
+# ---- whose schema the extension takes ----
+
+# Who owns the extension owns what it calls; that is why others' schemas are
+# refused, however they came to be theirs.
+$node->safe_psql('postgres', <<'SQL');
+CREATE ROLE team;			-- a group, which may create nothing
+GRANT team TO mallory;
+CREATE ROLE accountants;	-- has the rights of alice, who owns databases
+GRANT alice TO accountants;
+CREATE ROLE visitors NOINHERIT;
+GRANT alice TO visitors;
+SQL
+my $number = 0;
+
+# What CREATE EXTENSION, by a superuser, says to a schema made in this way.
+sub installs_into
+{
+	my ($sql, $settings) = @_;
+	my $database = new_database('squatted_' . ++$number, 'alice');
+
+	$node->safe_psql($database, "GRANT CREATE ON DATABASE $database TO mallory; $sql", as_role('boss'));
+	my $answer = answer($database, 'boss', ($settings // '') . q{; CREATE EXTENSION regpaydb;
+		SELECT string_agg(DISTINCT proowner::regrole::text, ' ') FROM pg_proc WHERE pronamespace = 'regpaydb'::regnamespace});
+	is(answer($database, 'boss', q{SELECT count(*) FROM pg_extension WHERE extname = 'regpaydb'}), '0', 'nothing is left')
+	  if $answer eq '42501';
+	$node->safe_psql('postgres', "DROP DATABASE $database");
+	return $answer;
+}
+
+my $by_mallory = 'SET SESSION AUTHORIZATION mallory; CREATE SCHEMA regpaydb';
+my $by_alice = 'SET SESSION AUTHORIZATION alice; CREATE SCHEMA regpaydb';
+for my $case (
+	[ 'his own' => $by_mallory, '42501' ],
+	[ 'given to a group without CREATE' => "$by_mallory AUTHORIZATION team", '42501' ],
+	[ 'given to that group later' => "$by_mallory; ALTER SCHEMA regpaydb OWNER TO team", '42501' ],
+	[ 'his own, who may create no more' => "$by_mallory; RESET SESSION AUTHORIZATION;
+		DO \$\$ BEGIN EXECUTE format('REVOKE CREATE ON DATABASE %I FROM mallory', current_database()); END \$\$", '42501' ],
+	[ 'another superuser\'s' => 'CREATE SCHEMA regpaydb AUTHORIZATION deputy', 'deputy' ],
+	[ 'that of who owns the database' => $by_alice, 'alice' ],
+	[ 'that of a role that has her rights' => 'CREATE SCHEMA regpaydb AUTHORIZATION accountants', 'accountants' ],
+	[ 'that of one that would have to become her first' => 'CREATE SCHEMA regpaydb AUTHORIZATION visitors', '42501' ],
+	[ 'one in which others may create objects' => "$by_alice; GRANT CREATE ON SCHEMA regpaydb TO mallory", '42501' ],
+	[ 'one in which everybody may' => 'CREATE SCHEMA regpaydb; GRANT CREATE ON SCHEMA regpaydb TO PUBLIC', '42501' ],
+	[ 'one in which others have' => "CREATE SCHEMA regpaydb; GRANT CREATE ON SCHEMA regpaydb TO mallory; SET ROLE mallory;
+		CREATE FUNCTION regpaydb.pay(int, numeric, text) RETURNS int LANGUAGE sql RETURN 1; RESET ROLE; REVOKE ALL ON SCHEMA regpaydb FROM mallory", '42501' ],
+	[ 'hers, with something in it' => "$by_alice; CREATE TYPE regpaydb.planted AS ENUM ()", '42501' ],
+	[ 'his own, which is named' => $by_mallory, 'mallory', 'mallory' ],
+	[ 'his own, where somebody else is named' => $by_mallory, '42501', 'alice' ],
+	[ 'his own, where almost he is named' => $by_mallory, '42501', 'Mallory' ],
+	[ 'his own, named, with something in it' => "$by_mallory; CREATE TABLE regpaydb.planted ()", '42501', 'mallory' ],
+	[ 'the installer\'s own, whoever is named' => 'CREATE SCHEMA regpaydb', 'boss', 'mallory' ])
+{
+	my ($name, $sql, $expected, $owner) = @$case;
+	is(installs_into($sql, defined $owner ? "SET regpaydb.schema_owner = '$owner'" : undef), $expected,
+		"a superuser installs into a schema: $name");
+}
+# The setting is read whether or not the library knows it already, and stays.
+is(installs_into($by_mallory, q{LOAD 'regpaydb'; SET regpaydb.schema_owner = 'mallory'}), 'mallory', 'set when the library is loaded');
+is(answer('source', 'boss', q{SET regpaydb.schema_owner = 'alice'; LOAD 'regpaydb'; SHOW regpaydb.schema_owner}), 'alice', 'set before');
+is(answer('source', 'boss', q{LOAD 'regpaydb'; SHOW regpaydb.schema_owner}), '', 'empty at first');
+
+# A restore of a dump of somebody else's install says what to do, and then works.
 new_database('elsewhere', 'boss');
-$node->safe_psql('elsewhere', 'GRANT CREATE ON DATABASE elsewhere TO alice');
-my ($out, $err) = run_command([ 'pg_restore', '-e', '-U', 'boss', '-d', $node->connstr('elsewhere'), "$folder/alice" ]);
-like($err, qr/belongs to somebody else.*To restore a dump, let the database belong to the schema's owner/s,
-	'a dump of hers does not restore where she could have made the schema, and says why');
-new_database('restored_by_boss', 'boss');
-($out, $err) = run_command([ 'pg_restore', '-e', '-U', 'boss', '-d', $node->connstr('restored_by_boss'), "$folder/alice" ]);
-is($err, '', 'it does where she could not');
-is(answer('restored_by_boss', 'alice', 'SELECT count(*) FROM regpaydb.check_integrity()'), '0', 'and is sound');
+my @restore = ('pg_restore', '-e', '-U', 'boss', '-d', $node->connstr('elsewhere'), "$folder/alice");
+my ($out, $err) = run_command(\@restore);
+like($err, qr/belongs to somebody else.*It belongs to "alice".*set regpaydb\.schema_owner to the role's name/s,
+	'a dump of hers does not restore into a database that is not hers, and says why');
+$node->safe_psql('postgres', 'DROP DATABASE elsewhere');
+new_database('elsewhere', 'boss');
+{
+	local $ENV{PGOPTIONS} = '-c regpaydb.schema_owner=alice';
+	($out, $err) = run_command(\@restore);
+}
+is($err, '', 'it does where she is named');
+is(definitions('elsewhere'), definitions('trusted'), 'with the same definitions');
+accesses_work('elsewhere', 'alice', 'restored where she owns nothing') if $node->safe_psql('elsewhere', 'GRANT CREATE ON DATABASE elsewhere TO alice') eq '';
+accesses_end('elsewhere', 'alice', 'restored where she owns nothing');
+
+# ---- a ledger changes hands ----
+
+# As docs/operations.md tells; the new owner's dump is as good as the old one's.
+new_database('handed_on', 'boss');
+$node->safe_psql('handed_on', <<'SQL' . $people, as_role('boss'));
+CREATE ROLE old_owner LOGIN;
+CREATE ROLE new_owner LOGIN;
+CREATE EXTENSION regpaydb;
+GRANT CREATE ON DATABASE handed_on TO old_owner, new_owner;
+CREATE SCHEMA conference AUTHORIZATION old_owner;
+GRANT USAGE ON SCHEMA regpaydb TO old_owner;
+GRANT EXECUTE ON FUNCTION regpaydb.create_ledger TO old_owner;
+SET SESSION AUTHORIZATION old_owner;
+SELECT regpaydb.create_ledger('conference');
+SET regpaydb.ledger = conference;
+INSERT INTO conference.attendee (user_id) VALUES (101);
+SELECT regpaydb.grant_access('shop', 'app'), regpaydb.grant_access('books', 'reports');
+RESET SESSION AUTHORIZATION;
+RESET regpaydb.ledger;
+SELECT regpaydb.create_ledger();
+SQL
+my $tables = q{SELECT string_agg(DISTINCT relowner::regrole::text, ' ') FROM pg_class WHERE relnamespace = 'conference'::regnamespace};
+is($node->safe_psql('handed_on', <<"SQL"), 'new_owner', 'all of it is the new owner\'s');
+REASSIGN OWNED BY old_owner TO new_owner;
+SELECT regpaydb.upgrade_ledger('conference') \\g /dev/null
+DROP OWNED BY old_owner;
+DROP ROLE old_owner;
+$tables;
+SQL
+dump_as('boss', 'handed_on', 'handed_on');
+new_database('handed_on_restored', 'boss');
+restore_as('boss', 'handed_on', 'handed_on_restored');
+$node->safe_psql('postgres', 'GRANT CREATE ON DATABASE handed_on_restored TO new_owner');
+is(definitions('handed_on_restored'), definitions('handed_on'), 'it restores to the same definitions');
+for my $database ('handed_on', 'handed_on_restored')
+{
+	my $ledger = 'SET regpaydb.ledger = conference; ';
+
+	accesses_work($database, 'boss', "$database: the other ledger");
+	is(answer($database, 'new_owner', "$ledger SELECT * FROM regpaydb.check_integrity()"), '', "$database: the new owner can call functions");
+	is(answer($database, 'new_owner', 'SELECT regpaydb.upgrade_ledger(\'conference\')'), '', "$database: and upgrade the ledger");
+	is(answer($database, 'new_owner', "$ledger BEGIN; SELECT regpaydb.grant_access('mallory', 'app'); ROLLBACK"), '', "$database: and grant access");
+	is(answer($database, 'shop', "$ledger SET regpaydb.user_id = '101'; SELECT count(*) FROM conference.attendee"), '1', "$database: roles have their access");
+	is(answer($database, 'new_owner', "$ledger SELECT count(*) FROM regpaydb.check_grants()"), '0', "$database: nobody else has anything");
+	is(answer($database, 'new_owner', "$ledger SELECT regpaydb.revoke_access('shop', 'app')"), '', "$database: and it can be taken back");
+	is(answer($database, 'shop', "$ledger SELECT count(*) FROM conference.attendee"), '42501', "$database: and is gone");
+}
+
+# ---- default privileges ----
+
+# Whatever they say, of the superuser as whom the script of CREATE EXTENSION runs,
+# and of the installer, nobody but the owner has anything of what it makes.
+my $defaults = join '', map { my $role = $_; map { "ALTER DEFAULT PRIVILEGES FOR ROLE $role $_;\n" }
+	(map { ("GRANT ALL ON $_ TO mallory WITH GRANT OPTION", "GRANT ALL ON $_ TO PUBLIC") } qw(TABLES SEQUENCES FUNCTIONS TYPES SCHEMAS)),
+	'REVOKE ALL ON TYPES FROM PUBLIC', "REVOKE EXECUTE ON FUNCTIONS FROM $role" } $node->safe_psql('postgres', 'SELECT current_user'), 'boss', 'alice';
+my $acls = <<'SQL';
+SELECT proname, proacl FROM pg_proc WHERE pronamespace = 'regpaydb'::regnamespace AND proacl <> ARRAY[makeaclitem(proowner, proowner, 'EXECUTE', false)]
+UNION ALL SELECT typname, typacl FROM pg_type WHERE typnamespace = 'regpaydb'::regnamespace AND typtype = 'e'
+	AND NOT (typacl @> acldefault('T', typowner) AND typacl <@ acldefault('T', typowner))
+UNION ALL SELECT nspname, nspacl FROM pg_namespace WHERE nspname = 'regpaydb' AND nspacl <> acldefault('n', nspowner)
+UNION ALL SELECT relname, relacl FROM pg_class WHERE relnamespace = 'regpaydb'::regnamespace
+	AND relacl <> acldefault(CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", relowner)
+SQL
+for my $installer ('boss', 'alice')
+{
+	my $database = new_database("defaults_$installer", 'alice');
+	my $before = $node->safe_psql($database, "$defaults SELECT count(*) FROM pg_default_acl");
+
+	cmp_ok($before, '>=', 14, 'there are default privileges');
+	is(answer($database, $installer, 'CREATE EXTENSION regpaydb'), '', "$installer installs");
+	is($node->safe_psql($database, $acls), '', "what CREATE EXTENSION made is $installer\'s only");
+	is(answer($database, $installer, 'SELECT regpaydb.create_ledger()'), '', "$installer makes a ledger");
+	is($node->safe_psql($database, $acls), '', "and so is what create_ledger() made");
+	is(answer($database, 'mallory', 'SELECT regpaydb.balance_due(1)'), '42501', 'others can call nothing');
+	is($node->safe_psql($database, q{SELECT * FROM regpaydb.check_grants()}), '', 'check_grants() has nothing to tell');
+	$node->safe_psql($database, $people, as_role($installer));
+	accesses_work($database, $installer, "with default privileges, $installer\'s");
+
+	# A dump of it has the same definitions where there are none.
+	# (The default privileges themselves can be restored by a superuser only.)
+	dump_as($installer, $database, "defaults_$installer");
+	new_database("plain_$installer", 'alice');
+	restore_as('boss', "defaults_$installer", "plain_$installer");
+	is(definitions("plain_$installer"), definitions($database), 'a dump restores to the same definitions');
+	is($node->safe_psql("plain_$installer", 'SELECT * FROM regpaydb.check_grants()'), '', 'and has nothing to tell');
+}
+# Where a restore meets them it can't know better: they are told of.
+new_database('restored_to_defaults', 'alice');
+$node->safe_psql('restored_to_defaults', $defaults);
+restore_as('boss', 'boss', 'restored_to_defaults');
+is($node->safe_psql('restored_to_defaults', q{SELECT privilege FROM regpaydb.check_grants() WHERE role = 'mallory' AND object = 'table product' AND privilege ~ 'UPDATE'}),
+	'UPDATE WITH GRANT OPTION', 'a restore into a database with default privileges is told of');
+is(answer('restored_to_defaults', 'mallory', 'SELECT regpaydb.refund_invoice(1)'), '42501', 'functions are nobody\'s even there');
 
 # ---- a hot standby, and transactions that only read ----
 
@@ -243,6 +389,7 @@ for my $where ([ $standby => '' ], [ $node => 'SET default_transaction_read_only
 	{
 		is($server->safe_psql('source', $before . $sql, as_role('shop')), $answer{$sql}, "$how: $sql");
 	}
+	is($server->safe_psql('source', $before . 'SELECT count(*) FROM regpaydb.check_grants()', as_role('books')), '0', "$how: check_grants()");
 	my ($status, $stdout, $stderr) = $server->psql('source', "\\set VERBOSITY verbose\n${before}SELECT regpaydb.pay(1, 1, '')", as_role('shop'));
 	refused($stderr, '25006', qr/read-only/, "$how: pay is refused");
 }

@@ -207,6 +207,8 @@ SQL
 $node->safe_psql('postgres', <<'SQL');
 CREATE ROLE restore_treasurer LOGIN;
 CREATE ROLE restore_clerk;
+CREATE ROLE restore_desk LOGIN;
+CREATE ROLE restore_terminal LOGIN;
 CREATE DATABASE source;
 SQL
 $node->safe_psql('source', <<'SQL' . set_ledger('regpaydb') . $additions . <<'SQL' . $conference);
@@ -232,6 +234,16 @@ SQL
 ALTER TABLE invoice FORCE ROW LEVEL SECURITY;
 ALTER TABLE payment CLUSTER ON payment_time_idx;
 SQL
+
+# Both owners grant access, to a role of both ledgers too, and by hand.
+my $grants = <<'SQL';
+SELECT regpaydb.grant_access('restore_desk', 'staff'), regpaydb.grant_access('restore_clerk', 'reports');
+GRANT INSERT (invoice_id, amount, reference) ON payment TO restore_terminal;
+GRANT SELECT ON product TO PUBLIC;
+SQL
+$node->safe_psql('source', 'GRANT EXECUTE ON FUNCTION regpaydb.pay TO restore_terminal;' . set_ledger('regpaydb') . $grants);
+$node->safe_psql('source', 'SET ROLE restore_treasurer;' . set_ledger('Second conference') . $grants
+	  . 'GRANT USAGE ON SCHEMA "Second conference" TO restore_terminal');
 
 # ---- what is compared ----
 
@@ -439,6 +451,10 @@ SQL
 my %there = map { $_ => triggers_and_additions('source', $_) } @ledgers;
 like($there{$_}, qr/^[2-9]\d\|1\|1\|3$/, "$_: triggers and additions are counted") for @ledgers;
 
+my %by_hand = map { $_ => $node->safe_psql('source', set_ledger($_) . 'SELECT * FROM regpaydb.check_grants()') } @ledgers;
+like($by_hand{$_}, qr/^PUBLIC\|table product\|SELECT\n(?:.*\n)*restore_terminal\|column payment\.amount\|INSERT\n/m, "$_: something is granted by hand")
+  for @ledgers;
+
 sub check_restored
 {
 	my ($database, $how) = @_;
@@ -454,7 +470,16 @@ sub check_restored
 		integrity($node, $database, $ledger, "$how: $ledger: sound");
 		is($node->safe_psql($database, set_ledger($ledger) . $goes_on), $went_on, "$how: $ledger: goes on");
 		money_is_conserved($node, $database, $ledger, "$how: $ledger: keeps the money");
+		is($node->safe_psql($database, set_ledger($ledger) . 'SELECT * FROM regpaydb.check_grants()'), $by_hand{$ledger},
+			"$how: $ledger: the same is granted by hand, and the rest by grant_access");
 	}
+	# Each takes back what is his, and the other's stays.
+	is($node->safe_psql($database, 'SET ROLE restore_treasurer;' . set_ledger('Second conference') . <<'SQL'), 't|t|f', "$how: access ends");
+SELECT regpaydb.revoke_access('restore_desk', 'staff'), regpaydb.revoke_access('restore_terminal', 'app') \g /dev/null
+SELECT has_function_privilege('restore_desk', 'regpaydb.refund_invoice(bigint)', 'EXECUTE'),
+	has_function_privilege('restore_terminal', 'regpaydb.pay(bigint, numeric, text, text, text)', 'EXECUTE'),
+	has_schema_privilege('restore_desk', 'Second conference', 'USAGE');
+SQL
 	return;
 }
 

@@ -70,11 +70,19 @@ my $new = "$old.1";
 
 my $new_sources = copy_sources('new');
 change_file("$new_sources/regpaydb.control", qr/(?<=default_version = ')\Q$old\E(?=')/, $new);
-write_file("$new_sources/sql/upgrade/$old--$new.sql",
-	"ALTER TABLE conference ADD COLUMN place text;\nCOMMENT ON TABLE conference IS 'Upgraded.';\n");
+write_file("$new_sources/sql/upgrade/$old--$new.sql", <<'SQL');
+ALTER TABLE conference ADD COLUMN place text;
+COMMENT ON TABLE conference IS 'Upgraded.';
+CREATE TABLE room (room_id bigint GENERATED ALWAYS AS IDENTITY);
+SQL
 change_file("$new_sources/sql/ledger/10_conference.sql", qr/(?=\n\);)/, ",\n\tplace text");
-write_file("$new_sources/sql/regpaydb--$old--$new.sql",
-	"-- Nothing but the library and the ledgers' tables changed.\n");
+change_file("$new_sources/sql/ledger/10_conference.sql", qr/\A/, "CREATE TABLE room (room_id bigint GENERATED ALWAYS AS IDENTITY);\n");
+change_file("$new_sources/src/grants.c", qr/(?<=\tfunctions\[\] = \{\n)/, qq(\t{ACCESS_REPORTS, "rooms()"},\n));
+change_file("$new_sources/src/grants.c", qr/(?<=\trelations\[\] = \{\n)/, qq(\t{ACCESS_REPORTS, "SELECT", "room"},\n));
+write_file("$new_sources/sql/$_", <<'SQL') for "extension/66_rooms.sql", "regpaydb--$old--$new.sql";
+CREATE FUNCTION regpaydb.rooms() RETURNS integer LANGUAGE sql RETURN 0;
+REVOKE ALL ON FUNCTION regpaydb.rooms() FROM PUBLIC;
+SQL
 
 # ---- the old version at work ----
 
@@ -119,6 +127,26 @@ SELECT (SELECT count(*) || md5(string_agg(p::text, ' ' ORDER BY p::text)) FROM $
 SQL
 }
 
+# The second ledger belongs to an ordinary role, and to nobody else whatever is said
+# of tables that are made; a role has access to it.
+$node->safe_psql('conference', <<'SQL');
+CREATE ROLE keeper;
+CREATE ROLE books;
+SET regpaydb.ledger = second;
+DO $$
+DECLARE
+	command text;
+BEGIN
+	FOR command IN SELECT format('ALTER TABLE %s OWNER TO keeper', oid::regclass) FROM pg_class
+		WHERE relnamespace = 'second'::regnamespace AND relkind IN ('r', 'v') LOOP
+		EXECUTE command;
+	END LOOP;
+END $$;
+ALTER SCHEMA second OWNER TO keeper;
+SELECT regpaydb.upgrade_ledger('second'), regpaydb.grant_access('books', 'reports');
+ALTER DEFAULT PRIVILEGES FOR ROLE keeper GRANT ALL ON TABLES TO books, PUBLIC;
+ALTER DEFAULT PRIVILEGES FOR ROLE keeper GRANT ALL ON SEQUENCES TO books, PUBLIC;
+SQL
 is(version('regpaydb'), $old, 'the ledger is of the old version');
 my $dump = "$folder/old.sql";
 $node->command_ok([ 'pg_dump', '-d', $node->connstr('conference'), '-f', $dump ], 'a dump of the old version');
@@ -143,6 +171,7 @@ my %calls = (
 	pay => q{SELECT regpaydb.pay(12, 10, 'too early')},
 	'INSERT INTO payment' => q{INSERT INTO regpaydb.payment (invoice_id, amount) VALUES (12, 10)},
 	record_manual_payment => q{SELECT regpaydb.record_manual_payment(12, 10, 'too early', 1)},
+	record_payment => q{SELECT regpaydb.record_payment(12, 10, 'too early', 'bank', 'b-1')},
 	manual_invoice => q{SELECT regpaydb.manual_invoice(1, '1 day', '[{"description": "x", "price": 1}]')},
 	validate_allowed_to_pay => 'SELECT regpaydb.validate_allowed_to_pay(12)',
 	update_status => 'SELECT regpaydb.update_status(12)',
@@ -166,6 +195,7 @@ my %calls = (
 	expire_invoices => 'SELECT regpaydb.expire_invoices()',
 	reconciliation => 'SELECT * FROM regpaydb.reconciliation(now())',
 	invoice_document => 'SELECT regpaydb.invoice_document(1)',
+	check_grants => 'SELECT * FROM regpaydb.check_grants()',
 	check_integrity => 'SELECT * FROM regpaydb.check_integrity()',
 	grant_access => q{SELECT regpaydb.grant_access('pg_monitor', 'reports')},
 	revoke_access => q{SELECT regpaydb.revoke_access('pg_monitor', 'reports')},
@@ -279,6 +309,15 @@ for my $schema ('regpaydb', 'second')
 	integrity($node, 'conference', $schema, "$schema: sound");
 	money_is_conserved($node, 'conference', $schema, "$schema: keeps the money");
 }
+
+# What the new version brought is its owner's and that of the roles with access, as
+# they need it; and nobody else's.
+is($node->safe_psql('conference', <<'SQL'), 't|t|t|f|f', 'roles have what they need of what is new');
+SELECT has_function_privilege('keeper', 'regpaydb.rooms()', 'EXECUTE'), has_function_privilege('books', 'regpaydb.rooms()', 'EXECUTE'),
+	has_table_privilege('books', 'second.room', 'SELECT'), has_table_privilege('books', 'second.room', 'INSERT, UPDATE, DELETE'),
+	has_sequence_privilege('books', 'second.room_room_id_seq', 'USAGE')
+SQL
+is($node->safe_psql('conference', 'SET regpaydb.ledger = second; SELECT * FROM regpaydb.check_grants()'), '', 'and nothing else');
 
 # An upgraded ledger has the columns of a new one.
 $node->safe_psql('conference', q{SELECT regpaydb.create_ledger('fresh')});

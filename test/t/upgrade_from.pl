@@ -185,8 +185,8 @@ same_lines(map({ functions($_) =~ s/ ?upgrade_\w+=\S+//gr } 'upgraded', 'fresh')
 	'the functions and types are those of a fresh extension');
 fails_with($node, 'upgraded', q{SET regpaydb.ledger = 'conf'; SELECT regpaydb.balance_due(7)}, 'RP012', qr/upgrade_ledger\('conf'\)/, 'the ledger is not yet');
 $node->safe_psql('upgraded', q{SELECT regpaydb.upgrade_ledger('conf')}, @as_owner);
-is_upgraded('upgraded', $before);
 same_lines(functions('upgraded'), functions('fresh'), 'the functions and those who may execute them, too');
+is_upgraded('upgraded', $before);
 
 # ---- a dump of it is restored into this version ----
 
