@@ -58,6 +58,13 @@ can_exist(InvoiceStatus status, int64 value, int64 paid, int64 count)
 	return false;
 }
 
+/* What ledgers hold whose currency has none, two and three decimals. */
+static const int64 limits[] = {
+	INT64CONST(999999999999), INT64CONST(99999999999999), INT64CONST(999999999999999)
+};
+
+#define LIMIT limits[1]
+
 /* The same, or an invoice of value zero that was just made. */
 static bool
 case_can_exist(const Case *c)
@@ -86,7 +93,7 @@ oracle_refuses(const Case *c, InvoiceRefusal *refusal)
 		case SETTLE:
 			if (paid < 0)
 				*refusal = INVOICE_OVERDRAWN;
-			else if (paid > MONEY_MAX || count > PG_INT64_MAX)
+			else if (paid > c->before.limit || count > PG_INT64_MAX)
 				*refusal = INVOICE_TOO_LARGE;
 			break;
 		case REFUND:
@@ -189,8 +196,8 @@ payments_are_counted(const Case *c)
 static bool
 nothing_is_negative_or_too_large(const Case *c)
 {
-	return c->after.paid >= 0 && c->after.paid <= MONEY_MAX &&
-		c->after.credit >= 0 && c->after.credit <= MONEY_MAX && c->after.payment_count >= 0;
+	return c->after.paid >= 0 && c->after.paid <= c->before.limit &&
+		c->after.credit >= 0 && c->after.credit <= c->before.limit && c->after.payment_count >= 0;
 }
 
 static bool
@@ -236,8 +243,12 @@ cart_follows_status(const Case *c)
 static InvoiceState
 invoice_after(const Case *c)
 {
-	return (InvoiceState) {c->after.status, c->before.value, c->after.paid,
-		c->after.payment_count, c->before.unsellable};
+	InvoiceState after = c->before;
+
+	after.status = c->after.status;
+	after.paid = c->after.paid;
+	after.payment_count = c->after.payment_count;
+	return after;
 }
 
 static bool
@@ -363,7 +374,7 @@ close_cases(InvoiceState before, bool all)
 static void
 small_cases(bool all, bool unsellable)
 {
-	InvoiceState i = {.unsellable = unsellable};
+	InvoiceState i = {.unsellable = unsellable, .limit = LIMIT};
 
 	for (i.status = INVOICE_UNPAID; i.status <= INVOICE_VOID; i.status++)
 		for (i.value = 0; i.value <= 6; i.value++)
@@ -377,17 +388,19 @@ small_cases(bool all, bool unsellable)
 				}
 }
 
-static const int64 edges[] = {
-	PG_INT64_MIN, PG_INT64_MIN + 1, -MONEY_MAX - 1, -MONEY_MAX, -MONEY_MAX + 1, -1, 0, 1,
-	MONEY_MAX - 1, MONEY_MAX, MONEY_MAX + 1, PG_INT64_MAX - 1, PG_INT64_MAX
-};
-
-/* Values are 0 to MONEY_MAX, as their column's check has it; the rest is anything. */
+/*
+ * Values are 0 to the limit of the ledger's currency, as their column's type has
+ * it; the rest is anything.
+ */
 static void
-edge_cases(bool unsellable)
+edge_cases(bool unsellable, int64 limit)
 {
+	const int64 edges[] = {
+		PG_INT64_MIN, PG_INT64_MIN + 1, -limit - 1, -limit, -limit + 1, -1, 0, 1,
+		limit - 1, limit, limit + 1, PG_INT64_MAX - 1, PG_INT64_MAX
+	};
 	static const int64 counts[] = {0, 1, 2, PG_INT64_MAX - 3};
-	InvoiceState i = {.unsellable = unsellable};
+	InvoiceState i = {.unsellable = unsellable, .limit = limit};
 
 	for (i.status = INVOICE_UNPAID; i.status <= INVOICE_VOID; i.status++)
 		for (size_t v = 0; v < lengthof(edges); v++)
@@ -397,12 +410,12 @@ edge_cases(bool unsellable)
 					i.value = edges[v];
 					i.paid = edges[p];
 					i.payment_count = counts[n];
-					if (i.value < 0 || i.value > MONEY_MAX)
+					if (i.value < 0 || i.value > limit)
 						continue;
 					for (size_t a = 0; a < lengthof(edges); a++)
 						for (int64 payments = 0; payments <= 2; payments++)
 							settle_case(i, edges[a], payments, true);
-					if (i.paid >= 0 && i.paid <= MONEY_MAX)
+					if (i.paid >= 0 && i.paid <= limit)
 						close_cases(i, true);
 				}
 }
@@ -411,7 +424,7 @@ edge_cases(bool unsellable)
 static void
 count_cases(bool unsellable)
 {
-	InvoiceState i = {.unsellable = unsellable};
+	InvoiceState i = {.unsellable = unsellable, .limit = LIMIT};
 
 	for (i.status = INVOICE_UNPAID; i.status <= INVOICE_VOID; i.status++)
 		for (i.value = 0; i.value <= 2; i.value++)
@@ -481,7 +494,8 @@ check(Cases cases, Property p, bool of_refused, const char *name)
 	for (int unsellable = 0; unsellable <= 1; unsellable++)
 	{
 		if (cases == EDGES)
-			edge_cases(unsellable);
+			for (size_t i = 0; i < lengthof(limits); i++)
+				edge_cases(unsellable, limits[i]);
 		else if (cases == COUNTS)
 			count_cases(unsellable);
 		else

@@ -89,8 +89,9 @@ cart never released|s/? CART_RELEASE : CART_UNCHANGED/? CART_UNCHANGED : CART_UN
 cart released though unpaid|s/return before == INVOICE_PAID ? CART_RELEASE/return before == INVOICE_UNPAID ? CART_RELEASE/
 overdrawn by one|s/if (paid < 0)/if (paid < -1)/
 nothing may be left|s/if (paid < 0)/if (paid <= 0)/
-one above the maximum|s/paid > MONEY_MAX/paid > MONEY_MAX + 1/
-maximum refused|s/paid > MONEY_MAX/paid >= MONEY_MAX/
+one above the maximum|s/paid > invoice->limit/paid > invoice->limit + 1/
+maximum refused|s/paid > invoice->limit/paid >= invoice->limit/
+limit of two decimals for all|s/paid > invoice->limit/paid > INT64CONST(99999999999999)/
 sum overflows|s/pg_add_s64_overflow(invoice->paid, amount, &paid)/((paid = invoice->paid + amount), false)/
 sum wraps around|s/pg_add_s64_overflow(invoice->paid, amount, &paid)/((paid = (int64) ((uint64) invoice->paid + (uint64) amount)), false)/
 refusals swapped at overflow|s/return amount < 0 ? INVOICE_OVERDRAWN : INVOICE_TOO_LARGE/return amount < 0 ? INVOICE_TOO_LARGE : INVOICE_OVERDRAWN/
