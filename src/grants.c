@@ -236,6 +236,7 @@ grants_set_functions(Oid functions_owner, int access, bool grant, const char *ro
 void
 grants_lock(Oid function)
 {
+	PreventCommandIfReadOnly("GRANT");
 	LockDatabaseObject(ExtensionRelationId, getExtensionOfObject(ProcedureRelationId, function),
 					   0, ShareUpdateExclusiveLock);
 }

@@ -60,6 +60,9 @@ BEGIN
 END
 $$;
 
+-- What there was before this script (see the last part of it): nothing.
+SELECT pg_catalog.set_config('regpaydb_update.known', '', true);
+
 CREATE TYPE regpaydb.invoice_status AS ENUM ('unpaid', 'paid', 'refunded', 'void');
 COMMENT ON TYPE regpaydb.invoice_status IS 'Status of an invoice.';
 

@@ -5,41 +5,49 @@
 --
 -- They belong to nobody else, whatever ALTER DEFAULT PRIVILEGES says; types can be
 -- used by everybody, as ever.
+--
+-- Scripts of ALTER EXTENSION UPDATE end in this, too.  What was there before, and was
+-- granted to roles, they leave alone: it is in regpaydb_update.known, which they set
+-- first, to pg_depend's "classid/objid", with blanks between them.
 DO $$
 DECLARE
 	schema_owner pg_catalog.oid := (SELECT nspowner FROM pg_catalog.pg_namespace
 		WHERE nspname OPERATOR(pg_catalog.=) 'regpaydb');
+	known pg_catalog.text[] := pg_catalog.string_to_array(pg_catalog.current_setting('regpaydb_update.known'), ' ');
 	member record;
+	name pg_catalog.text;
+	others pg_catalog.text;
 BEGIN
 	FOR member IN
-		SELECT p.oid::pg_catalog.regprocedure AS name,
-			(SELECT pg_catalog.string_agg(', ' OPERATOR(pg_catalog.||) a.grantee::pg_catalog.regrole::pg_catalog.text, '')
-				FROM pg_catalog.aclexplode(p.proacl) a
-				WHERE a.grantee OPERATOR(pg_catalog.<>) ALL (ARRAY[0, p.proowner, schema_owner])) AS others
+		SELECT d.objid, d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass AS is_function,
+			coalesce(p.proowner, t.typowner) AS owner, coalesce(p.proacl, t.typacl) AS acl
 		FROM pg_catalog.pg_depend d
 		JOIN pg_catalog.pg_extension e ON e.oid OPERATOR(pg_catalog.=) d.refobjid
-		JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) d.objid
+		LEFT JOIN pg_catalog.pg_proc p ON d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
+			AND p.oid OPERATOR(pg_catalog.=) d.objid
+		LEFT JOIN pg_catalog.pg_type t ON d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_type'::pg_catalog.regclass
+			AND t.oid OPERATOR(pg_catalog.=) d.objid
 		WHERE e.extname OPERATOR(pg_catalog.=) 'regpaydb'
 			AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass
-			AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
 			AND d.deptype OPERATOR(pg_catalog.=) 'e'
+			AND (p.oid IS NOT NULL OR t.typacl IS NOT NULL)
+			AND pg_catalog.format('%s/%s', d.classid, d.objid) OPERATOR(pg_catalog.<>) ALL (known)
 	LOOP
-		EXECUTE pg_catalog.format('ALTER FUNCTION %s OWNER TO %s', member.name, schema_owner::pg_catalog.regrole);
-		EXECUTE pg_catalog.format('GRANT ALL ON FUNCTION %s TO %s', member.name, schema_owner::pg_catalog.regrole);
-		-- The last one, since a dump has what differs from that.
-		EXECUTE pg_catalog.format('REVOKE ALL ON FUNCTION %s FROM PUBLIC%s CASCADE', member.name, member.others);
-	END LOOP;
-	FOR member IN
-		SELECT t.oid::pg_catalog.regtype AS name, t.typowner AS owner,
-			(SELECT pg_catalog.string_agg(', ' OPERATOR(pg_catalog.||) a.grantee::pg_catalog.regrole::pg_catalog.text, '')
-				FROM pg_catalog.aclexplode(t.typacl) a
-				WHERE a.grantee OPERATOR(pg_catalog.<>) ALL (ARRAY[0, t.typowner])) AS others
-		FROM pg_catalog.pg_type t
-		WHERE t.typnamespace OPERATOR(pg_catalog.=) 'regpaydb'::pg_catalog.regnamespace
-			AND t.typtype OPERATOR(pg_catalog.=) 'e' AND t.typacl IS NOT NULL
-	LOOP
-		EXECUTE pg_catalog.format('REVOKE ALL ON TYPE %s FROM PUBLIC%s CASCADE', member.name, member.others);
-		EXECUTE pg_catalog.format('GRANT ALL ON TYPE %s TO PUBLIC, %s', member.name, member.owner::pg_catalog.regrole);
+		others := (SELECT pg_catalog.string_agg(', ' OPERATOR(pg_catalog.||) a.grantee::pg_catalog.regrole::pg_catalog.text, '')
+			FROM pg_catalog.aclexplode(member.acl) a
+			WHERE a.grantee OPERATOR(pg_catalog.<>) ALL (ARRAY[0, member.owner, schema_owner]));
+		IF member.is_function THEN
+			name := member.objid::pg_catalog.regprocedure;
+			EXECUTE pg_catalog.format('ALTER FUNCTION %s OWNER TO %s', name, schema_owner::pg_catalog.regrole);
+			EXECUTE pg_catalog.format('GRANT ALL ON FUNCTION %s TO %s', name, schema_owner::pg_catalog.regrole);
+			-- The last one, since a dump has what differs from that.
+			EXECUTE pg_catalog.format('REVOKE ALL ON FUNCTION %s FROM PUBLIC%s CASCADE', name, others);
+		ELSE
+			name := member.objid::pg_catalog.regtype;
+			EXECUTE pg_catalog.format('REVOKE ALL ON TYPE %s FROM PUBLIC, %s%s CASCADE', name,
+				schema_owner::pg_catalog.regrole, others);
+			EXECUTE pg_catalog.format('GRANT ALL ON TYPE %s TO PUBLIC, %s', name, member.owner::pg_catalog.regrole);
+		END IF;
 	END LOOP;
 END
 $$;

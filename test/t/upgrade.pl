@@ -79,10 +79,20 @@ change_file("$new_sources/sql/ledger/10_conference.sql", qr/(?=\n\);)/, ",\n\tpl
 change_file("$new_sources/sql/ledger/10_conference.sql", qr/\A/, "CREATE TABLE room (room_id bigint GENERATED ALWAYS AS IDENTITY);\n");
 change_file("$new_sources/src/grants.c", qr/(?<=\tfunctions\[\] = \{\n)/, qq(\t{ACCESS_REPORTS, "rooms()"},\n));
 change_file("$new_sources/src/grants.c", qr/(?<=\trelations\[\] = \{\n)/, qq(\t{ACCESS_REPORTS, "SELECT", "room"},\n));
-write_file("$new_sources/sql/$_", <<'SQL') for "extension/66_rooms.sql", "regpaydb--$old--$new.sql";
+my $rooms = <<'SQL';
 CREATE FUNCTION regpaydb.rooms() RETURNS integer LANGUAGE sql RETURN 0;
 REVOKE ALL ON FUNCTION regpaydb.rooms() FROM PUBLIC;
+CREATE TYPE regpaydb.room_kind AS ENUM ('hall');
 SQL
+my $known = <<'SQL';
+SELECT pg_catalog.set_config('regpaydb_update.known', pg_catalog.string_agg(pg_catalog.format('%s/%s', d.classid, d.objid), ' '), true)
+	FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid OPERATOR(pg_catalog.=) d.refobjid
+	WHERE d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass
+		AND d.deptype OPERATOR(pg_catalog.=) 'e' AND e.extname OPERATOR(pg_catalog.=) 'regpaydb';
+SQL
+append_to_file("$new_sources/sql/extension/66_rooms.sql", $rooms);
+append_to_file("$new_sources/sql/regpaydb--$old--$new.sql",
+	$known . $rooms . slurp_file("$new_sources/sql/extension/90_installer.sql"));
 
 # ---- the old version at work ----
 
@@ -146,6 +156,9 @@ ALTER SCHEMA second OWNER TO keeper;
 SELECT regpaydb.upgrade_ledger('second'), regpaydb.grant_access('books', 'reports');
 ALTER DEFAULT PRIVILEGES FOR ROLE keeper GRANT ALL ON TABLES TO books, PUBLIC;
 ALTER DEFAULT PRIVILEGES FOR ROLE keeper GRANT ALL ON SEQUENCES TO books, PUBLIC;
+ALTER DEFAULT PRIVILEGES GRANT ALL ON FUNCTIONS TO books, PUBLIC;
+ALTER DEFAULT PRIVILEGES GRANT ALL ON TYPES TO books;
+GRANT EXECUTE ON FUNCTION regpaydb.pay TO books;
 SQL
 is(version('regpaydb'), $old, 'the ledger is of the old version');
 my $dump = "$folder/old.sql";
@@ -221,6 +234,15 @@ fails_with($node, 'conference', $calls{$_}, 'RP012', $hint, "before upgrade_ledg
 is(content(), $content, 'nothing was written meanwhile');
 
 # ---- the ledgers are upgraded, one after the other ----
+
+# What it brought is nobody's; what roles were granted before is theirs.
+is($node->safe_psql('conference', <<'SQL'), "t|f|t|f\n0", 'default privileges open nothing that is new');
+SELECT has_function_privilege('books', 'regpaydb.pay(bigint, numeric, text, text, text)', 'EXECUTE'),
+	has_function_privilege('books', 'regpaydb.rooms()', 'EXECUTE'),
+	has_function_privilege('keeper', 'regpaydb.pay(bigint, numeric, text, text, text)', 'EXECUTE'),
+	has_function_privilege('keeper', 'regpaydb.rooms()', 'EXECUTE');
+SELECT count(*) FROM pg_type, aclexplode(typacl) WHERE typname = 'room_kind' AND grantee = 'books'::regrole
+SQL
 
 # An ordinary user's transactions come first, then the upgrade.
 is(ask($reading, 'BEGIN; SELECT regpaydb.balance_due(12)'), '100.00', 'an old session is in a transaction');

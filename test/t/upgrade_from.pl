@@ -28,6 +28,11 @@ my $node = new_node('main', install_path => $server);
 $node->start;
 my $version = $node->safe_psql('postgres', q{SELECT default_version FROM pg_available_extensions WHERE name = 'regpaydb'});
 
+# A new function belongs to whom it does in a fresh extension.
+my ($update) = glob "$source/sql/regpaydb--*--$version.sql";
+my $installer = slurp_file("$source/sql/extension/90_installer.sql");
+ok(slurp_file($update) =~ /\Q$installer\E\z/, 'the script that updates to this version ends as that which installs it');
+
 my @roles = qw(upgrade_owner upgrade_shop upgrade_desk upgrade_books);
 $node->safe_psql('postgres', join ';', map { "CREATE ROLE $_ LOGIN" } @roles);
 

@@ -741,10 +741,47 @@ SQL
 		weakened => qr/^1000.00$/
 	},
 
+	# What others are granted.
+	(
+		map {
+			{
+				what => "the owner of another ledger takes functions from $_->[0]",
+				weak => [ [ $_->[1], $_->[2] ] ],
+				attack => <<"SQL",
+GRANT EXECUTE ON FUNCTION regpaydb.pay TO weak_clerk;
+SET ROLE weak_rival;
+SET regpaydb.ledger = rival;
+SELECT regpaydb.revoke_access('$_->[3]', 'app');
+\\o
+SELECT has_function_privilege('$_->[3]', 'regpaydb.pay(bigint, numeric, text, text, text)', 'EXECUTE');
+SQL
+				sound => qr/^t$/,
+				weakened => qr/^f$/
+			}
+		} [ 'an owner', 'if (values[2] == role ||', 'if (' , 'weak_owner' ],
+		[ 'a role with access', 'grants_set_functions(functions_owner, access_of_all, false', 'grants_set_functions(functions_owner, access, false', 'weak_app' ],
+		[ 'a role with grants by hand', '(values[1] != ledger->schema && is_granted_by_hand(values[1], role))', 'false', 'weak_clerk' ]),
+	{
+		what => 'default privileges open a ledger',
+		weak => [ [ "	ddl_own_relations(schema, before);\n	if (", '	if (' ] ],
+		attack => <<'SQL',
+ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO weak_nobody;
+SELECT fill('fresh');
+RESET search_path;
+GRANT USAGE ON SCHEMA fresh TO weak_nobody;
+SET ROLE weak_nobody;
+UPDATE fresh.attendee SET user_id = 666 WHERE user_id = 101;
+\o
+SELECT count(access_code) FROM fresh.attendee WHERE user_id = 666;
+SQL
+		sound => qr/^42501: permission denied for table attendee/,
+		weakened => qr/^1$/
+	},
+
 	# Making a ledger.
 	{
 		what => 'a ledger is made where somebody planted a function',
-		weak => [ [ "	check_nothing_planted(schema, schema_name);\n}", '}' ] ],
+		weak => [ [ "	check_nothing_planted(schema, schema_name);\n	return schema;", '	return schema;' ] ],
 		attack => <<'SQL',
 CREATE SCHEMA open_house;
 GRANT USAGE, CREATE ON SCHEMA open_house TO weak_squatter;
