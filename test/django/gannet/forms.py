@@ -41,7 +41,9 @@ class ManualPaymentForm(forms.Form):
 
 
 class ReasonForm(forms.Form):
-    reason = forms.CharField(max_length=1000, required=False, label="Reason, which the attendee may see")
+    reason = forms.CharField(
+        max_length=1000, required=False, label="Reason, which the attendee may see"
+    )
 
 
 class CashOutForm(forms.ModelForm):

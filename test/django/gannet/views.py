@@ -274,7 +274,8 @@ def record_charge(payment, charge):
 def staff_required(view):
     """
     The page's gate: the ledger's table staff says who is. What the page does is
-    refused to others by the database itself (RP010), and so would be what it shows.
+    refused to others by the database itself (RP010), and what it shows is hidden
+    from them by row security.
     """
 
     @wraps(view)

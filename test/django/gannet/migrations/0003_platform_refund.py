@@ -1,8 +1,8 @@
 """
 regpaydb 0.2, and what the payment platform calls a refund.
 
-For a site whose ledger is of an older version; one that was just made is of the
-version of the extension, and then the first two do nothing.
+The ledger may be of an older version. Where it was just made it is of the
+extension's, and then the first two operations do nothing.
 """
 from django.conf import settings
 from django.db import migrations, models

@@ -12,7 +12,14 @@ from django.db.models import Count, DecimalField
 from django.test import SimpleTestCase, TransactionTestCase, override_settings
 
 from gannet.ledger import call, from_minor_units, ledger_errors, translate
-from gannet.models import CreditNote, CreditNoteRefund, DemoPayment, Invoice, Payment, PlatformRefund
+from gannet.models import (
+    CreditNote,
+    CreditNoteRefund,
+    DemoPayment,
+    Invoice,
+    Payment,
+    PlatformRefund,
+)
 
 from .base import LedgerTests
 
