@@ -419,11 +419,9 @@ class NotStaffTests(LedgerTests, TransactionTestCase):
     def test_functions(self):
         lines = json.dumps([{"description": "x", "price": "-1.00"}])
         invoice, note = self.unpaid.pk, self.note.pk
-        calls = {
+        arguments = {  # of those that need some
             "apply_credit_note": {"credit_note_id": note, "invoice_id": invoice},
             "cancellation_fee": {"credit_note_id": note, "percentage": 0},
-            "check_integrity": {},
-            "expire_invoices": {},
             "manual_invoice": {"attendee_id": self.ada.pk, "due": timedelta(1), "lines": lines},
             "reconciliation": {"as_of": datetime.now(timezone.utc)},
             "record_manual_payment": {"invoice_id": invoice, "amount": 100, "reference": "x"},
@@ -435,18 +433,19 @@ class NotStaffTests(LedgerTests, TransactionTestCase):
         reference = (PAGE.parent / "reference.md").read_text()
         sections = re.findall(r"^### (\w+)\n(.*?)(?=^##|\Z)", reference, re.M | re.S)
         of_staff = {name for name, text in sections if re.search("^- Access: staff", text, re.M)}
-        self.assertEqual(set(calls), of_staff)
+        self.assertLess(set(arguments), of_staff)
+        calls = {function: arguments.get(function, {}) for function in of_staff}
         signed = ("record_manual_payment", "refund_credit_note")
         for words, who in self.actors():
-            for function, arguments in calls.items():
+            for function, given in calls.items():
                 if function == "rotate_access_code" and who[0] == self.ada.user_id:
                     continue  # her own
                 with self.subTest(words, function=function), transaction.atomic():
                     set_actor(*who)
-                    self.assertRefused("RP010", function, **arguments)
+                    self.assertRefused("RP010", function, **given)
                     if function in signed:
-                        arguments = {**arguments, "entered_by": self.staff().pk}
-                        self.assertRefused("RP010", function, **arguments)
+                        given = {**given, "entered_by": self.staff().pk}
+                        self.assertRefused("RP010", function, **given)
         self.assertEqual(self.everything(), self.before)
 
     def test_money_that_leaves(self):
