@@ -1,6 +1,9 @@
-from django import forms
+from uuid import uuid4
 
-from .models import Attendee
+from django import forms
+from django.conf import settings
+
+from .models import Attendee, PlatformRefund
 
 
 class AttendeeForm(forms.ModelForm):
@@ -26,15 +29,32 @@ class CartForm(forms.Form):
 
 class ManualPaymentForm(forms.Form):
     amount = forms.DecimalField(
-        max_digits=14, decimal_places=2, help_text="A negative amount is a refund."
+        max_digits=12 + settings.CURRENCY_DECIMALS,
+        decimal_places=settings.CURRENCY_DECIMALS,
+        help_text="A negative amount is a refund that was made outside of this site.",
     )
     reference = forms.CharField(
         max_length=1000, help_text="As on the bank statement or the cheque."
     )
+    # One for each page that shows the form, so that a double click is one payment.
+    token = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
 
 
-class CashOutForm(forms.Form):
+class ReasonForm(forms.Form):
+    reason = forms.CharField(
+        max_length=1000, required=False, label="Reason, which the attendee may see"
+    )
+
+
+class CashOutForm(forms.ModelForm):
     reference = forms.CharField(max_length=1000, label="Reference of the transfer")
+    platform_ref = forms.CharField(
+        max_length=200, required=False, label="The payment platform's number, if it paid"
+    )
+
+    class Meta:
+        model = PlatformRefund
+        fields = ["platform_ref"]
 
 
 class FeeForm(forms.Form):

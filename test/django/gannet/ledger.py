@@ -1,6 +1,8 @@
 """Calls regpaydb's functions, and turns their errors into Django's."""
 from contextlib import contextmanager
+from decimal import Decimal
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import connection, transaction
 
@@ -10,6 +12,7 @@ ADVICE = {
     "RP004": "Please ask for an invoice of the registration as it is now.",
     "RP005": "Please change what is in the cart.",
     "RP007": "Refund it instead: what was paid becomes a credit note.",
+    "RP009": "Please open the page again, and look whether it is recorded.",
     "RP010": "Please ask an administrator to add you to the staff.",
 }
 
@@ -64,6 +67,14 @@ def call(function, **arguments):
     with ledger_errors(), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"SELECT regpaydb.{function}({named})", list(arguments.values()))
         return cursor.fetchone()[0]
+
+
+def from_minor_units(amount):
+    """
+    An amount of the conference's currency as payment platforms send it: 14900 is
+    149.00 AUD, but 14900 JPY and 14.900 KWD.
+    """
+    return Decimal(amount).scaleb(-settings.CURRENCY_DECIMALS)
 
 
 def set_actor(user_id="", access_code=""):

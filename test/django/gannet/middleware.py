@@ -2,8 +2,9 @@ from django.db import transaction
 
 from .ledger import set_actor
 
-# No user has this id. Anonymous visitors act as this one rather than without
-# an actor, so that a view that forgets to ask for a login shows nothing.
+# No user has this id. Anonymous visitors without a code act as this one rather
+# than without an actor, so that a view that forgets to ask for a login shows and
+# does nothing.
 NOBODY = 0
 
 
@@ -22,7 +23,7 @@ class ActorMiddleware:
     def __call__(self, request):
         request.failed = False
         with transaction.atomic():
-            set_actor(self.user_id(request))
+            set_actor(self.user_id(request, NOBODY))
             response = self.get_response(request)
             if request.failed:
                 transaction.set_rollback(True)
@@ -32,10 +33,11 @@ class ActorMiddleware:
         if getattr(view_func, "without_actor", False):
             set_actor()
         elif "access_code" in view_kwargs:
-            set_actor(self.user_id(request), view_kwargs["access_code"])
+            # The holder of a code alone is no user: nobody signs what she pays.
+            set_actor(self.user_id(request, ""), view_kwargs["access_code"])
 
-    def user_id(self, request):
-        return request.user.pk if request.user.is_authenticated else NOBODY
+    def user_id(self, request, anonymous):
+        return request.user.pk if request.user.is_authenticated else anonymous
 
     def process_exception(self, request, exception):
         # It becomes a response, such as the page for error 404, before it gets to

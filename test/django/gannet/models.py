@@ -4,8 +4,7 @@ The ledger's tables as unmanaged models, and the site's own tables beside them.
 Read the ledger with these models; change it with the functions (ledger.py).
 Rows that a function or a trigger changed need refresh_from_db().
 """
-from decimal import Decimal
-
+from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -13,6 +12,11 @@ from django.utils.translation import gettext_lazy as _
 def ledger_table(name):
     # Django quotes the whole name, so this becomes "regpaydb"."name".
     return 'regpaydb"."' + name
+
+
+def money_field():
+    decimals = settings.CURRENCY_DECIMALS
+    return models.DecimalField(max_digits=12 + decimals, decimal_places=decimals)
 
 
 class Conference(models.Model):
@@ -64,7 +68,7 @@ class Product(models.Model):
     product_id = models.BigAutoField(primary_key=True)
     category = models.ForeignKey(Category, models.DO_NOTHING)
     name = models.TextField()
-    price = models.DecimalField(max_digits=14, decimal_places=2)
+    price = money_field()
     stock = models.IntegerField(null=True)
     display_order = models.IntegerField(default=0)
 
@@ -115,8 +119,13 @@ class Invoice(models.Model):
     recipient = models.TextField()
     issue_time = models.DateTimeField()
     due_time = models.DateTimeField()
-    value = models.DecimalField(max_digits=14, decimal_places=2)
-    paid = models.DecimalField(max_digits=14, decimal_places=2)
+    value = money_field()
+    paid = money_field()
+    # Users who did it, and why: NULL where there was no actor, such as in the
+    # webhook or for the holder of an access code.
+    issued_by = models.BigIntegerField(null=True)
+    closed_by = models.BigIntegerField(null=True)
+    closed_reason = models.TextField(null=True)
 
     class Meta:
         managed = False
@@ -125,7 +134,7 @@ class Invoice(models.Model):
     @property
     def due(self):
         """The same as regpaydb.balance_due(), without a query."""
-        return self.value - self.paid if self.status == self.Status.UNPAID else Decimal("0.00")
+        return self.value - (self.paid if self.status == self.Status.UNPAID else self.value)
 
 
 class LineItem(models.Model):
@@ -133,7 +142,7 @@ class LineItem(models.Model):
     invoice = models.ForeignKey(Invoice, models.DO_NOTHING, related_name="lines")
     description = models.TextField()
     quantity = models.IntegerField()
-    price = models.DecimalField(max_digits=14, decimal_places=2)
+    price = money_field()
 
     class Meta:
         managed = False
@@ -156,14 +165,22 @@ class Payment(models.Model):
     kind = models.TextField(choices=Kind.choices)
     time = models.DateTimeField()
     reference = models.TextField()
-    amount = models.DecimalField(max_digits=14, decimal_places=2)
+    amount = money_field()
     provider = models.TextField(null=True)
     provider_ref = models.TextField(null=True)
     entered_by = models.BigIntegerField(null=True)
+    # The day on which it happened, as the bank says; time is when it was recorded.
+    value_date = models.DateField(null=True)
 
     class Meta:
         managed = False
         db_table = ledger_table("payment")
+
+    @property
+    def title(self):
+        if self.amount < 0 and self.kind != self.Kind.CREDIT_NOTE:
+            return _("Refund entered by staff")
+        return self.get_kind_display()
 
 
 class CreditNote(models.Model):
@@ -177,12 +194,24 @@ class CreditNote(models.Model):
         Payment, models.DO_NOTHING, primary_key=True, db_column="credit_note_id"
     )
     attendee = models.ForeignKey(Attendee, models.DO_NOTHING, related_name="credit_notes")
-    value = models.DecimalField(max_digits=14, decimal_places=2)
+    value = money_field()
     state = models.TextField(choices=State.choices)
 
     class Meta:
         managed = False
         db_table = ledger_table("credit_note")
+
+
+class CreditNoteRefund(models.Model):
+    credit_note_refund_id = models.BigAutoField(primary_key=True)
+    credit_note = models.OneToOneField(CreditNote, models.DO_NOTHING, related_name="refund")
+    time = models.DateTimeField()
+    reference = models.TextField()
+    entered_by = models.BigIntegerField(null=True)
+
+    class Meta:
+        managed = False
+        db_table = ledger_table("credit_note_refund")
 
 
 class Outbox(models.Model):
@@ -193,6 +222,7 @@ class Outbox(models.Model):
     old_status = models.TextField(null=True, choices=Invoice.Status.choices)
     new_status = models.TextField(null=True, choices=Invoice.Status.choices)
     credit_note = models.ForeignKey(CreditNote, models.DO_NOTHING, null=True, db_constraint=False)
+    entered_by = models.BigIntegerField(null=True)
 
     class Meta:
         managed = False
@@ -212,3 +242,11 @@ class DemoPayment(models.Model):
 class StripePayment(models.Model):
     payment = models.OneToOneField(Payment, models.PROTECT, primary_key=True)
     charge = models.JSONField()
+
+
+# The same for a refund: what the payment platform calls it.
+
+
+class PlatformRefund(models.Model):
+    refund = models.OneToOneField(CreditNoteRefund, models.PROTECT, primary_key=True)
+    platform_ref = models.CharField(max_length=200, unique=True)

@@ -71,6 +71,11 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-us"
 
+# What the first migration makes the ledger with, and how many decimals the
+# ledger's money columns have for it: 2 for most currencies, 0 for JPY, 3 for KWD.
+CURRENCY = "AUD"
+CURRENCY_DECIMALS = 2
+
 DEFAULT_FROM_EMAIL = "registration@gannet.example"
 EMAIL_BACKEND = os.environ.get("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
 STRIPE_WEBHOOK_SECRET = os.environ.get("STRIPE_WEBHOOK_SECRET", "whsec_for_development_only")

@@ -3,14 +3,15 @@ import hmac
 import json
 import re
 import time
-from decimal import Decimal
 from functools import wraps
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import DataError, IntegrityError, connection, transaction
+from django.db import DataError, connection, transaction
+from django.db.models import OuterRef, Prefetch, Subquery
 from django.forms import Form
 from django.http import Http404, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404, redirect, render
@@ -19,8 +20,15 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from .forms import AttendeeForm, CartForm, CashOutForm, FeeForm, ManualPaymentForm
-from .ledger import call, ledger_errors
+from .forms import (
+    AttendeeForm,
+    CartForm,
+    CashOutForm,
+    FeeForm,
+    ManualPaymentForm,
+    ReasonForm,
+)
+from .ledger import ADVICE, call, from_minor_units, ledger_errors
 from .middleware import without_actor
 from .models import (
     Attendee,
@@ -29,6 +37,8 @@ from .models import (
     CreditNote,
     DemoPayment,
     Invoice,
+    Payment,
+    PlatformRefund,
     Product,
     Staff,
     StripePayment,
@@ -183,14 +193,15 @@ def invoice(request, access_code, invoice_id=None):
 @require_POST
 def pay(request, access_code, invoice_id):
     """A payment platform that always pays. A real one is asked where the comment says so."""
-    invoice = invoice_or_404(access_code, invoice_id)
+    invoice = invoice_or_404(access_code, invoice_id)  # asks can_view()
 
     @transaction.atomic
     def pay():
         call("validate_allowed_to_pay", invoice_id=invoice.pk)
-        # Charge the card here. A platform that answers later, by a webhook, is
-        # sent the invoice's number, and the request ends here.
-        payment_id = call(
+        # A real platform is engaged here: it is sent the invoice's number, and the
+        # request ends. What it answers is recorded as the webhook does it, with
+        # record_payment(), for then the money has arrived.
+        payment_id = call(  # the invoice is settled with it
             "pay", invoice_id=invoice.pk, amount=invoice.due, reference=f"Demo payment {invoice.pk}"
         )
         paid_by = request.user.get_username() or "access URL"
@@ -234,14 +245,14 @@ def stripe_webhook(request):
         if charge["currency"].upper() != Conference.objects.get().currency:
             raise ValueError("not the conference's currency")
         payment = {
-            "invoice_id": int(charge["metadata"]["invoice_id"]),
-            "amount": Decimal(charge["amount"]) / 100,  # it comes in cents
+            "invoice_id": charge["metadata"]["invoice_id"],
+            "amount": from_minor_units(charge["amount"]),
             "reference": charge.get("receipt_number") or charge["id"],
             "provider": "stripe",
             "provider_ref": charge["id"],
         }
         record_charge(payment, charge)
-    except (DataError, IntegrityError, KeyError, ValidationError, ValueError) as error:
+    except (DataError, KeyError, ValidationError, ValueError) as error:
         # Not Stripe's, no such invoice, or a reference that stands for another payment.
         # Stripe repeats the event for some days, and shows the answer.
         return HttpResponseBadRequest(str(error))
@@ -250,19 +261,10 @@ def stripe_webhook(request):
 
 @transaction.atomic
 def record_charge(payment, charge):
-    # The money has arrived, whatever has become of the invoice. So not pay()
-    # alone, which refuses an invoice that can't be paid any more: a plain INSERT
-    # never does, and makes a credit note of what the invoice can't take.
-    with ledger_errors(), connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO regpaydb.payment (invoice_id, amount, reference, provider, provider_ref)"
-            " VALUES (%(invoice_id)s, %(amount)s, %(reference)s, %(provider)s, %(provider_ref)s)"
-            " ON CONFLICT DO NOTHING",
-            payment,
-        )
-    # For a payment that is recorded, pay() returns its id, or raises RP009 if
-    # the reference stands for another invoice or amount.
-    payment_id = call("pay", **payment)
+    # The money has arrived, whatever has become of the invoice. So not pay(), which
+    # refuses an invoice that can't be paid any more. Again it returns the same id,
+    # or raises RP009 if the reference stands for another invoice or amount.
+    payment_id = call("record_payment", **payment)
     StripePayment.objects.get_or_create(payment_id=payment_id, defaults={"charge": charge})
 
 
@@ -271,8 +273,9 @@ def record_charge(payment, charge):
 
 def staff_required(view):
     """
-    The ledger's table staff says who is. This is what keeps attendees out: the
-    site's role may call the functions of staff, whoever it acts for.
+    The page's gate: the ledger's table staff says who is. What the page does is
+    refused to others by the database itself (RP010), and what it shows is hidden
+    from them by row security.
     """
 
     @wraps(view)
@@ -303,9 +306,20 @@ def staff_home(request):
     )
 
 
+def username(column):
+    """Of the user whose id is in that column. No join, as the site may have deleted the user."""
+    return Subquery(User.objects.filter(pk=OuterRef(column)).values("username"))
+
+
 @staff_required
 def staff_invoice(request, invoice_id):
-    invoice = get_object_or_404(Invoice.objects.select_related("attendee"), pk=invoice_id)
+    payments = Payment.objects.annotate(by=username("entered_by")).order_by("pk")
+    invoices = Invoice.objects.select_related("attendee").annotate(
+        issuer=username("issued_by"), closer=username("closed_by")
+    )
+    invoice = get_object_or_404(
+        invoices.prefetch_related(Prefetch("payments", payments)), pk=invoice_id
+    )
     return render(
         request,
         "staff_invoice.html",
@@ -315,6 +329,7 @@ def staff_invoice(request, invoice_id):
             "payment_form": ManualPaymentForm(
                 auto_id="payment_%s", initial={"amount": invoice.due or None}
             ),
+            "reason_form": ReasonForm(auto_id=False),
             "cash_out_form": CashOutForm(auto_id=False),
             "fee_form": FeeForm(auto_id=False, initial={"percentage": 10}),
         },
@@ -342,24 +357,30 @@ def staff_action(form_class, done):
 
 
 @staff_action(ManualPaymentForm, "The payment is recorded.")
-def record_payment(request, invoice_id, amount, reference):
-    call(
+def record_payment(request, invoice_id, amount, reference, token):
+    # The token is the same when the button is pressed twice, and then so is the
+    # payment. Who entered it is whom the request acts for.
+    payment_id = call(
         "record_manual_payment",
         invoice_id=invoice_id,
         amount=amount,
         reference=reference,
-        entered_by=request.user.pk,
+        provider="manual form",
+        provider_ref=str(token),
     )
+    # Somebody went back to the page, and entered the next payment there.
+    if Payment.objects.get(pk=payment_id).reference != reference:
+        raise ValidationError("Another payment was recorded from this page. " + ADVICE["RP009"])
 
 
-@staff_action(Form, "What was paid is a credit note now.")
-def refund(request, invoice_id):
-    call("refund_invoice", invoice_id=invoice_id)
+@staff_action(ReasonForm, "What was paid is a credit note now.")
+def refund(request, invoice_id, reason):
+    call("refund_invoice", invoice_id=invoice_id, reason=reason or None)
 
 
-@staff_action(Form, "The invoice is void.")
-def void(request, invoice_id):
-    call("void_invoice", invoice_id=invoice_id)
+@staff_action(ReasonForm, "The invoice is void.")
+def void(request, invoice_id, reason):
+    call("void_invoice", invoice_id=invoice_id, reason=reason or None)
 
 
 @staff_action(Form, "The credit note is applied.")
@@ -368,13 +389,11 @@ def apply_note(request, invoice_id, credit_note_id):
 
 
 @staff_action(CashOutForm, "The credit note is cashed out.")
-def cash_out(request, invoice_id, credit_note_id, reference):
-    call(
-        "refund_credit_note",
-        credit_note_id=credit_note_id,
-        reference=reference,
-        entered_by=request.user.pk,
-    )
+@transaction.atomic
+def cash_out(request, invoice_id, credit_note_id, reference, platform_ref):
+    refund_id = call("refund_credit_note", credit_note_id=credit_note_id, reference=reference)
+    if platform_ref:
+        PlatformRefund.objects.create(refund_id=refund_id, platform_ref=platform_ref)
 
 
 @staff_action(FeeForm, "The fee is invoiced and paid by the credit note; the rest is a new one.")

@@ -30,7 +30,8 @@ class Migration(migrations.Migration):
         ),
         CreateExtension("regpaydb"),
         migrations.RunSQL(
-            "SELECT regpaydb.create_ledger(conference_name => 'Gannet Conf 2026', currency => 'AUD')"
+            "SELECT regpaydb.create_ledger(conference_name => 'Gannet Conf 2026',"
+            f" currency => '{settings.CURRENCY}')"
         ),
         # The same role serves attendees and staff: the ledger's table staff says
         # which users are staff, and ActorMiddleware on whose behalf it acts. As

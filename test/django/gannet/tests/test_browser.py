@@ -111,9 +111,22 @@ class BrowserTests(LedgerTests, StaticLiveServerTestCase):
         self.browser.press("Pay AUD 640.00")
         self.assertStatus("Paid")
 
+    def test_an_attendee_takes_back_her_access_url(self):
+        self.invoice(self.ada)
+        self.log_in(self.ada.user)
+        old = self.live_server_url + reverse("invoice", args=[self.ada.access_code])
+        self.assertSees(old)
+        self.browser.press("Make a new address, and end this one")
+        self.assertSees("You have a new access URL.")
+        self.assertNotIn(old, self.browser.text())
+        self.look("home-new-address")
+        self.browser.open(old)
+        self.assertSees("There is nothing here")
+
     def test_staff(self):
         first, second = self.invoice(self.ada, "1240.00"), self.invoice(self.ada, "75.00", "Dinner")
-        self.log_in(self.staff())
+        staff = self.staff()
+        self.log_in(staff)
         self.browser.press("Staff", "//header")
         self.look("staff-home")
         self.browser.type("number", str(first.pk))
@@ -123,8 +136,11 @@ class BrowserTests(LedgerTests, StaticLiveServerTestCase):
         self.browser.press("Record payment")
         self.assertSees("The payment is recorded.")
         self.assertStatus("Paid")
+        self.browser.type("reason", "Can't travel", "//form[.//*[@name='reason']]")
+        self.look("staff-paid")
         self.browser.press("Refund 1240.00 to a credit note")
         self.assertStatus("Refunded")
+        self.assertSees(f"Refunded by {staff}: Can't travel")
         self.assertSees("AUD 1240.00")
         self.look("staff-refunded")
 

@@ -1,22 +1,56 @@
 """Models, operations and errors."""
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 import psycopg
 import psycopg2
 from django.apps import apps
+from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import DatabaseError, IntegrityError, connection, transaction
-from django.db.models import Count
-from django.test import TransactionTestCase
+from django.db import DatabaseError, IntegrityError, connection, connections, transaction
+from django.db.models import Count, DecimalField
+from django.test import SimpleTestCase, TransactionTestCase, override_settings
 
-from gannet.ledger import call, ledger_errors, translate
-from gannet.models import CreditNote, DemoPayment, Invoice, Payment
+from gannet.ledger import call, from_minor_units, ledger_errors, translate
+from gannet.models import (
+    CreditNote,
+    CreditNoteRefund,
+    DemoPayment,
+    Invoice,
+    Payment,
+    PlatformRefund,
+)
 
 from .base import LedgerTests
 
 
 class ModelTests(LedgerTests, TransactionTestCase):
+    def ledger_models(self):
+        models = apps.get_app_config("gannet").get_models()
+        return [model for model in models if not model._meta.managed]
+
+    def test_money_is_of_the_ledgers_currency(self):
+        """The setting says what the ledger made of its currency."""
+        with connections["owner"].cursor() as cursor:
+            cursor.execute("SELECT currency FROM regpaydb.conference")
+            self.assertEqual(cursor.fetchone()[0], settings.CURRENCY)
+            cursor.execute(
+                "SELECT table_name, column_name, numeric_precision, numeric_scale"
+                " FROM information_schema.columns"
+                " WHERE table_schema = 'regpaydb' AND data_type = 'numeric'"
+            )
+            columns = {row[:2]: row[2:] for row in cursor.fetchall()}
+        found = 0
+        for model in self.ledger_models():
+            table = model._meta.db_table.split('"')[-1]
+            for field in model._meta.fields:
+                if isinstance(field, DecimalField):
+                    found += 1
+                    self.assertEqual(
+                        columns[table, field.column], (field.max_digits, field.decimal_places)
+                    )
+        self.assertEqual(found, 6)
+
     def test_models_fit_the_tables(self):
         """Every column of every model can be read, and rows come back by their keys."""
         attendee = self.attendee()
@@ -24,10 +58,11 @@ class ModelTests(LedgerTests, TransactionTestCase):
         call("set_quantity", cart_id=cart_id, product_id=self.product().pk, quantity=1)
         self.invoice(attendee, "30.00")
         call("pay", invoice_id=call("invoice_cart", cart_id=cart_id), amount=700, reference="x")
+        note = CreditNote.objects.using("owner").filter(attendee=attendee, state="unclaimed").get()
+        call("refund_credit_note", credit_note_id=note.pk, reference="x")
         self.staff()
-        ledger = [model for model in apps.get_app_config("gannet").get_models() if not model._meta.managed]
-        self.assertEqual(len(ledger), 12)
-        for model in ledger:
+        self.assertEqual(len(self.ledger_models()), 13)
+        for model in self.ledger_models():
             with self.subTest(model.__name__):
                 row = model.objects.using("owner").order_by("-pk").first()
                 self.assertEqual(model.objects.using("owner").get(pk=row.pk), row)
@@ -82,6 +117,18 @@ class ModelTests(LedgerTests, TransactionTestCase):
         with self.assertRaises(IntegrityError):
             DemoPayment.objects.create(payment_id=payment_id + 1000000, paid_by="nobody")
 
+    def test_a_refund_with_data_of_our_own_stays(self):
+        invoice = self.invoice(self.attendee())
+        call("pay", invoice_id=invoice.pk, amount=100, reference="card")
+        note = call("refund_invoice", invoice_id=invoice.pk)
+        refund_id = call("refund_credit_note", credit_note_id=note, reference="card")
+        PlatformRefund.objects.create(refund_id=refund_id, platform_ref=f"re_{refund_id}")
+        refund = CreditNoteRefund.objects.using("owner").get(pk=refund_id)
+        self.assertEqual(refund.platformrefund.platform_ref, f"re_{refund_id}")
+        self.assertEqual(refund.credit_note.payment.invoice, invoice)
+        with self.assertRaises(IntegrityError):
+            PlatformRefund.objects.create(refund_id=refund_id + 1000000, platform_ref="re_0")
+
 
 class OperationTests(LedgerTests, TransactionTestCase):
     def note(self, attendee, price="100.00"):
@@ -109,6 +156,28 @@ class OperationTests(LedgerTests, TransactionTestCase):
         self.assertEqual(call("total_payments", invoice_id=invoice.pk), 100)
         self.assertEqual(call("update_status", invoice_id=invoice.pk), "paid")
 
+    def test_record_payment(self):
+        """What has arrived is recorded once, whatever state the invoice is in."""
+        invoice = self.invoice(self.attendee())
+        call("void_invoice", invoice_id=invoice.pk)
+        payment = {
+            "invoice_id": invoice.pk,
+            "amount": 100,
+            "reference": "NB 7",
+            "provider": "bank",
+            "provider_ref": f"NB {invoice.pk}",
+            "value_date": date(2026, 3, 2),
+        }
+        payment_id = call("record_payment", **payment)
+        self.assertEqual(call("record_payment", **payment), payment_id)
+        self.assertEqual(call("available_credit", attendee_id=invoice.attendee_id), 100)
+        row = Payment.objects.using("owner").get(pk=payment_id)
+        self.assertEqual((row.value_date, row.entered_by), (date(2026, 3, 2), None))
+        for change in {"amount": 99}, {"invoice_id": self.invoice(self.attendee()).pk}:
+            with self.assertRaises(ValidationError) as caught:
+                call("record_payment", **{**payment, **change})
+            self.assertEqual(caught.exception.code, "RP009")
+
     def test_manual_payment_and_refund(self):
         invoice, staff = self.invoice(self.attendee()), self.staff()
         entry = {"invoice_id": invoice.pk, "reference": "cheque", "entered_by": staff.pk}
@@ -120,6 +189,14 @@ class OperationTests(LedgerTests, TransactionTestCase):
             list(self.fresh(invoice).payments.order_by("pk").values_list("kind", "amount", "entered_by")),
             [("manual", 100, staff.pk), ("manual", -100, staff.pk)],
         )
+        self.assertEqual(
+            [payment.title for payment in self.fresh(invoice).payments.order_by("pk")],
+            ["Payment entered by staff", "Refund entered by staff"],
+        )
+        # Somebody has to sign it: the actor, where that is not said.
+        del entry["entered_by"]
+        with self.assertRaisesMessage(DatabaseError, 'argument "entered_by" must not be null'):
+            call("record_manual_payment", amount=1, **entry)
 
     def test_void(self):
         invoice = self.invoice(self.attendee())
@@ -138,7 +215,7 @@ class OperationTests(LedgerTests, TransactionTestCase):
     def test_refund_and_cash_out(self):
         attendee = self.attendee()
         note = self.note(attendee)
-        call("refund_credit_note", credit_note_id=note, reference="transfer 1", entered_by=None)
+        call("refund_credit_note", credit_note_id=note, reference="transfer 1")
         self.assertEqual(self.state(note), "refunded")
         self.assertEqual(call("available_credit", attendee_id=attendee.pk), 0)
 
@@ -176,6 +253,13 @@ class OperationTests(LedgerTests, TransactionTestCase):
         new = call("rotate_access_code", attendee_id=attendee.pk)
         self.assertIs(call("can_view", invoice_id=invoice.pk, access_code=code), False)
         self.assertIs(call("can_view", invoice_id=invoice.pk, access_code=new), True)
+
+
+class MinorUnitTests(SimpleTestCase):
+    def test_currencies(self):
+        for decimals, expected in (2, "149.00"), (0, "14900"), (3, "14.900"):
+            with override_settings(CURRENCY_DECIMALS=decimals):
+                self.assertEqual(str(from_minor_units(14900)), expected)
 
 
 class ErrorTests(LedgerTests, TransactionTestCase):
@@ -242,8 +326,8 @@ class ErrorTests(LedgerTests, TransactionTestCase):
                 "SELECT regpaydb.pay(invoice_id => %s, amount => %s, reference => %s)",
                 [pk, Decimal("0.001"), "card"],
                 "RP003",
-                "Amount has more than two decimals. Amounts are never rounded silently."
-                " Round the amount to two decimals first.",
+                "Amount has more than two decimals. Amounts are never rounded silently,"
+                " and the conference's currency has two decimals. Round the amount first.",
             )
             self.assertTranslated(
                 execute,
@@ -251,7 +335,7 @@ class ErrorTests(LedgerTests, TransactionTestCase):
                 "invoice_id => %s, amount => %s, reference => %s, entered_by => %s)",
                 [pk, Decimal("1.00"), "cheque", user],
                 "RP010",
-                f"User {user} is not staff. Manual payments are entered by the users in the table staff."
+                f"User {user} is not staff. Only the users in the table staff enter this."
                 " Please ask an administrator to add you to the staff.",
             )
         self.assertEqual(names, ["Django", "psycopg2", "psycopg"])

@@ -2,10 +2,13 @@
 import hashlib
 import hmac
 import json
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
 from threading import Barrier
 from unittest.mock import patch
+from uuid import uuid4
 
 from django.conf import settings
 from django.core import mail
@@ -23,15 +26,18 @@ from gannet.models import (
     Cart,
     CartItem,
     CreditNote,
+    CreditNoteRefund,
     DemoPayment,
     Invoice,
     LineItem,
     Outbox,
     Payment,
+    PlatformRefund,
     StripePayment,
 )
 
 from .base import LedgerTests
+from .test_docs import PAGE
 
 
 def actor():
@@ -99,10 +105,27 @@ class AttendeeTests(LedgerTests, TransactionTestCase):
         ada = self.attendee()
         self.invoice(ada)
         self.client.force_login(ada.user)
-        self.client.post(reverse("new_access_url"))
+        page = self.client.post(reverse("new_access_url"), follow=True)
+        self.assertContains(page, "You have a new access URL. The old one does not work any more.")
         self.assertEqual(self.client.get(reverse("invoice", args=[ada.access_code])).status_code, 404)
         ada.refresh_from_db(using="owner")
         self.assertEqual(self.client.get(reverse("invoice", args=[ada.access_code])).status_code, 200)
+
+
+    def test_who_did_it(self):
+        """The database signs what a request does with its user."""
+        ada, product = self.attendee(), self.product(price="100.00")
+        self.client.force_login(ada.user)
+        cart = {name: 0 for name in self.client.get(reverse("home")).context["cart"].fields}
+        self.client.post(reverse("change_cart"), {**cart, str(product.pk): 1, "check_out": ""})
+        invoice = Invoice.objects.using("owner").get(attendee=ada)
+        self.assertEqual(invoice.issued_by, ada.user_id)
+        self.client.post(reverse("pay", args=[ada.access_code, invoice.pk]))
+        self.assertEqual(invoice.payments.get().entered_by, ada.user_id)
+        self.assertEqual(
+            set(Outbox.objects.using("owner").filter(invoice=invoice).values_list("entered_by")),
+            {(ada.user_id,)},
+        )
 
 
 class AccessURLTests(LedgerTests, TransactionTestCase):
@@ -121,6 +144,8 @@ class AccessURLTests(LedgerTests, TransactionTestCase):
         self.assertContains(page, "Thank you. The payment has arrived.")
         self.assertEqual(self.fresh(invoice).status, "paid")
         self.assertEqual(DemoPayment.objects.using("owner").get().paid_by, "access URL")
+        # Who holds a code is nobody that could sign.
+        self.assertIsNone(self.fresh(invoice).payments.get().entered_by)
 
         page = self.client.post(pay, follow=True)
         self.assertContains(page, f"Invoice {invoice.pk} can&#x27;t be paid. It is paid.")
@@ -152,34 +177,12 @@ class AccessURLTests(LedgerTests, TransactionTestCase):
 class StaffTests(LedgerTests, TransactionTestCase):
     def setUp(self):
         self.ada = self.attendee()
-        self.client.force_login(self.staff())
+        self.user = self.staff()
+        self.client.force_login(self.user)
 
     def post(self, name, *args, **data):
+        data = {"token": uuid4(), **data} if name == "record_payment" else data
         return self.client.post(reverse(name, args=args), data, follow=True)
-
-    def test_staff_only(self):
-        invoice = self.invoice(self.ada)
-        pages = [
-            ("get", reverse("staff_home")),
-            ("get", reverse("staff_invoice", args=[invoice.pk])),
-            ("post", reverse("record_payment", args=[invoice.pk])),
-            ("post", reverse("refund", args=[invoice.pk])),
-            ("post", reverse("void", args=[invoice.pk])),
-            ("post", reverse("apply_note", args=[invoice.pk, 1])),
-            ("post", reverse("cash_out", args=[invoice.pk, 1])),
-            ("post", reverse("charge_fee", args=[invoice.pk, 1])),
-        ]
-        attendee = Client()
-        attendee.force_login(self.ada.user)
-        for method, url in pages:
-            with self.subTest(url):
-                self.assertEqual(getattr(attendee, method)(url).status_code, 403)
-                self.assertRedirects(
-                    getattr(Client(), method)(url),
-                    reverse("login") + "?next=" + url,
-                    fetch_redirect_response=False,
-                )
-        self.assertEqual(self.fresh(invoice).status, "unpaid")
 
     def test_pages(self):
         invoice = self.invoice(self.ada)
@@ -206,6 +209,8 @@ class StaffTests(LedgerTests, TransactionTestCase):
         self.assertContains(page, "The fee is invoiced")
         page = self.post("cash_out", invoice.pk, small.pk, reference="transfer 1")
         self.assertContains(page, "The credit note is cashed out.")
+        refund = CreditNoteRefund.objects.using("owner").get(credit_note=small)
+        self.assertEqual((refund.reference, refund.entered_by), ("transfer 1", self.user.pk))
         page = self.post("cash_out", invoice.pk, small.pk, reference="transfer 1")
         self.assertContains(page, f"Credit note {small.pk} is claimed already.")
         self.assertEqual([note.value for note in notes.all()], [90])
@@ -219,11 +224,103 @@ class StaffTests(LedgerTests, TransactionTestCase):
         self.assertContains(page, "The credit note is applied.")
         self.assertEqual(self.fresh(second).status, "paid")
 
+    def token(self, invoice):
+        """The one in the form of the page as it is now."""
+        page = self.client.get(reverse("staff_invoice", args=[invoice.pk])).content.decode()
+        return re.search(r'<input type="hidden" name="token" value="(\S+)"', page)[1]
+
+    def test_a_double_click_is_one_payment(self):
+        invoice = self.invoice(self.ada)
+        entry = {"amount": "100.00", "reference": "NB 7", "token": self.token(invoice)}
+        for _ in range(2):
+            page = self.post("record_payment", invoice.pk, **entry)
+            self.assertContains(page, "The payment is recorded.")
+        payment = self.fresh(invoice).payments.get()
+        self.assertEqual((payment.provider, payment.entered_by), ("manual form", self.user.pk))
+        # Another page, another payment.
+        entry["token"] = self.token(invoice)
+        self.post("record_payment", invoice.pk, **entry)
+        self.assertEqual(call("available_credit", attendee_id=self.ada.pk), 100)
+
+    def test_two_clicks_at_once(self):
+        invoice = self.invoice(self.ada)
+        entry = {"amount": "100.00", "reference": "NB 7", "token": self.token(invoice)}
+        url = reverse("record_payment", args=[invoice.pk])
+        clients = [Client() for _ in range(4)]
+        for client in clients:
+            client.force_login(self.user)
+        answers = at_once(4, lambda number: clients[number].post(url, entry))
+        self.assertEqual([answer.status_code for answer in answers], [302] * 4)
+        self.assertEqual(self.fresh(invoice).payments.count(), 1)
+
+    def test_the_next_payment_on_the_same_page(self):
+        """Somebody went back to it: no payment goes missing without a word."""
+        invoice = self.invoice(self.ada)
+        entry = {"amount": "30.00", "reference": "NB 7", "token": self.token(invoice)}
+        self.post("record_payment", invoice.pk, **entry)
+        for change in {"amount": "40.00"}, {"reference": "NB 8"}:
+            page = self.post("record_payment", invoice.pk, **{**entry, **change})
+            self.assertContains(page, "Please open the page again, and look whether it is recorded.")
+            self.assertNotContains(page, "The payment is recorded.")
+        self.assertEqual(self.fresh(invoice).paid, 30)
+
+    def test_a_negative_payment(self):
+        """A refund that somebody made outside of the site, and reports."""
+        invoice = self.paid()
+        page = self.post("record_payment", invoice.pk, amount="-100.00", reference="Back to NB")
+        self.assertContains(page, "The payment is recorded.")
+        self.assertEqual(self.fresh(invoice).status, "refunded")
+        self.assertContains(page, "Refund entered by staff")
+        self.assertContains(page, f", by {self.user}: Back to NB")
+        self.assertContains(page, "-100.00")
+        page = Client().get(reverse("invoice", args=[self.ada.access_code, invoice.pk]))
+        self.assertContains(page, "Refund entered by staff")
+        self.assertNotContains(page, str(self.user))
+        self.assertEqual(call("available_credit", attendee_id=self.ada.pk), 0)
+
+    def test_a_refund_at_the_platform(self):
+        invoices = [self.paid(), self.paid()]
+        for invoice in invoices:
+            self.post("refund", invoice.pk)
+        first, second = CreditNote.objects.using("owner").filter(attendee=self.ada).order_by("pk")
+        at_platform = {"reference": "to card 4242", "platform_ref": f"re_{first.pk}"}
+        page = self.post("cash_out", invoices[0].pk, first.pk, **at_platform)
+        self.assertContains(page, "The credit note is cashed out.")
+        refund = PlatformRefund.objects.get(platform_ref=f"re_{first.pk}").refund_id
+        self.assertEqual(CreditNoteRefund.objects.using("owner").get(credit_note=first).pk, refund)
+        # The platform's refund stands for one note; and both rows come, or neither.
+        page = self.post("cash_out", invoices[1].pk, second.pk, **at_platform)
+        self.assertContains(page, "Platform refund with this Platform ref already exists.")
+        at_platform["platform_ref"] = f"re_{second.pk}"
+        self.client.raise_request_exception = False
+        with patch("gannet.views.PlatformRefund.objects.create", side_effect=RuntimeError):
+            with self.assertLogs("django.request"):
+                self.post("cash_out", invoices[1].pk, second.pk, **at_platform)
+        second.refresh_from_db(using="owner")
+        self.assertEqual(second.state, "unclaimed")
+
     def test_void(self):
         invoice = self.invoice(self.ada)
-        self.assertContains(self.post("void", invoice.pk), "The invoice is void.")
+        page = self.post("void", invoice.pk, reason="Registered twice")
+        self.assertContains(page, "The invoice is void.")
+        self.assertContains(page, f"Void by {self.user}: Registered twice")
         page = self.post("void", self.paid().pk)
         self.assertContains(page, "Refund it instead: what was paid becomes a credit note.")
+
+    def test_who_refunded_and_why(self):
+        invoice = self.paid()
+        page = self.post("refund", invoice.pk, reason="Can't travel")
+        self.assertContains(page, f"Refunded by {self.user}: Can&#x27;t travel")
+        invoice = self.fresh(invoice)
+        self.assertEqual((invoice.closed_by, invoice.closed_reason), (self.user.pk, "Can't travel"))
+        note = invoice.payments.get(kind="credit_note")
+        self.assertEqual((note.reference, note.entered_by), ("Can't travel", self.user.pk))
+
+    def test_a_reason_may_be_left_out(self):
+        invoice = self.paid()
+        page = self.post("refund", invoice.pk, reason="")
+        self.assertContains(page, f"Refunded by {self.user}</p>")
+        self.assertIsNone(self.fresh(invoice).closed_reason)
 
     def paid(self):
         invoice = self.invoice(self.ada)
@@ -236,6 +333,7 @@ class StaffTests(LedgerTests, TransactionTestCase):
             ({"amount": "ten", "reference": "x"}, "Amount: Enter a number."),
             ({"amount": "1.005", "reference": "x"}, "no more than 2 decimal places"),
             ({"amount": "1"}, "Reference: This field is required."),
+            ({"amount": "1", "reference": "x", "token": ""}, "Token: This field is required."),
             ({"amount": "0", "reference": "x"}, "A payment of nothing is no payment."),
             ({"amount": "-101", "reference": "x"}, "can&#x27;t give back more than was paid on it"),
         ]:
@@ -244,6 +342,138 @@ class StaffTests(LedgerTests, TransactionTestCase):
                 self.assertContains(page, words)
                 self.assertNotContains(page, "regpaydb.")  # is for developers
         self.assertEqual(self.fresh(invoice).payments.count(), 1)
+
+
+class NotStaffTests(LedgerTests, TransactionTestCase):
+    """
+    The site's role may call every function. That an attendee, and whoever has her
+    code, may not is the database's to say.
+    """
+
+    def setUp(self):
+        self.ada, self.ben = self.attendee(), self.attendee("Ben Okafor")
+        self.unpaid, self.paid = self.invoice(self.ada), self.invoice(self.ada)
+        call("pay", invoice_id=self.paid.pk, amount=130, reference="card")
+        self.note = CreditNote.objects.using("owner").get(attendee=self.ada)
+        self.before = self.everything()
+
+    def everything(self):
+        rows = []
+        for model in Attendee, Cart, Invoice, LineItem, Payment, CreditNote, CreditNoteRefund:
+            rows += model.objects.using("owner").order_by("pk").values()
+        return rows
+
+    def actors(self):
+        """Those who are not staff, in words for a failure, and as they are set."""
+        yield "the attendee", (self.ada.user_id, "")
+        yield "the holder of her code", ("", self.ada.access_code)
+        yield "both", (self.ada.user_id, self.ada.access_code)
+        yield "another attendee", (self.ben.user_id, "")
+        yield "nobody", (0, "")
+
+    def assertRefused(self, code, *args, **arguments):
+        with self.assertRaises(ValidationError) as caught:
+            call(*args, **arguments)
+        self.assertEqual(caught.exception.code, code)
+
+    def actions(self):
+        """Every page of staff that does something, with what it takes."""
+        payment = {"amount": "-10", "reference": "x", "token": uuid4()}
+        yield reverse("record_payment", args=[self.paid.pk]), payment
+        yield reverse("record_payment", args=[self.unpaid.pk]), {**payment, "amount": "100"}
+        yield reverse("refund", args=[self.paid.pk]), {"reason": "x"}
+        yield reverse("void", args=[self.unpaid.pk]), {"reason": "x"}
+        yield reverse("apply_note", args=[self.unpaid.pk, self.note.pk]), {}
+        yield reverse("cash_out", args=[self.paid.pk, self.note.pk]), {"reference": "x"}
+        yield reverse("charge_fee", args=[self.paid.pk, self.note.pk]), {"percentage": "10"}
+
+    def test_pages(self):
+        pages = [reverse("staff_home"), reverse("staff_invoice", args=[self.paid.pk])]
+        attendee, stranger = Client(), Client()
+        attendee.force_login(self.ada.user)
+        stranger.get(reverse("invoice", args=[self.ada.access_code]))
+        requests = [("get", url, {}) for url in pages]
+        requests += [("post", url, data) for url, data in self.actions()]
+        for method, url, data in requests:
+            with self.subTest(url):
+                self.assertEqual(getattr(attendee, method)(url, data).status_code, 403)
+                self.assertRedirects(
+                    getattr(stranger, method)(url, {}),
+                    reverse("login") + "?next=" + url,
+                    fetch_redirect_response=False,
+                )
+        self.assertEqual(self.everything(), self.before)
+
+    def test_pages_without_their_gate(self):
+        """Should a view forget to ask who is staff."""
+        self.client.force_login(self.ada.user)
+        with patch("gannet.views.is_staff", return_value=True):
+            for url, data in self.actions():
+                with self.subTest(url):
+                    page = self.client.post(url, data, follow=True)
+                    self.assertContains(page, "The actor is not staff.")
+            home = self.client.get(reverse("staff_home"))
+        self.assertEqual({invoice.attendee for invoice in home.context["invoices"]}, {self.ada})
+        self.assertEqual(self.everything(), self.before)
+
+    def test_functions(self):
+        lines = json.dumps([{"description": "x", "price": "-1.00"}])
+        invoice, note = self.unpaid.pk, self.note.pk
+        arguments = {  # of those that need some
+            "apply_credit_note": {"credit_note_id": note, "invoice_id": invoice},
+            "cancellation_fee": {"credit_note_id": note, "percentage": 0},
+            "manual_invoice": {"attendee_id": self.ada.pk, "due": timedelta(1), "lines": lines},
+            "reconciliation": {"as_of": datetime.now(timezone.utc)},
+            "record_manual_payment": {"invoice_id": invoice, "amount": 100, "reference": "x"},
+            "refund_credit_note": {"credit_note_id": note, "reference": "x"},
+            "refund_invoice": {"invoice_id": self.paid.pk},
+            "rotate_access_code": {"attendee_id": self.ada.pk},
+            "void_invoice": {"invoice_id": invoice},
+        }
+        reference = (PAGE.parent / "reference.md").read_text()
+        sections = re.findall(r"^### (\w+)\n(.*?)(?=^##|\Z)", reference, re.M | re.S)
+        of_staff = {name for name, text in sections if re.search("^- Access: staff", text, re.M)}
+        self.assertLess(set(arguments), of_staff)
+        calls = {function: arguments.get(function, {}) for function in of_staff}
+        signed = ("record_manual_payment", "refund_credit_note")
+        for words, who in self.actors():
+            for function, given in calls.items():
+                if function == "rotate_access_code" and who[0] == self.ada.user_id:
+                    continue  # her own
+                with self.subTest(words, function=function), transaction.atomic():
+                    set_actor(*who)
+                    self.assertRefused("RP010", function, **given)
+                    if function in signed:
+                        given = {**given, "entered_by": self.staff().pk}
+                        self.assertRefused("RP010", function, **given)
+        self.assertEqual(self.everything(), self.before)
+
+    def test_money_that_leaves(self):
+        """A negative payment by plain SQL is staff's, too."""
+        insert = "INSERT INTO regpaydb.payment (invoice_id, amount) VALUES (%s, -10)"
+
+        def insert_negative(invoice):
+            with ledger_errors(), transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute(insert, [invoice.pk])
+
+        negative = {"invoice_id": self.paid.pk, "amount": -10, "reference": "x"}
+        for words, who in self.actors():
+            with self.subTest(words), transaction.atomic():
+                set_actor(*who)
+                # Of an invoice that isn't hers row security speaks first.
+                with self.assertRaises((ValidationError, PermissionDenied)) as caught:
+                    insert_negative(self.paid)
+                if isinstance(caught.exception, ValidationError):
+                    self.assertEqual(caught.exception.code, "RP010")
+                self.assertRefused("RP003", "pay", **negative)
+                self.assertRefused(
+                    "RP003", "record_payment", provider="stripe", provider_ref="x", **negative
+                )
+        self.assertEqual(self.everything(), self.before)
+        with transaction.atomic():
+            set_actor(self.staff().pk)
+            insert_negative(self.paid)
+        self.assertEqual(self.fresh(self.paid).status, "refunded")
 
 
 class ActorTests(LedgerTests, TransactionTestCase):
@@ -267,7 +497,7 @@ class ActorTests(LedgerTests, TransactionTestCase):
         nothing = ("", "")
         url = reverse("invoice", args=[ada.access_code])
         wrong = reverse("invoice", args=["WRONG"])
-        self.assertEqual(self.during(self.client, url), (("0", ada.access_code), nothing))
+        self.assertEqual(self.during(self.client, url), (("", ada.access_code), nothing))
         for url in "/", "/no/such/page/":
             self.assertEqual(self.during(self.client, url), (("0", ""), nothing))
         self.client.force_login(ada.user)
@@ -300,9 +530,9 @@ class ActorTests(LedgerTests, TransactionTestCase):
         }
         actors = [
             (ada.user_id, "", {ada.user_id}),
-            (0, ben.access_code, {ben.user_id}),
+            ("", ben.access_code, {ben.user_id}),
             (ada.user_id, ben.access_code, {ada.user_id, ben.user_id}),
-            (0, "WRONG", set()),
+            ("", "WRONG", set()),
             (0, "", set()),
             ("", "", set()),
         ]
@@ -377,6 +607,7 @@ class WebhookTests(LedgerTests, TransactionTestCase):
         self.assertEqual([answer.content for answer in answers], [b"recorded"] * 3)
         payment = self.fresh(invoice).payments.get()
         self.assertEqual((payment.amount, payment.provider_ref), (100, f"ch_{invoice.pk}"))
+        self.assertIsNone(payment.entered_by)
         self.assertEqual(self.fresh(invoice).status, "paid")
         self.assertEqual(
             [row.payment_id for row in StripePayment.objects.all()], [payment.pk]
@@ -425,16 +656,33 @@ class WebhookTests(LedgerTests, TransactionTestCase):
         event["data"]["object"]["currency"] = "jpy"
         self.assertEqual(self.send(event).content, b"not the conference's currency")
         event["data"]["object"]["currency"] = "aud"
-        for number in 2**62, 2**100:
+        for number in 2**62, 2**100, "x":
             event["data"]["object"]["metadata"]["invoice_id"] = str(number)
             self.assertEqual(self.send(event).status_code, 400)
         self.assertEqual(self.fresh(invoice).payments.count(), 0)
-        # One reference, another amount.
+        self.assertEqual(self.send(self.charge(invoice, amount=-5000)).status_code, 400)
+        # One reference, another amount or invoice.
         self.assertEqual(self.send(self.charge(invoice)).status_code, 200)
-        answer = self.send(self.charge(invoice, amount=5000))
-        self.assertEqual(answer.status_code, 400)
-        self.assertIn(b"is recorded with another payment", answer.content)
+        other = self.invoice(self.attendee())
+        for charge in (
+            self.charge(invoice, amount=5000),
+            self.charge(other, charge_id=f"ch_{invoice.pk}"),
+        ):
+            answer = self.send(charge)
+            self.assertEqual(answer.status_code, 400)
+            self.assertIn(b"is recorded with another payment", answer.content)
         self.assertEqual(self.fresh(invoice).payments.count(), 1)
+        self.assertEqual(self.fresh(other).payments.count(), 0)
+        self.assertEqual(StripePayment.objects.count(), 1)
+
+    def test_both_rows_or_neither(self):
+        invoice = self.invoice(self.attendee())
+        with patch("gannet.views.StripePayment.objects.get_or_create", side_effect=RuntimeError):
+            with self.assertRaises(RuntimeError):
+                self.send(self.charge(invoice))
+        self.assertEqual(self.fresh(invoice).payments.count(), 0)
+        self.assertEqual(self.send(self.charge(invoice)).content, b"recorded")
+        self.assertEqual(StripePayment.objects.count(), 1)
 
 
 class OutboxTests(LedgerTests, TransactionTestCase):
