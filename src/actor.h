@@ -15,6 +15,7 @@ extern bool actor_may_view(Ledger *ledger, int64 attendee_id);
 extern void actor_must_be_staff(Ledger *ledger);
 extern Ledger *staff_begin(EngineScope *scope, LedgerTable table, const char *column,
 						   AclMode privilege);
+extern void check_signature(int64 entered_by);
 extern void check_entered_by(Ledger *ledger, int64 entered_by);
 
 #endif							/* REGPAYDB_ACTOR_H */

@@ -263,6 +263,7 @@ typedef struct PaymentColumns
 	int			amount;
 	int			kind;
 	int			time;
+	int			entered_by;
 	Oid			credit_note;	/* values of kind that only the engine writes */
 	Oid			credit_application;
 } PaymentColumns;
@@ -275,6 +276,7 @@ find_payment_columns(TriggerData *trigger, PaymentColumns *columns)
 	columns->amount = find_trigger_column(trigger, "amount", NUMERICOID);
 	columns->kind = find_trigger_column(trigger, "kind", enum_type(ENUM_PAYMENT_KIND));
 	columns->time = find_trigger_column(trigger, "time", TIMESTAMPTZOID);
+	columns->entered_by = find_trigger_column(trigger, "entered_by", INT8OID);
 	columns->credit_note = enum_oid(ENUM_PAYMENT_KIND, PAYMENT_CREDIT_NOTE);
 	columns->credit_application = enum_oid(ENUM_PAYMENT_KIND, PAYMENT_CREDIT_APPLICATION);
 }
@@ -318,6 +320,7 @@ read_new_payments(TriggerData *trigger, const Ledger *ledger, int64 *npayments)
 	while (tuplestore_gettupleslot(rows, true, false, slot))
 	{
 		NewPayment	payment;
+		bool		isnull;
 		Oid			kind = DatumGetObjectId(payment_column(slot, columns.kind));
 
 		CHECK_FOR_INTERRUPTS();
@@ -332,6 +335,8 @@ read_new_payments(TriggerData *trigger, const Ledger *ledger, int64 *npayments)
 		MemoryContextSwitchTo(save_context);
 		payment.engine_kind = kind == columns.credit_note || kind == columns.credit_application;
 		payment.other_time = DatumGetTimestampTz(payment_column(slot, columns.time)) != now;
+		payment.entered_by = DatumGetInt64(slot_getattr(slot, columns.entered_by, &isnull));
+		payment.is_signed = !isnull;
 		if (*npayments == capacity)
 		{
 			capacity *= 2;
@@ -355,13 +360,22 @@ money_leaves(const NewPayment *payments, int64 npayments)
 	return false;
 }
 
+/* Where there is an actor, nobody else has entered them: spec section 7. */
+static void
+check_signatures(const NewPayment *payments, int64 npayments)
+{
+	for (int64 i = 0; i < npayments; i++)
+		if (payments[i].is_signed && !payments[i].engine_kind)
+			check_signature(payments[i].entered_by);
+}
+
 /*
  * settle_payments()
  *		AFTER INSERT statement trigger of payment: settle every invoice that the
  *		statement's payments are for, once.
  *
  * Negative payments are for those who may insert payment.entered_by, and for
- * staff where an actor is set.  Raises 42501 and RP010 for others, and what
+ * staff where an actor is set, who signs for himself only.  Raises 42501 and RP010 for others, and what
  * settle_new_payments does.  Spec sections 3, 4 and 7.
  */
 PG_FUNCTION_INFO_V1(regpaydb_settle_payments);
@@ -385,6 +399,7 @@ regpaydb_settle_payments(PG_FUNCTION_ARGS)
 	payments = read_new_payments(trigger, ledger, &npayments);
 	if (npayments > 0)
 	{
+		check_signatures(payments, npayments);
 		leaves = money_leaves(payments, npayments);
 		if (leaves)
 			engine_check_privilege_in(ledger, PAYMENT, "entered_by", ACL_INSERT);
