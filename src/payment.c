@@ -14,6 +14,7 @@
 #include "access/xact.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
+#include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -263,7 +264,7 @@ typedef struct PaymentColumns
 	int			amount;
 	int			kind;
 	int			time;
-	int			entered_by;
+	int			entered_by;		/* 0 where there is none that could say so */
 	Oid			credit_note;	/* values of kind that only the engine writes */
 	Oid			credit_application;
 } PaymentColumns;
@@ -276,7 +277,10 @@ find_payment_columns(TriggerData *trigger, PaymentColumns *columns)
 	columns->amount = find_trigger_column(trigger, "amount", NUMERICOID);
 	columns->kind = find_trigger_column(trigger, "kind", enum_type(ENUM_PAYMENT_KIND));
 	columns->time = find_trigger_column(trigger, "time", TIMESTAMPTZOID);
-	columns->entered_by = find_trigger_column(trigger, "entered_by", INT8OID);
+	columns->entered_by = SPI_fnumber(RelationGetDescr(trigger->tg_relation), "entered_by");
+	if (columns->entered_by < 0 ||
+		SPI_gettypeid(RelationGetDescr(trigger->tg_relation), columns->entered_by) != INT8OID)
+		columns->entered_by = 0;
 	columns->credit_note = enum_oid(ENUM_PAYMENT_KIND, PAYMENT_CREDIT_NOTE);
 	columns->credit_application = enum_oid(ENUM_PAYMENT_KIND, PAYMENT_CREDIT_APPLICATION);
 }
@@ -335,8 +339,12 @@ read_new_payments(TriggerData *trigger, const Ledger *ledger, int64 *npayments)
 		MemoryContextSwitchTo(save_context);
 		payment.engine_kind = kind == columns.credit_note || kind == columns.credit_application;
 		payment.other_time = DatumGetTimestampTz(payment_column(slot, columns.time)) != now;
-		payment.entered_by = DatumGetInt64(slot_getattr(slot, columns.entered_by, &isnull));
-		payment.is_signed = !isnull;
+		payment.is_signed = false;
+		if (columns.entered_by > 0)
+		{
+			payment.entered_by = DatumGetInt64(slot_getattr(slot, columns.entered_by, &isnull));
+			payment.is_signed = !isnull;
+		}
 		if (*npayments == capacity)
 		{
 			capacity *= 2;

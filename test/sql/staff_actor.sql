@@ -29,6 +29,7 @@ INSERT INTO calls VALUES
 	('apply_credit_note', 'apply_credit_note(2, 2)'),
 	('cancellation_fee', 'cancellation_fee(2, 10)'),
 	('check_integrity', 'check_integrity()'),
+	('check_grants', 'check_grants()'),
 	('expire_invoices', 'expire_invoices()'),
 	('manual_invoice', 'manual_invoice(1, ''1 day'', ''[{"description": "x", "price": 1}]'')'),
 	('reconciliation', 'reconciliation(now())'),
