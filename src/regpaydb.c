@@ -10,6 +10,7 @@
 #include "actor.h"
 #include "kept.h"
 #include "ledger.h"
+#include "standing.h"
 #include "table.h"
 
 PG_MODULE_MAGIC;
@@ -40,5 +41,6 @@ _PG_init(void)
 	MarkGUCPrefixReserved("regpaydb");
 	kept_init();
 	ledger_init();
+	standing_init();
 	table_init();
 }
