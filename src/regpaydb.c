@@ -11,6 +11,7 @@
 #include "kept.h"
 #include "ledger.h"
 #include "standing.h"
+#include "store.h"
 #include "table.h"
 
 PG_MODULE_MAGIC;
@@ -42,5 +43,6 @@ _PG_init(void)
 	kept_init();
 	ledger_init();
 	standing_init();
+	store_init();
 	table_init();
 }

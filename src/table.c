@@ -425,7 +425,7 @@ make_info(Ledger *ledger, LedgerTable table, Relation rel)
 	info->code_changes = code_changes();
 	fill_info(info, ledger, table, rel);
 	MemoryContextSwitchTo(save_context);
-	MemoryContextSetParent(context, CacheMemoryContext);
+	MemoryContextSetParent(context, ledger->original->context);
 	return info;
 }
 
