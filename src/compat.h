@@ -145,6 +145,17 @@ set_compiled_checks(ResultRelInfo *result, ExprState **checks)
 #endif
 }
 
+/* Whether the column is computed when it is read, and not in the row. */
+static inline bool
+is_virtual_column(Form_pg_attribute att)
+{
+#if PG_VERSION_NUM >= 180000
+	return att->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL;
+#else
+	return false;
+#endif
+}
+
 static inline bool
 check_is_enforced(const ConstrCheck *check)
 {

@@ -12,6 +12,8 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "parser/parser.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -19,14 +21,29 @@
 
 #include "ddl.h"
 
-/* ddl_execute: run statements; SPI is connected. */
+/*
+ * ddl_execute
+ *		Run statements; SPI is connected.
+ *
+ * One at a time, as an error shows the whole text that it occurs in.
+ */
 void
 ddl_execute(const char *sql)
 {
-	int			result = SPI_execute(sql, false, 0);
+	ListCell   *cell;
 
-	if (result < 0)
-		elog(ERROR, "SPI_execute failed: %s", SPI_result_code_string(result));
+	foreach(cell, raw_parser(sql, RAW_PARSE_DEFAULT))
+	{
+		RawStmt    *statement = lfirst_node(RawStmt, cell);
+		const char *start = sql + statement->stmt_location;
+		char	   *text = statement->stmt_len == 0 ? pstrdup(start) :
+			pnstrdup(start, statement->stmt_len);
+		int			result = SPI_execute(text, false, 0);
+
+		if (result < 0)
+			elog(ERROR, "SPI_execute failed: %s", SPI_result_code_string(result));
+		pfree(text);
+	}
 }
 
 /* ddl_execute_as: the same as another role; an error restores the caller's. */

@@ -169,9 +169,9 @@ is_usable(const TableInfo *info, DirectAccess access)
 		case DIRECT_LIST:
 			return info->can_list;
 		case DIRECT_UPDATE:
-			return info->can_update;
+			return info->can_update && !info->is_evaluated;
 		case DIRECT_INSERT:
-			return info->can_insert;
+			return info->can_insert && !info->is_evaluated;
 		case DIRECT_DELETE:
 			return info->can_delete;
 	}
@@ -234,6 +234,8 @@ direct_open(Ledger *ledger, LedgerTable id, DirectAccess access)
 		table = direct_current->tables[id] = open_table(ledger, id, access);
 	else if (!table_info_is_current(ledger, table->info) || !is_usable(table->info, access))
 		return NULL;
+	if (table != NULL && access == DIRECT_DELETE)
+		table->deletes = true;
 	return table;
 }
 

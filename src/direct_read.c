@@ -252,7 +252,7 @@ direct_list(DirectList *list, DirectTable *table, int which, int64 key, Timestam
 
 	begin_list(list, table);
 	/* An index does not tell which version of a row is to be deleted. */
-	if (info->list_columns[which][0] != 0 && table->access != DIRECT_DELETE)
+	if (info->list_columns[which][0] != 0 && !table->deletes)
 		list->index_columns = info->list_columns[which];
 	list->index = index_open(info->list_indexes[which], AccessShareLock);
 	list->scan = begin_index_scan(table->rel, list->index, list->snapshot, nkeys);
@@ -273,7 +273,7 @@ bool
 direct_list_entries(DirectList *list, DirectTable *table, int which, int64 key,
 					TimestampTz after)
 {
-	if (table->info->list_columns[which][0] == 0 || table->access == DIRECT_DELETE)
+	if (table->info->list_columns[which][0] == 0 || table->deletes)
 		return false;
 	direct_list(list, table, which, key, after);
 	list->any_version = true;

@@ -21,6 +21,7 @@ struct DirectTable
 	const TableInfo *info;
 	bool		read_only;		/* reads what the calling query sees */
 	DirectAccess access;		/* what it is locked for */
+	bool		deletes;		/* rows that are listed may be deleted */
 	Relation	rel;
 	Relation	key_index;
 	IndexScanDesc scan;

@@ -59,22 +59,67 @@ open_indexes(DirectTable *table, bool once)
 	MemoryContextSwitchTo(save_context);
 }
 
+/* A row of what the table's columns are by default. */
+static void
+fill_in_defaults(DirectTable *table)
+{
+	TupleTableSlot *slot = table->new_slot;
+	MemoryContext save_context = MemoryContextSwitchTo(GetPerTupleMemoryContext(table->estate));
+
+	for (int i = 0; i < RelationGetDescr(table->rel)->natts; i++)
+	{
+		ExprState  *value = table->info->defaults[i];
+
+		slot->tts_isnull[i] = true;
+		slot->tts_values[i] = (Datum) 0;
+		if (value != NULL)
+			slot->tts_values[i] = ExecEvalExpr(value, GetPerTupleExprContext(table->estate),
+											   &slot->tts_isnull[i]);
+	}
+	MemoryContextSwitchTo(save_context);
+}
+
 /*
- * Generated columns and constraints of the row that is to be written.
+ * Make the row that is to be written of the values that we give: with defaults for
+ * the others, if it is a new one, and generated columns; and check it.
  *
  * Even functions of PostgreSQL's own, as query_to_xml(), may run somebody's code
- * there, or may have in a default: it may have caught an error of an engine call.
+ * there.  It may have caught an error of an engine call, and what such a call
+ * writes to this very table it has to write by SQL: the compiled expressions
+ * hold the arguments of functions of ours that are just running.
  */
 static void
-complete_row(DirectTable *table, CmdType command, DirectScope *scope)
+complete_row(DirectTable *table, CmdType command, const Datum *values, const bool *nulls,
+			 const bool *replaced)
 {
+	DirectScope *scope = direct_current;
+	TableInfo  *info = unconstify(TableInfo *, table->info);
 	TupleConstr *constr = RelationGetDescr(table->rel)->constr;
+	TupleTableSlot *slot = table->new_slot;
 
-	table->new_slot->tts_tableOid = RelationGetRelid(table->rel);
-	if (constr != NULL && constr->has_generated_stored)
-		ExecComputeStoredGenerated(table->result, table->estate, table->new_slot, command);
-	if (constr != NULL)
-		ExecConstraints(table->result, table->new_slot, table->estate);
+	PG_TRY();
+	{
+		info->is_evaluated = true;
+		if (command == CMD_INSERT)
+			fill_in_defaults(table);
+		for (int i = 0; i < info->ncolumns; i++)
+			if (replaced == NULL || replaced[i])
+			{
+				slot->tts_values[info->columns[i] - 1] = values[i];
+				slot->tts_isnull[info->columns[i] - 1] = nulls[i];
+			}
+		ExecStoreVirtualTuple(slot);
+		slot->tts_tableOid = RelationGetRelid(table->rel);
+		if (constr != NULL && constr->has_generated_stored)
+			ExecComputeStoredGenerated(table->result, table->estate, slot, command);
+		if (constr != NULL)
+			ExecConstraints(table->result, slot, table->estate);
+	}
+	PG_FINALLY();
+	{
+		info->is_evaluated = false;
+	}
+	PG_END_TRY();
 	direct_current = scope;
 }
 
@@ -135,7 +180,6 @@ bool
 direct_update(DirectTable *table, int64 key, bool locked, const Datum *values,
 			  const bool *nulls, const bool *replaced)
 {
-	DirectScope *scope = direct_current;
 	TupleDesc	desc = RelationGetDescr(table->rel);
 	List	   *recheck_indexes = NIL;
 	ItemPointerData tid;
@@ -156,14 +200,7 @@ direct_update(DirectTable *table, int64 key, bool locked, const Datum *values,
 		slot->tts_values[i] = table->slot->tts_values[i];
 		slot->tts_isnull[i] = table->slot->tts_isnull[i] || TupleDescAttr(desc, i)->attisdropped;
 	}
-	for (int i = 0; i < table->info->ncolumns; i++)
-		if (replaced[i])
-		{
-			slot->tts_values[table->info->columns[i] - 1] = values[i];
-			slot->tts_isnull[table->info->columns[i] - 1] = nulls[i];
-		}
-	ExecStoreVirtualTuple(slot);
-	complete_row(table, CMD_UPDATE, scope);
+	complete_row(table, CMD_UPDATE, values, nulls, replaced);
 
 	tid = table->slot->tts_tid;
 	switch (table_tuple_update(table->rel, &tid, slot, GetCurrentCommandId(true),
@@ -297,35 +334,14 @@ insert_once(DirectTable *table, List **recheck_indexes)
 bool
 direct_insert(DirectTable *table, const Datum *values, const bool *nulls, bool once)
 {
-	DirectScope *scope = direct_current;
-	TupleDesc	desc = RelationGetDescr(table->rel);
-	const TableInfo *info = table->info;
 	TupleTableSlot *slot;
 	List	   *recheck_indexes = NIL;
-	MemoryContext save_context;
 
 	begin_writing(table, CMD_INSERT);
 	open_indexes(table, once);
 	slot = table->new_slot;
 	ExecClearTuple(slot);
-	save_context = MemoryContextSwitchTo(GetPerTupleMemoryContext(table->estate));
-	for (int i = 0; i < desc->natts; i++)
-	{
-		slot->tts_isnull[i] = true;
-		slot->tts_values[i] = (Datum) 0;
-		if (info->defaults[i] != NULL)
-			slot->tts_values[i] = ExecEvalExpr(info->defaults[i],
-											   GetPerTupleExprContext(table->estate),
-											   &slot->tts_isnull[i]);
-	}
-	MemoryContextSwitchTo(save_context);
-	for (int i = 0; i < info->ncolumns; i++)
-	{
-		slot->tts_values[info->columns[i] - 1] = values[i];
-		slot->tts_isnull[info->columns[i] - 1] = nulls[i];
-	}
-	ExecStoreVirtualTuple(slot);
-	complete_row(table, CMD_INSERT, scope);
+	complete_row(table, CMD_INSERT, values, nulls, NULL);
 	if (!once)
 	{
 		table_tuple_insert(table->rel, slot, GetCurrentCommandId(true), 0, NULL);
@@ -334,7 +350,9 @@ direct_insert(DirectTable *table, const Datum *values, const bool *nulls, bool o
 	}
 	else if (!insert_once(table, &recheck_indexes))
 		return false;
-	if (info->insert_fires)
+	/* Its key may be a default. */
+	has_written(table, PG_INT64_MAX);
+	if (table->info->insert_fires)
 		fire_triggers(table, NULL, recheck_indexes);
 	return true;
 }

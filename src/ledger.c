@@ -7,6 +7,7 @@
 
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "miscadmin.h"
@@ -27,7 +28,15 @@
 
 char	   *ledger_setting;
 
+/*
+ * Of how many ledgers plans and tables are kept from one transaction to the next:
+ * more than a session will work on in turn, as those of one take some megabytes.
+ */
+#define MAX_KEPT_LEDGERS 20
+
 static HTAB *ledger_cache;
+static int	kept_ledgers;
+static uint64 transactions;		/* that have ended */
 static uint64 changes_seen;		/* tells whether one came in during a load */
 
 static const char *const table_names[LEDGER_TABLES] = {
@@ -80,6 +89,36 @@ roles_changed(Datum arg, int cacheid, uint32 hashvalue)
 	changes_seen++;
 }
 
+/*
+ * Where too much is kept, those ledgers that this transaction has not found give
+ * theirs back.  Nobody is using it: engine calls, standing ones too, begin with
+ * finding their ledger, and end before their transaction does.
+ */
+static void
+transaction_ended(XactEvent event, void *arg)
+{
+	HASH_SEQ_STATUS scan;
+	Ledger	   *ledger;
+
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
+		return;
+	if (kept_ledgers > MAX_KEPT_LEDGERS)
+	{
+		hash_seq_init(&scan, ledger_cache);
+		while ((ledger = hash_seq_search(&scan)) != NULL)
+		{
+			if (ledger->context == NULL || ledger->found_in == transactions)
+				continue;
+			store_free_plans(ledger->plans);
+			MemoryContextDelete(ledger->context);
+			ledger->context = NULL;
+			ledger->valid = false;
+			kept_ledgers--;
+		}
+	}
+	transactions++;
+}
+
 /* ledger_init: make the cache, when the library is loaded. */
 void
 ledger_init(void)
@@ -92,6 +131,7 @@ ledger_init(void)
 	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, roles_changed, 0);
 	CacheRegisterSyscacheCallback(AUTHOID, roles_changed, 0);
 	CacheRegisterSyscacheCallback(DATABASEOID, roles_changed, 0);
+	RegisterXactCallback(transaction_ended, NULL);
 }
 
 /* no_ledger: raise RP012. */
@@ -164,22 +204,35 @@ find_decimals(const Ledger *ledger)
 }
 
 static void
+make_room(Ledger *ledger)
+{
+	MemoryContext context = AllocSetContextCreate(CacheMemoryContext, "regpaydb ledger",
+												  ALLOCSET_SMALL_SIZES);
+
+	ledger->plans = store_new_plans(context);
+	ledger->tables_info = MemoryContextAllocZero(context,
+												 LEDGER_TABLES * sizeof(struct TableInfo *));
+	ledger->context = context;
+	kept_ledgers++;
+}
+
+static void
 load_ledger(Ledger *ledger, const char *schema_name)
 {
 	const char *quoted = quote_identifier(schema_name);
 	uint64		changes_before = changes_seen;
 	Relation	payment;
 
-	/*
-	 * Texts name the schema.  The old plans are left alone: they may be
-	 * running.
-	 */
-	if (ledger->plans == NULL || strcmp(ledger->schema_name, schema_name) != 0)
-		ledger->plans = MemoryContextAllocZero(CacheMemoryContext,
-											   STORE_QUERIES * sizeof(SPIPlanPtr));
-	if (ledger->tables_info == NULL)
-		ledger->tables_info = MemoryContextAllocZero(CacheMemoryContext,
-													 LEDGER_TABLES * sizeof(struct TableInfo *));
+	if (ledger->context == NULL)
+		make_room(ledger);
+	else if (strcmp(ledger->schema_name, schema_name) != 0)
+	{
+		SPIPlanPtr *plans = store_new_plans(ledger->context);
+
+		/* Texts name the schema. */
+		store_retire_plans(ledger->plans);
+		ledger->plans = plans;
+	}
 	strlcpy(ledger->schema_name, schema_name, sizeof(ledger->schema_name));
 	strlcpy(ledger->quoted_schema, quoted, sizeof(ledger->quoted_schema));
 	ledger->version_checked = false;
@@ -227,6 +280,7 @@ find_ledger(Oid schema, const char *schema_name)
 		ledger->schema = schema;
 		ledger->original = ledger;
 	}
+	ledger->found_in = transactions;
 	if (!ledger->valid)
 		load_ledger(ledger, schema_name);
 	return ledger;

@@ -36,7 +36,10 @@ typedef enum LedgerTable
 	LEDGER_TABLES
 } LedgerTable;
 
-/* A ledger, as cached; never freed, so that a pointer to it stays good. */
+/*
+ * A ledger, as cached; never freed, so that a pointer to it stays good.  What is in
+ * its context may be when a transaction ends that has not found it, see ledger.c.
+ */
 typedef struct Ledger
 {
 	Oid			schema;			/* hash key */
@@ -51,7 +54,9 @@ typedef struct Ledger
 	int			decimals;		/* of amounts of money */
 	uint64		checked_at;		/* changes seen before its name was looked at */
 	uint64		loads;			/* how often it was loaded */
+	uint64		found_in;		/* number of the transaction */
 	struct Ledger *original;	/* itself, also in a copy */
+	MemoryContext context;		/* of what follows; NULL while there is none */
 	SPIPlanPtr *plans;			/* store.c's */
 	struct TableInfo **tables_info; /* table.c's */
 } Ledger;

@@ -10,6 +10,8 @@
 #include "actor_setting.h"
 #include "kept.h"
 #include "ledger.h"
+#include "standing.h"
+#include "store.h"
 #include "table.h"
 
 PG_MODULE_MAGIC;
@@ -48,5 +50,7 @@ _PG_init(void)
 	MarkGUCPrefixReserved("regpaydb");
 	kept_init();
 	ledger_init();
+	standing_init();
+	store_init();
 	table_init();
 }

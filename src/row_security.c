@@ -10,10 +10,12 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "storage/latch.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
+#include "utils/wait_event.h"
 
 #include "ddl.h"
 #include "row_security.h"
@@ -97,15 +99,21 @@ has_row_security(Oid table)
 	return result;
 }
 
+/* How often a lock is tried, a millisecond apart, and all of them together. */
+#define LOCK_TRIES	20
+#define LOCK_ROUNDS	100
+
 static bool
 lock_soon(Oid table)
 {
-	for (int i = 0; i < 20; i++)
+	for (int i = 0; i < LOCK_TRIES; i++)
 	{
 		if (ConditionalLockRelationOid(table, AccessExclusiveLock))
 			return true;
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 1,
+						 PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
-		pg_usleep(1000L);
 	}
 	return false;
 }
@@ -137,7 +145,7 @@ try_to_lock_tables(const Oid *tables, int ntables, int first)
  * Whoever is at work has locked some of them and will want others, in an order
  * of his own.  To wait for one of them with another one locked would be to
  * deadlock, and it might be a payment that fails; so wait for one at a time.
- * On a ledger that is too busy for that, the statements that come then wait.
+ * Raises 55P03 on a ledger that is too busy for that.
  */
 void
 lock_policy_tables(const Ledger *ledger)
@@ -149,8 +157,18 @@ lock_policy_tables(const Ledger *ledger)
 	tables[ntables++] = ledger->tables[CONFERENCE];
 	for (int i = 0; i < (int) lengthof(actor_policies); i++)
 		tables[ntables++] = get_relname_relid(actor_policies[i].table, ledger->schema);
-	for (int round = 0; round < 100 && first >= 0; round++)
+	for (int round = 0; round < LOCK_ROUNDS; round++)
+	{
 		first = try_to_lock_tables(tables, ntables, first);
+		if (first < 0)
+			return;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+			 errmsg("could not lock the tables of ledger \"%s\"", ledger->schema_name),
+			 errdetail("In each of %d attempts another transaction was at work in one of them.",
+					   LOCK_ROUNDS),
+			 errhint("Try again when there is less to do in the ledger.")));
 }
 
 static char *

@@ -4,13 +4,16 @@
  *	  that is called for every row keeps its tables open, as a query does with
  *	  those that it reads itself.
  *
- * It holds what the query's resource owner accounts for, so it has to end before
- * that does.  That is certain for a call site that lives in the executor state
- * of the active portal's own query: the state is freed by ExecutorEnd, while the
- * portal's resource owner is the current one, and on an error without
- * ExecutorEnd, where the resource owner releases everything itself.  Other call
- * sites, such as those of PL/pgSQL's expressions, live for longer than what they
- * open may: for them every call is one of its own.
+ * It holds what the query's resource owner accounts for, so it has to end when
+ * that does, at the latest.  A call may stand only where its call site lives in
+ * the executor state of the active portal's own query.  Then ExecutorEnd frees
+ * that state, and closes what is open, while the portal's resource owner is the
+ * current one.  Where an error ends the query there is no ExecutorEnd: the
+ * resource owner releases all that is open, and the memory may go before that
+ * or, if the portal is an older one than the subtransaction that it failed in,
+ * long after.  So the call is told when its resource owner is released.  Other
+ * call sites, such as those of PL/pgSQL's expressions, live for longer than what
+ * they open may: for them every call is one of its own.
  *
  * Like a query that is running, it keeps its own session from altering the
  * tables (55006).
@@ -27,6 +30,38 @@
 #include "utils/snapmgr.h"
 
 #include "standing.h"
+
+/*
+ * The calls that are open, each from open_call() until its resource owner or its
+ * memory goes, whichever is first.
+ */
+static dlist_head open_calls = DLIST_STATIC_INIT(open_calls);
+
+/* Told of every resource owner that is released, which is the current one then. */
+static void
+resources_released(ResourceReleasePhase phase, bool is_commit, bool is_top_level, void *arg)
+{
+	dlist_mutable_iter iter;
+
+	if (phase != RESOURCE_RELEASE_BEFORE_LOCKS)
+		return;
+	dlist_foreach_modify(iter, &open_calls)
+	{
+		StandingCall *call = dlist_container(StandingCall, node, iter.cur);
+
+		if (call->owner != CurrentResourceOwner)
+			continue;
+		dlist_delete(&call->node);
+		call->is_open = false;
+	}
+}
+
+/* standing_init: when the library is loaded. */
+void
+standing_init(void)
+{
+	RegisterResourceReleaseCallback(resources_released, NULL);
+}
 
 /*
  * Whether a call may stand at this call site until the query ends.
@@ -48,16 +83,20 @@ may_stand(FmgrInfo *call_site)
 }
 
 /*
- * The memory context of what is open goes.  Where it is not the query that ends
- * it, there was an error, and its resource owner does the rest.
+ * The memory context of what is open goes.  Where its resource owner is there
+ * still, but is not the current one, there was an error, and it is about to
+ * release the rest.
  */
 static void
 close_call(void *arg)
 {
 	StandingCall *call = arg;
 
+	if (!call->is_open)
+		return;
+	dlist_delete(&call->node);
 	call->is_open = false;
-	if (CurrentResourceOwner == call->owner)
+	if (call->owner == CurrentResourceOwner)
 		direct_close(&call->scope.direct);
 }
 
@@ -103,6 +142,7 @@ open_call(StandingCall *call, FmgrInfo *call_site, const LedgerTable *tables, in
 	call->callback.func = close_call;
 	call->callback.arg = call;
 	MemoryContextRegisterResetCallback(direct->context, &call->callback);
+	dlist_push_head(&open_calls, &call->node);
 	call->is_open = true;
 	return true;
 }

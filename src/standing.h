@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "lib/ilist.h"
 #include "utils/resowner.h"
 #include "utils/snapshot.h"
 
@@ -18,6 +19,7 @@ typedef struct StandingCall
 {
 	EngineScope scope;
 	bool		is_open;
+	dlist_node	node;			/* of the list of those that are */
 	bool		was_called;
 	uint64		refused_at;		/* changes seen when it could not be opened, + 1 */
 	MemoryContextCallback callback;
@@ -29,6 +31,7 @@ typedef struct StandingCall
 	uint64		changes;
 } StandingCall;
 
+extern void standing_init(void);
 extern Ledger *standing_resume(StandingCall *call, FmgrInfo *call_site,
 							   const LedgerTable *tables, int ntables, const char *column);
 extern void standing_suspend(StandingCall *call);

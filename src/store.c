@@ -5,13 +5,17 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/plancache.h"
 
 #include "direct.h"
 #include "money.h"
 #include "queries.h"
 #include "store.h"
+
+/* ---- what is written ---- */
 
 /*
  * The row that the engine itself is writing, which the triggers of its table
@@ -44,20 +48,102 @@ store_has_written(void)
 		writing.relid = InvalidOid;
 }
 
+/* ---- plans ---- */
+
 /*
- * The plan of a query, made when it is first needed.
+ * Plans, and arrays of them, that are not to be used any more, but may be running:
+ * a trigger may have brought us here meanwhile.  Nothing that runs them outlives
+ * the transaction, as SPI lets nobody commit within an engine call, so they are
+ * freed when it ends.  The lists are in its memory.
+ */
+static List *retired_plans;
+static List *retired_arrays;
+
+static void
+retire(List **list, void *what)
+{
+	MemoryContext save_context = MemoryContextSwitchTo(TopTransactionContext);
+
+	*list = lappend(*list, what);
+	MemoryContextSwitchTo(save_context);
+}
+
+static void
+transaction_ended(XactEvent event, void *arg)
+{
+	ListCell   *cell;
+
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
+		return;
+	foreach(cell, retired_plans)
+		SPI_freeplan(lfirst(cell));
+	foreach(cell, retired_arrays)
+		store_free_plans(lfirst(cell));
+	retired_plans = retired_arrays = NIL;
+}
+
+/* store_init: when the library is loaded. */
+void
+store_init(void)
+{
+	RegisterXactCallback(transaction_ended, NULL);
+}
+
+/* store_new_plans: room for a ledger's plans, of which there is none yet. */
+SPIPlanPtr *
+store_new_plans(MemoryContext context)
+{
+	return MemoryContextAllocZero(context, STORE_QUERIES * sizeof(SPIPlanPtr));
+}
+
+/* store_free_plans: free plans that are not running, and the room for them. */
+void
+store_free_plans(SPIPlanPtr *plans)
+{
+	for (int query = 0; query < STORE_QUERIES; query++)
+		if (plans[query] != NULL)
+			SPI_freeplan(plans[query]);
+	pfree(plans);
+}
+
+/* store_retire_plans: the same for plans that may be running. */
+void
+store_retire_plans(SPIPlanPtr *plans)
+{
+	retire(&retired_arrays, plans);
+}
+
+/* Whether a rule makes the query one of another kind, or none at all. */
+static bool
+is_rewritten(SPIPlanPtr plan)
+{
+	ListCell   *source;
+	ListCell   *query;
+
+	foreach(source, SPI_plan_get_plan_sources(plan))
+		foreach(query, ((CachedPlanSource *) lfirst(source))->query_list)
+			if (((Query *) lfirst(query))->canSetTag)
+				return false;
+	return true;
+}
+
+/*
+ * The plan of a query, made when it is first needed.  When the tables change,
+ * PostgreSQL makes it anew from the text.
  *
- * It is never freed, as a trigger may bring us here while the plan runs; when
- * the tables change, PostgreSQL makes it anew from the text.
+ * A plan that a rule has rewritten is not kept: PostgreSQL does not notice the end
+ * of a rule where it knows no table that the plan depends on.  If nobody frees
+ * it, it goes with the connection to SPI.
  */
 static SPIPlanPtr
-get_plan(Ledger *ledger, StoreQuery query)
+get_plan(Ledger *ledger, StoreQuery query, bool *kept)
 {
 	SPIPlanPtr	plan = ledger->plans[query];
 	const QueryText *text = query < CART_QUERIES ? &ledger_queries[query] :
 		&cart_queries[query - CART_QUERIES];
 	StringInfoData buf;
 
+	*kept = true;
 	if (plan != NULL)
 		return plan;
 
@@ -74,12 +160,16 @@ get_plan(Ledger *ledger, StoreQuery query)
 	plan = SPI_prepare(buf.data, text->nargs, (Oid *) text->argtypes);
 	if (plan == NULL)
 		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
-	if (SPI_keepplan(plan) != 0)
-		elog(ERROR, "SPI_keepplan failed");
-	ledger->plans[query] = plan;
 	pfree(buf.data);
+	*kept = !is_rewritten(plan);
+	if (*kept && SPI_keepplan(plan) != 0)
+		elog(ERROR, "SPI_keepplan failed");
+	if (*kept)
+		ledger->plans[query] = plan;
 	return plan;
 }
+
+/* ---- running them ---- */
 
 /*
  * store_run
@@ -91,10 +181,11 @@ store_run(Ledger *ledger, StoreQuery query, Datum *args, const char *nulls)
 {
 	DirectScope *scope = direct_begin_sql();
 	SPIPlanPtr	plan;
+	bool		kept;
 	int			result;
 
 	ledger_check_name(ledger);
-	plan = get_plan(ledger, query);
+	plan = get_plan(ledger, query, &kept);
 
 	/* One result at a time, so that a long statement does not pile them up. */
 	SPI_freetuptable(SPI_tuptable);
@@ -104,12 +195,14 @@ store_run(Ledger *ledger, StoreQuery query, Datum *args, const char *nulls)
 	if (result < 0)
 		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(result));
 
-	/*
-	 * A rule made another query of it, or none at all, which PostgreSQL does
-	 * not notice the end of: it knows no table that such a plan depends on.
-	 */
-	if (result == SPI_OK_REWRITTEN)
+	if (!kept)
+		SPI_freeplan(plan);
+	else if (result == SPI_OK_REWRITTEN && ledger->plans[query] == plan)
+	{
+		/* There is a rule since it was made. */
 		ledger->plans[query] = NULL;
+		retire(&retired_plans, plan);
+	}
 	return SPI_processed;
 }
 

@@ -87,6 +87,11 @@ typedef enum StoreQuery
 	STORE_QUERIES
 } StoreQuery;
 
+extern void store_init(void);
+extern SPIPlanPtr *store_new_plans(MemoryContext context);
+extern void store_free_plans(SPIPlanPtr *plans);
+extern void store_retire_plans(SPIPlanPtr *plans);
+
 extern bool store_is_writing(Oid relid, int64 id);
 extern void store_has_written(void);
 pg_noreturn extern void store_not_written(Ledger *ledger, LedgerTable table);

@@ -9,7 +9,9 @@
  * it is not, the text is what is run.
  *
  * CHECK constraints and defaults are kept compiled, which the executor has to
- * do afresh for every statement, and which takes longer than all the rest.
+ * do afresh for every statement, and which takes longer than all the rest.  It
+ * also lets them outlive the statement, as the executor does not expect; so
+ * is_foreign() knows which kinds of nodes bear that.
  */
 #include "postgres.h"
 
@@ -63,7 +65,8 @@ column_type(const ColumnSpec *spec)
 
 /*
  * Whether a column is what SQL would put our values into, and get them out of,
- * without a conversion.
+ * without a conversion.  A generated column is not: what we write may change it
+ * while we go by what it was, and a virtual one is not in the row at all.
  */
 static bool
 column_fits(const Ledger *ledger, Form_pg_attribute att, const ColumnSpec *spec)
@@ -73,8 +76,8 @@ column_fits(const Ledger *ledger, Form_pg_attribute att, const ColumnSpec *spec)
 	if (att->atttypmod != -1 &&
 		!(spec->type == TYPE_MONEY && att->atttypmod == MONEY_TYPMOD(ledger->decimals)))
 		return false;
-	return !spec->written ||
-		(att->attgenerated == '\0' && att->attidentity != ATTRIBUTE_IDENTITY_ALWAYS);
+	return att->attgenerated == '\0' &&
+		!(spec->written && att->attidentity == ATTRIBUTE_IDENTITY_ALWAYS);
 }
 
 static bool
@@ -116,6 +119,12 @@ is_foreign_function(Oid function, void *context)
 /*
  * Whether an expression is anything but PostgreSQL's own functions and
  * operators on columns and constants.
+ *
+ * Nor may it have what the executor keeps in memory of one query, while it is
+ * the compiled expression that says that it is there: the row type of a whole
+ * row, the hash table of a list that the planner decided to hash.  All other
+ * kinds here keep nothing from one row to the next but in what they were
+ * compiled into, which functions get as fn_mcxt, or in PostgreSQL's type cache.
  */
 static bool
 is_foreign(Node *node, void *context)
@@ -124,14 +133,20 @@ is_foreign(Node *node, void *context)
 		return false;
 	switch (nodeTag(node))
 	{
-		case T_List:
 		case T_Var:
+			if (((Var *) node)->varattno == InvalidAttrNumber)
+				return true;
+			break;
+		case T_ScalarArrayOpExpr:
+			if (OidIsValid(((ScalarArrayOpExpr *) node)->hashfuncid))
+				return true;
+			break;
+		case T_List:
 		case T_Const:
 		case T_FuncExpr:
 		case T_OpExpr:
 		case T_DistinctExpr:
 		case T_NullIfExpr:
-		case T_ScalarArrayOpExpr:
 		case T_BoolExpr:
 		case T_RelabelType:
 		case T_CoerceViaIO:
@@ -150,13 +165,29 @@ is_foreign(Node *node, void *context)
 		expression_tree_walker(node, is_foreign, context);
 }
 
+/* The planner puts in what functions written in SQL, as some of PostgreSQL's are, say. */
 static bool
 compile(Expr *expression, ExprState **state)
 {
+	Expr	   *planned;
+
 	if (is_foreign((Node *) expression, NULL))
 		return false;
-	*state = ExecInitExpr(expression_planner(expression), NULL);
+	planned = expression_planner(expression);
+	if (is_foreign((Node *) planned, NULL))
+		return false;
+	*state = ExecInitExpr(planned, NULL);
 	return true;
+}
+
+/* The columns that are not in the row are not there for what we compile. */
+static bool
+has_virtual_columns(TupleDesc desc)
+{
+	for (int i = 0; i < desc->natts; i++)
+		if (is_virtual_column(TupleDescAttr(desc, i)))
+			return true;
+	return false;
 }
 
 static bool
@@ -165,7 +196,8 @@ compile_checks(TableInfo *info, Relation rel)
 	TupleConstr *constr = RelationGetDescr(rel)->constr;
 	int			nchecks = constr == NULL ? 0 : constr->num_check;
 
-	if (nchecks != rel->rd_rel->relchecks)
+	if (nchecks != rel->rd_rel->relchecks ||
+		(nchecks > 0 && has_virtual_columns(RelationGetDescr(rel))))
 		return false;
 	info->checks = palloc0(Max(nchecks, 1) * sizeof(ExprState *));
 	for (int i = 0; i < nchecks; i++)
@@ -397,7 +429,7 @@ make_info(Ledger *ledger, LedgerTable table, Relation rel)
 	info->code_changes = code_changes();
 	fill_info(info, ledger, table, rel);
 	MemoryContextSwitchTo(save_context);
-	MemoryContextSetParent(context, CacheMemoryContext);
+	MemoryContextSetParent(context, ledger->original->context);
 	return info;
 }
 

@@ -166,9 +166,9 @@ typedef enum EnumType
 } EnumType;
 
 /*
- * A table of a ledger.  Never changed once it is made: when the table or code
- * that it uses changes, another one takes its place, and this one lives on
- * until the end of the transaction, as somebody may be using it.
+ * A table of a ledger.  Never changed once it is made, but for is_evaluated: when
+ * the table or code that it uses changes, another one takes its place, and this
+ * one lives on until the end of the transaction, as somebody may be using it.
  */
 typedef struct TableInfo
 {
@@ -196,6 +196,7 @@ typedef struct TableInfo
 
 	ExprState **checks;			/* as ResultRelInfo has them */
 	ExprState **defaults;		/* by column, NULL for those that have none */
+	bool		is_evaluated;	/* these are, just now: once at a time is what they can */
 
 	/* Whether triggers are fired after a row: those of keys and foreign keys. */
 	bool		insert_fires;

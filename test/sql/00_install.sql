@@ -263,6 +263,30 @@ SELECT call, test.raises(call) FROM (VALUES
 	(10, 'SELECT regpaydb.create_ledger(NULL)'),
 	(11, 'SELECT regpaydb.create_ledger(''x'', conference_name => '''')')
 ) AS calls (n, call) ORDER BY n;
+-- What it stumbles over is told with the one statement that did.
+CREATE SCHEMA taken;
+CREATE TABLE taken.report_outbox_lag ();
+CREATE FUNCTION test.context(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	context text;
+BEGIN
+	EXECUTE statement;
+	RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
+	RETURN format('%s: a context of %s lines', SQLERRM, cardinality(regexp_split_to_array(context, '\n')));
+END $$;
+SELECT test.context('SELECT regpaydb.create_ledger(''taken'')');
+CREATE FUNCTION test.refuse() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+	IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands() WHERE object_identity ~ 'conference_guard_truncate') THEN
+		RAISE 'not here';
+	END IF;
+END $$;
+CREATE EVENT TRIGGER refuse ON ddl_command_end EXECUTE FUNCTION test.refuse();
+SELECT test.context('SELECT regpaydb.create_ledger(''x'')');
+DROP EVENT TRIGGER refuse;
+DROP FUNCTION test.context, test.refuse;
+DROP SCHEMA taken CASCADE;
 -- None of these left anything behind.
 SELECT count(*) FROM pg_namespace WHERE nspname = 'x';
 SELECT count(*) FROM pg_class WHERE relnamespace = 'regress_theirs'::regnamespace;

@@ -37,3 +37,76 @@ SELECT regpaydb.refund_invoice(1) > 0 AS refunded;
 SELECT * FROM badge;
 SELECT name, sold FROM product WHERE product_id = 1;
 SELECT * FROM regpaydb.check_integrity();
+
+-- ---------------------------------------------------------------------------
+-- Columns with prices, stocks and limits that are generated, or of other types:
+-- what one statement sells is what a statement for each invoice sells
+-- ---------------------------------------------------------------------------
+SELECT test.new_shop('odd_carts_columns');
+SELECT test.drop_reports('odd_carts_columns');
+UPDATE conference SET auto_apply_credit = false;
+INSERT INTO attendee (user_id) SELECT 200 + g FROM generate_series(1, 8) g;
+ALTER TABLE product ADD room integer NOT NULL DEFAULT 10, ADD net numeric NOT NULL DEFAULT 50;
+CREATE DOMAIN few AS integer CHECK (VALUE < 100);
+CREATE DOMAIN money_of_ours AS numeric(14,2) CHECK (VALUE >= 0);
+-- The columns made again, with the views that show them.
+CREATE FUNCTION columns_again(changes text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	defs text[] := ARRAY(SELECT format('CREATE VIEW %I AS %s', relname, pg_get_viewdef(oid))
+		FROM pg_class WHERE relnamespace = 'odd_carts_columns'::regnamespace AND relkind = 'v' ORDER BY oid);
+	def text;
+BEGIN
+	DROP VIEW current_reservation, cart_line, cart_problem, status_history, integrity_problem CASCADE;
+	EXECUTE changes;
+	FOREACH def IN ARRAY defs LOOP
+		EXECUTE def;
+	END LOOP;
+END $$;
+-- Eight attendees want the first product, their reservations have lapsed, and all
+-- pay: one by one, and at once.
+CREATE FUNCTION sell(changes text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	who bigint;
+	id bigint;
+	result text;
+BEGIN
+	PERFORM columns_again(changes);
+	RETURN NEXT test.raises('SELECT test.fill(3, 1, 11)');
+	FOR who IN SELECT attendee_id FROM attendee WHERE user_id > 200 ORDER BY 1 LOOP
+		id := test.fill(who, 1, 1);
+		PERFORM regpaydb.invoice_cart(id), test.lapse(id);
+	END LOOP;
+	FOREACH result IN ARRAY ARRAY['FOR id IN SELECT invoice_id FROM invoice ORDER BY 1 LOOP
+			INSERT INTO payment (invoice_id, amount) SELECT invoice_id, value FROM invoice WHERE invoice_id = id; END LOOP',
+		'INSERT INTO payment (invoice_id, amount) SELECT invoice_id, value FROM invoice'] LOOP
+		BEGIN
+			EXECUTE format('DO $d$ DECLARE id bigint; BEGIN %s; END $d$', result);
+			result := format('%s of %s paid %s, %s sold, %s problems', (SELECT count(*) FROM invoice WHERE status = 'paid'),
+				(SELECT count(*) FROM invoice), (SELECT sum(paid) FROM invoice), (SELECT sold FROM product WHERE product_id = 1),
+				(SELECT count(*) FROM regpaydb.check_integrity()));
+			RAISE EXCEPTION USING ERRCODE = 'XX999';
+		EXCEPTION WHEN SQLSTATE 'XX999' THEN
+			RETURN NEXT result;
+		END;
+	END LOOP;
+	RAISE EXCEPTION USING ERRCODE = 'XX998';
+EXCEPTION WHEN SQLSTATE 'XX998' THEN
+	RETURN;
+END $$;
+SELECT n, sell(changes) FROM (VALUES
+	(1, 'SELECT 1'),
+	(2, 'ALTER TABLE product DROP stock, ADD stock integer GENERATED ALWAYS AS (room - 5) STORED'),
+	(3, 'ALTER TABLE product DROP stock, ADD stock integer GENERATED ALWAYS AS (10 - sold) STORED'),
+	(4, 'ALTER TABLE product DROP stock, ADD stock integer GENERATED ALWAYS AS (3 + sold / 2) STORED'),
+	(5, 'ALTER TABLE product ALTER stock TYPE few'),
+	(6, 'ALTER TABLE product ALTER stock TYPE bigint'),
+	(7, 'ALTER TABLE product ALTER stock TYPE numeric USING stock - 0.5'),
+	(8, 'ALTER TABLE product DROP limit_per_attendee, ADD limit_per_attendee integer GENERATED ALWAYS AS (room) STORED; UPDATE product SET stock = 20'),
+	(9, 'ALTER TABLE product DROP limit_per_attendee, ADD limit_per_attendee few DEFAULT 10; UPDATE product SET stock = 20'),
+	(10, 'ALTER TABLE category DROP limit_per_attendee, ADD limit_per_attendee integer GENERATED ALWAYS AS (9 + category_id) STORED; UPDATE product SET stock = 20'),
+	(11, 'ALTER TABLE category DROP limit_per_attendee, ADD limit_per_attendee few DEFAULT 10; UPDATE product SET stock = 20'),
+	(12, 'ALTER TABLE product DROP price, ADD price numeric(14,2) GENERATED ALWAYS AS (net * 1.1) STORED'),
+	(13, 'ALTER TABLE product ALTER price TYPE money_of_ours'),
+	(14, 'ALTER TABLE product ALTER price TYPE integer')
+) AS c (n, changes) ORDER BY n;
+SELECT n, sell(changes) FROM (VALUES (1, 'SELECT 1')) AS c (n, changes);

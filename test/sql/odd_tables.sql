@@ -152,6 +152,56 @@ SELECT n, test.pay_all_with(change) FROM (VALUES
 	(2, 'ALTER TABLE payment ADD CHECK (query_to_xml(''SELECT call_engine()'', true, false, '''') IS NOT NULL) NOT VALID'),
 	(3, 'ALTER TABLE invoice ADD CHECK (query_to_xml(''SELECT call_engine()'', true, false, '''') IS NOT NULL) NOT VALID')
 ) AS c (n, change) ORDER BY n;
+-- What PostgreSQL compiles for one statement, and forgets at its end: constraints on
+-- whole rows, and all else that remembers something from one row to the next.
+SELECT n, test.pay_all_with(change) FROM (VALUES
+	(1, 'ALTER TABLE invoice ADD CHECK (length(invoice::text) < 50000)'),
+	(2, 'ALTER TABLE payment ADD CHECK (length(payment::text) < 50000)'),
+	(3, 'ALTER TABLE outbox ADD CHECK (length(outbox::text) < 50000)'),
+	(4, 'ALTER TABLE credit_note ADD CHECK (length(credit_note::text) < 50000)'),
+	(5, 'ALTER TABLE credit_note_claim ADD CHECK (credit_note_claim IS NOT NULL)'),
+	(6, 'ALTER TABLE invoice ADD CHECK ((invoice IS NOT NULL) OR length(invoice::text) < 50000)'),
+	(7, 'ALTER TABLE payment ADD CHECK (to_jsonb(payment) ? ''amount'' AND payment = payment)'),
+	(8, 'ALTER TABLE invoice ADD CHECK (CASE WHEN invoice IS NULL THEN false ELSE coalesce(invoice::text, '''') LIKE ''(%'' END)'),
+	(9, 'ALTER TABLE invoice ADD CHECK (paid IN (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 40, 60, 100, 130)),
+		ADD CHECK (status::text = ANY (ARRAY[''unpaid'', ''paid'', ''void'', ''refunded'', ''a'', ''b'', ''c'', ''d'', ''e'']))'),
+	(10, 'ALTER TABLE payment ADD x jsonb DEFAULT jsonb_build_object(''a'', ARRAY[1, 2], ''b'', now()) CHECK (x -> ''a'' @> ''[1]'')'),
+	(11, 'ALTER TABLE payment ADD x numrange DEFAULT numrange(0, 5) CHECK (x @> 1::numeric AND NOT isempty(x * ''[1, 2]'')),
+		ADD y text[] DEFAULT ''{a, b}'' CHECK (y && ARRAY[''a'', ''c''] AND format(''%s %s'', y, x) > '''')'),
+	(12, 'CREATE TYPE pair AS (a int, b text); ALTER TABLE payment ADD x pair DEFAULT ''(1, b)'' CHECK (x IS NOT NULL AND x::text LIKE ''(1,%'' AND x = x)'),
+	(13, 'ALTER TABLE payment ADD x int4multirange DEFAULT ''{[1, 5)}'' CHECK (x @> 3 AND tableoid = ''payment''::regclass)'),
+	(14, 'ALTER TABLE outbox ADD x text DEFAULT lpad(''x'', 3), ADD y interval DEFAULT age(timestamptz ''2020-01-01'') CHECK (y > ''1 day'')'),
+	(15, 'ALTER TABLE payment ADD CHECK (invoice_id::text || reference ~ ''^[0-9]+'' AND NULLIF(reference, '''') IS DISTINCT FROM ''x'')')
+) AS c (n, change) ORDER BY n;
+-- In many calls, which fill the memory anew in between.
+ALTER TABLE invoice ADD CONSTRAINT whole CHECK ((invoice IS NOT NULL) OR length(invoice::text) < 50000);
+ALTER TABLE payment ADD CONSTRAINT whole CHECK ((payment IS NOT NULL) OR length(payment::text) < 50000);
+ALTER TABLE outbox ADD CONSTRAINT whole CHECK ((outbox IS NOT NULL) OR length(outbox::text) < 50000);
+DO $$
+BEGIN
+	FOR i IN 1 .. 50 LOOP
+		PERFORM regpaydb.pay(test.invoice(1, 3), j, repeat('x', i)), regpaydb.can_view(i, 101) FROM generate_series(1, 2) j;
+	END LOOP;
+END $$;
+SELECT test.pay_all();
+ALTER TABLE invoice DROP CONSTRAINT whole;
+ALTER TABLE payment DROP CONSTRAINT whole;
+ALTER TABLE outbox DROP CONSTRAINT whole;
+-- A constraint within itself: as it is evaluated for a row, it has another row
+-- written that it is evaluated for.
+SELECT test.invoice(1, 100) AS invoice \gset
+ALTER TABLE payment ADD CONSTRAINT nested CHECK ((reference || query_to_xml(
+	CASE WHEN reference = 'outer' THEN format('SELECT regpaydb.pay(%s, 1, repeat(''nested'', 100))', invoice_id)
+		WHEN reference = 'broken' THEN 'SELECT 1 / 0' ELSE 'SELECT 1' END,
+	false, false, '')::text) LIKE reference || '%');
+SELECT regpaydb.pay(:invoice, 2, 'outer') > 0 AS paid;
+SELECT regpaydb.pay(:invoice, 2, 'outer') > 0 AS paid;
+SELECT test.raises(format('SELECT regpaydb.pay(%s, 2, ''broken'')', :invoice));
+SELECT regpaydb.pay(:invoice, 2, 'outer') > 0 AS paid;
+SELECT amount, left(reference, 10) AS reference FROM payment WHERE invoice_id = :invoice ORDER BY payment_id;
+ALTER TABLE payment DROP CONSTRAINT nested;
+SELECT test.pay_all();
+SELECT * FROM regpaydb.check_integrity();
 -- A function that a constraint or default calls is what it is now.
 ALTER TABLE outbox ADD seven int DEFAULT always_7();
 SELECT test.pay_all();

@@ -110,7 +110,7 @@ SELECT n, change, test.after(change, back) FROM (VALUES
 	(12, 'ALTER TABLE view_query.staff ADD COLUMN x int', 'ALTER TABLE view_query.staff DROP COLUMN x'),
 	(13, 'ALTER TABLE view_query.outbox ADD COLUMN x int', 'ALTER TABLE view_query.outbox DROP COLUMN x'),
 	(14, 'DROP INDEX view_query.attendee_access_code_key', 'SELECT 1'),
-	(15, 'CREATE TABLE more_staff () INHERITS (view_query.staff)', 'DROP TABLE more_staff'),
+	(15, 'CREATE TABLE more_staff () INHERITS (view_query.staff)', 'DROP TABLE more_staff; ANALYZE view_query.staff'),
 	(16, 'UPDATE view_query.conference SET ledger_version = ''0''; ANALYZE view_query.conference',
 		'UPDATE view_query.conference SET ledger_version = (SELECT extversion FROM pg_extension WHERE extname = ''regpaydb'')'),
 	(17, 'DELETE FROM view_query.staff', 'INSERT INTO view_query.staff VALUES (900)')) v (n, change, back) ORDER BY n;
@@ -196,6 +196,90 @@ FETCH 3 cut;
 COMMIT;
 FETCH 4 held;
 CLOSE held;
+
+-- A cursor that fails in a savepoint loses what it holds with that savepoint; it is
+-- closed after that, at any depth, by the transaction's end, or in another query.
+CREATE FUNCTION test.close_c(bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+	IF $1 = 2 AND EXISTS (SELECT FROM pg_cursors WHERE name = 'c') THEN
+		EXECUTE 'CLOSE c';
+	END IF;
+	RETURN $1;
+END $$;
+CREATE TEMP TABLE statements AS
+SELECT row_number() OVER () AS n, s FROM generate_series(0, 6) depth, generate_series(1, 4) ending,
+	LATERAL unnest(ARRAY['BEGIN',
+		'DECLARE c CURSOR FOR SELECT 1 / (6 - n), regpaydb.can_view(1, 101) FROM generate_series(1, 20) n',
+		'FETCH 5 FROM c', 'SAVEPOINT s']
+		|| CASE WHEN depth > 4 THEN ARRAY['SAVEPOINT r', 'FETCH 1 FROM c', 'ROLLBACK TO r'] ELSE ARRAY['FETCH 1 FROM c'] END
+		|| 'ROLLBACK TO s'::text || array_fill('SAVEPOINT t'::text, ARRAY[depth])
+		|| (ARRAY['CLOSE c', 'SELECT 1', 'DECLARE d CURSOR FOR SELECT 1',
+			'SELECT test.close_c(a.attendee_id), s.user_id, i.value
+			FROM view_query.attendee a, view_query.staff s, view_query.invoice i
+			WHERE i.invoice_id > 0 AND a.attendee_id > 0 AND s.user_id = 900'])[ending]
+		|| CASE depth % 3 WHEN 2 THEN 'ROLLBACK' ELSE 'COMMIT' END) AS t (s);
+SET enable_seqscan = off;		-- the query holds pins itself
+SET enable_bitmapscan = off;
+\set ECHO errors
+\o /dev/null
+SELECT s FROM statements ORDER BY n \gexec
+\o
+\set ECHO all
+RESET enable_seqscan;
+RESET enable_bitmapscan;
+-- The same in PL/pgSQL, whose blocks are subtransactions.
+DO $$
+DECLARE
+	c refcursor;
+	other refcursor;
+	may boolean;
+BEGIN
+	FOR depth IN 0 .. 3 LOOP
+		c := NULL;
+		other := NULL;
+		OPEN c FOR SELECT 1 / (6 - n) > -2 AND regpaydb.can_view(1, 101) FROM generate_series(1, 20) n;
+		OPEN other FOR SELECT regpaydb.can_view(1, 101) FROM generate_series(1, 20) n;
+		MOVE FORWARD 5 FROM c;
+		MOVE FORWARD 5 FROM other;
+		BEGIN
+			IF depth > 1 THEN
+				BEGIN
+					FETCH c INTO may;
+				EXCEPTION WHEN division_by_zero THEN
+					RAISE division_by_zero;
+				END;
+			END IF;
+			FETCH c INTO may;
+		EXCEPTION WHEN division_by_zero THEN
+			IF depth = 1 THEN
+				CLOSE c;
+			END IF;
+		END;
+		BEGIN
+			IF depth = 2 THEN
+				CLOSE c;
+			END IF;
+			FETCH other INTO may;
+		EXCEPTION WHEN OTHERS THEN
+			RAISE WARNING 'not so: %', SQLERRM;
+		END;
+		IF depth <> 3 THEN
+			CLOSE other;
+		END IF;
+	END LOOP;
+END $$;
+-- One that was to be held fails while it is, and one fails when its query is ended.
+BEGIN;
+DECLARE held CURSOR WITH HOLD FOR SELECT 1 / (6 - n), regpaydb.can_view(1, 101) FROM generate_series(1, 20) n;
+MOVE 5 held;
+COMMIT;
+CREATE FUNCTION test.fail() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE division_by_zero; END';
+CREATE TABLE public.failing (u bigint);
+CREATE TRIGGER t AFTER INSERT ON public.failing FOR EACH ROW EXECUTE FUNCTION test.fail();
+INSERT INTO public.failing SELECT u FROM public.users WHERE regpaydb.can_view(1, u);
+WITH f AS (INSERT INTO public.failing VALUES (1)) SELECT count(*) FROM public.users WHERE regpaydb.can_view(1, u);
+DROP TABLE public.failing;
+SELECT regpaydb.can_view(1, u) FROM public.users ORDER BY u LIMIT 2;
 
 -- Where SQL has to read: staff who are in another table.
 CREATE TABLE view_query.more_staff () INHERITS (view_query.staff);

@@ -1,5 +1,6 @@
 # Tables that change, as ANALYZE and autovacuum change them too, at any moment of a
-# call: what it has open of them stays good, and nothing of it is left behind.
+# call: what it has open of them stays good, and nothing of it is left behind.  And
+# tables that can't be locked to be changed.
 
 use strict;
 use warnings FATAL => 'all';
@@ -61,6 +62,32 @@ for my $tables ([ 'attendee', 'cart_item' ], [ 'product', 'cart', 'reservation' 
 	unlike(substr(slurp_file($node->logfile), $log_end), qr/WARNING|ERROR|PANIC|signal/,
 		"$what: the server has nothing to complain of");
 }
+
+# A ledger so busy that its tables can't be locked all at once: two of them are always
+# in use by somebody.
+my @busy;
+
+$node->safe_psql('postgres', 'CREATE ROLE shop');
+for my $table ('attendee', 'outbox')
+{
+	my ($out, $err);
+
+	append_to_file("$folder/use_$table",
+		"BEGIN;\nLOCK TABLE regpaydb.$table IN ACCESS SHARE MODE;\nSELECT pg_sleep(0.03 + random() * 0.04);\nCOMMIT;\n");
+	push @busy, IPC::Run::start([ 'pgbench', '-n', '-T', 180, '-c', 4, '-f', "$folder/use_$table", $node->connstr ],
+		'>', \$out, '2>', \$err);
+}
+ok(wait_until(sub {
+	$node->safe_psql('postgres', "SELECT count(DISTINCT relation) FROM pg_locks WHERE mode = 'AccessShareLock'
+		AND relation IN ('regpaydb.attendee'::regclass, 'regpaydb.outbox'::regclass)") eq '2' }), 'two tables are in use');
+fails_with($node, 'postgres', "SELECT regpaydb.grant_access('shop', 'app')", '55P03',
+	'could not lock the tables.*DETAIL: .*HINT: ', 'they are not locked all at once, and nothing is done unlocked');
+is($node->safe_psql('postgres', "SELECT count(*) FROM pg_policy"), '0', 'there are no policies');
+$_->kill_kill for @busy;
+ok(wait_until(sub { $node->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgbench'") eq '0' }),
+	'they are gone');
+$node->safe_psql('postgres', "SELECT regpaydb.grant_access('shop', 'app')");
+is($node->safe_psql('postgres', "SELECT count(*) > 10 FROM pg_policy"), 't', 'then it is granted');
 integrity($node, 'postgres', 'regpaydb', 'sound');
 
 done_testing();
