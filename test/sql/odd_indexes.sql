@@ -1,0 +1,116 @@
+-- Indexes that their owner has made in place of ours.  Rows are found by an index
+-- without SQL only where SQL would find the same by it; whatever the indexes are, the
+-- same money is recorded once, the same rows are found, and nothing is oversold.
+SET client_min_messages = warning;
+
+-- What is done with a change of the ledger, which is taken back: a reference is used
+-- again, by INSERT too, and with others of its kind; three carts want the last five
+-- seats, two at a time, and one after its reservation has lapsed.
+CREATE FUNCTION test.work_with(change text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	i bigint;
+	j bigint;
+	first bigint;
+	result text;
+BEGIN
+	EXECUTE change;
+	i := test.invoice(1, 100);
+	first := regpaydb.pay(i, 10, 'one', 'bank', 'r1');
+	result := format('again %s', regpaydb.pay(i, 10, 'again', 'bank', 'r1') = first);
+	INSERT INTO payment (invoice_id, amount, provider, provider_ref) VALUES (i, 5, 'bank', 'r1'), (i, 5, 'bank', 'r2')
+	ON CONFLICT DO NOTHING;
+	PERFORM regpaydb.pay(i, 5, 'swapped', 'r1', 'bank');
+	result := format('%s, other %s, case %s, %s on %s', result,
+		test.raises(format('SELECT regpaydb.pay(%s, 11, ''other'', ''bank'', ''r1'')', i)),
+		regpaydb.pay(i, 1, 'case', 'Bank', 'r1') <> first,
+		(SELECT paid FROM invoice WHERE invoice_id = i), (SELECT count(*) FROM payment WHERE invoice_id = i));
+	FOR a IN 1 .. 3 LOOP
+		BEGIN
+			PERFORM test.fill(a, 1, 2);
+			j := regpaydb.invoice_cart(regpaydb.current_cart(a));
+			IF a = 1 THEN
+				PERFORM test.lapse(regpaydb.current_cart(1));
+			END IF;
+			INSERT INTO payment (invoice_id, amount) VALUES (j, 200), (i, 1);
+		EXCEPTION WHEN SQLSTATE 'RP005' THEN
+			result := format('%s; %s', result, SQLERRM);
+		END;
+	END LOOP;
+	result := format('%s; sold %s, %s problems', result, (SELECT sold FROM product WHERE product_id = 1),
+		(SELECT count(*) FROM regpaydb.check_integrity()));
+	RAISE EXCEPTION USING ERRCODE = 'XX999', MESSAGE = result;
+EXCEPTION WHEN SQLSTATE 'XX999' THEN
+	RETURN SQLERRM;
+WHEN OTHERS THEN
+	RETURN format('%s: %s', SQLSTATE, SQLERRM);
+END $$;
+
+SELECT test.new_shop('odd_indexes');
+UPDATE conference SET auto_apply_credit = false;
+CREATE COLLATION by_case (provider = icu, locale = 'und');
+SELECT test.work_with('SELECT');
+SELECT test.work_with('SELECT') AS ever \gset
+
+-- What makes a provider's payment unique.
+SELECT n, nullif(test.work_with('ALTER TABLE payment DROP CONSTRAINT payment_provider_provider_ref_key; ' || change), :'ever') AS otherwise
+FROM (VALUES
+	(1, 'ALTER TABLE payment ADD UNIQUE (provider_ref, provider)'),
+	(2, 'CREATE UNIQUE INDEX ON payment (provider, provider_ref) WHERE provider IS NOT NULL'),
+	(3, 'CREATE UNIQUE INDEX ON payment (provider, provider_ref) WHERE invoice_id > 0'),
+	(4, 'CREATE UNIQUE INDEX ON payment (provider COLLATE "C", provider_ref)'),
+	(5, 'CREATE UNIQUE INDEX ON payment (provider, provider_ref text_pattern_ops)'),
+	(6, 'CREATE UNIQUE INDEX ON payment (provider text_pattern_ops, provider_ref)'),
+	(7, 'CREATE UNIQUE INDEX ON payment (provider, provider_ref) INCLUDE (amount)'),
+	(8, 'CREATE UNIQUE INDEX ON payment (provider DESC, provider_ref NULLS FIRST)'),
+	(9, 'CREATE UNIQUE INDEX ON payment (provider, provider_ref); CREATE UNIQUE INDEX ON payment (provider_ref, provider)'),
+	(10, 'CREATE UNIQUE INDEX ON payment (provider, provider_ref); CREATE UNIQUE INDEX ON payment (provider, provider_ref)'),
+	(11, 'ALTER TABLE payment ALTER provider_ref TYPE text COLLATE by_case;
+		CREATE UNIQUE INDEX ON payment (provider, provider_ref)'),
+	(12, 'CREATE INDEX ON payment (provider, provider_ref); CREATE UNIQUE INDEX ON payment (provider, provider_ref)'),
+	(13, 'CREATE UNIQUE INDEX ON payment (provider, provider_ref, invoice_id); CREATE UNIQUE INDEX ON payment (provider, provider_ref)')
+) AS c (n, change) ORDER BY n;
+-- One that is checked at the end of the transaction is none that a row can be left
+-- out by, nor is there one where it is gone; SQL says so.
+SELECT n, test.work_with('ALTER TABLE payment DROP CONSTRAINT payment_provider_provider_ref_key; ' || change)
+FROM (VALUES
+	(1, 'SELECT'),
+	(2, 'ALTER TABLE payment ADD UNIQUE (provider, provider_ref) DEFERRABLE'),
+	(3, 'CREATE UNIQUE INDEX ON payment (lower(provider), provider_ref)')
+) AS c (n, change) ORDER BY n;
+
+-- By what rows are found and listed.
+SELECT n, nullif(test.work_with(change), :'ever') AS otherwise
+FROM (VALUES
+	(1, 'DROP INDEX reservation_product_id_idx'),
+	(2, 'DROP INDEX reservation_product_id_idx; CREATE INDEX ON reservation (product_id)'),
+	(3, 'DROP INDEX reservation_product_id_idx; CREATE INDEX ON reservation (product_id, reserved_until)'),
+	(4, 'DROP INDEX reservation_product_id_idx; CREATE INDEX ON reservation (product_id, reserved_until) INCLUDE (quantity)'),
+	(5, 'DROP INDEX reservation_product_id_idx; CREATE INDEX ON reservation (product_id DESC, reserved_until DESC) INCLUDE (quantity, cart_id)'),
+	(6, 'DROP INDEX reservation_product_id_idx; CREATE INDEX ON reservation (product_id, (reserved_until AT TIME ZONE ''UTC''))'),
+	(7, 'DROP INDEX reservation_product_id_idx; CREATE INDEX ON reservation (product_id, reserved_until) WHERE quantity > 0'),
+	(8, 'DROP INDEX reservation_product_id_idx; CREATE INDEX ON reservation (product_id, cart_id, reserved_until, quantity)'),
+	(9, 'DROP INDEX reservation_product_id_idx; CREATE INDEX ON reservation USING hash (product_id)'),
+	(10, 'DROP INDEX reservation_product_id_idx; CREATE INDEX ON reservation USING brin (product_id, reserved_until)'),
+	(11, 'DROP INDEX cart_attendee_id_idx'),
+	(12, 'DROP INDEX cart_attendee_id_idx; CREATE INDEX ON cart USING hash (attendee_id)'),
+	(13, 'DROP INDEX cart_attendee_id_idx; CREATE INDEX ON cart (attendee_id) WHERE status = ''paid'''),
+	(14, 'DROP INDEX cart_attendee_id_idx; CREATE INDEX ON cart ((attendee_id + 0))'),
+	(15, 'CREATE INDEX ON reservation (product_id, cart_id); CREATE INDEX ON cart_item (cart_id); CREATE INDEX ON cart (attendee_id, status)'),
+	(16, 'ALTER TABLE outbox DROP CONSTRAINT outbox_pkey; ALTER TABLE outbox ADD PRIMARY KEY (outbox_id, "time")'),
+	(17, 'ALTER TABLE staff DROP CONSTRAINT staff_pkey; ALTER TABLE staff ADD PRIMARY KEY (user_id) DEFERRABLE'),
+	(18, 'ALTER TABLE reservation ALTER cart_id TYPE int'),
+	(19, 'ALTER TABLE reservation ALTER product_id TYPE numeric')
+) AS c (n, change) ORDER BY n;
+
+-- An index that could not be made finds nothing.  (It is there, and not valid.)
+INSERT INTO attendee (user_id, recipient) VALUES (501, 'Same'), (502, 'Same');
+SELECT test.fill(4, 1, 1) > 0 AS filled, test.fill(5, 1, 1) > 0 AS filled;
+DROP INDEX reservation_product_id_idx;
+\set VERBOSITY sqlstate
+CREATE UNIQUE INDEX CONCURRENTLY broken ON reservation (product_id, reserved_until) INCLUDE (cart_id, quantity);
+CREATE UNIQUE INDEX CONCURRENTLY broken_too ON reservation (product_id, quantity);
+\set VERBOSITY default
+SELECT indisvalid FROM pg_index WHERE indexrelid = 'broken_too'::regclass;
+SELECT test.raises(format('SELECT regpaydb.set_quantity(%s, 1, 4)', regpaydb.current_cart(1)));
+SELECT regpaydb.set_quantity(regpaydb.current_cart(1), 1, 3);
+SELECT * FROM regpaydb.check_integrity();
