@@ -26,6 +26,8 @@ CREATE FUNCTION regpaydb.refund_invoice(
 REVOKE ALL ON FUNCTION regpaydb.refund_invoice(bigint, text) FROM PUBLIC;
 COMMENT ON FUNCTION regpaydb.refund_invoice(bigint, text) IS 'Turns all that was paid on the invoice into a credit note and returns its id; NULL where nothing was paid, the invoice is void then. The reason is kept with the invoice and the note.';
 
+COMMENT ON FUNCTION regpaydb.guard_conference() IS 'Trigger function of conference: keeps its row, the decimals of its currency and, once there are payments, the currency.';
+
 CREATE FUNCTION regpaydb.record_payment(
 		invoice_id bigint,
 		amount numeric,

@@ -33,7 +33,7 @@ CREATE FUNCTION regpaydb.guard_conference()
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'regpaydb_guard_conference';
 REVOKE ALL ON FUNCTION regpaydb.guard_conference() FROM PUBLIC;
-COMMENT ON FUNCTION regpaydb.guard_conference() IS 'Trigger function of conference: keeps its row and, once there are payments, its currency.';
+COMMENT ON FUNCTION regpaydb.guard_conference() IS 'Trigger function of conference: keeps its row, the decimals of its currency and, once there are payments, the currency.';
 
 CREATE FUNCTION regpaydb.make_access_code()
 	RETURNS trigger

@@ -10,7 +10,7 @@ CREATE TABLE conference (
 COMMENT ON TABLE conference IS 'The conference that this ledger belongs to: one row.';
 COMMENT ON COLUMN conference.only_row IS 'Always true: keeps the table to one row.';
 COMMENT ON COLUMN conference.name IS 'Name of the conference.';
-COMMENT ON COLUMN conference.currency IS 'ISO 4217 code of the one currency of all amounts; fixed once there are payments.';
+COMMENT ON COLUMN conference.currency IS 'ISO 4217 code of the one currency of all amounts. How many decimals it has is fixed, and the currency, too, once there are payments.';
 COMMENT ON COLUMN conference.auto_apply_credit IS 'Whether a new invoice takes its attendee''s unclaimed credit notes.';
 COMMENT ON COLUMN conference.access_code_length IS 'Length of new access codes; every character is worth 5 random bits.';
 COMMENT ON COLUMN conference.ledger_version IS 'Version of regpaydb that this ledger''s tables are of; upgrade_ledger() sets it.';

@@ -28,5 +28,5 @@ COMMENT ON COLUMN payment.reference IS 'What people identify the payment by, as 
 COMMENT ON COLUMN payment.amount IS 'Amount in the conference''s currency; never 0.';
 COMMENT ON COLUMN payment.provider IS 'The payment platform, such as stripe or bank.';
 COMMENT ON COLUMN payment.provider_ref IS 'The platform''s own key of this payment; a platform''s payment is recorded once.';
-COMMENT ON COLUMN payment.entered_by IS 'user_id of who entered it, or on whose behalf it was recorded; NULL where there was no actor.';
+COMMENT ON COLUMN payment.entered_by IS 'user_id of who entered it, or on whose behalf a function recorded it; NULL where neither is known.';
 COMMENT ON COLUMN payment.value_date IS 'The day on which it happened, as the bank says; NULL where that is not known.';

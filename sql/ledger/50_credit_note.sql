@@ -50,5 +50,5 @@ COMMENT ON COLUMN credit_note_refund.credit_note_refund_id IS 'Key.';
 COMMENT ON COLUMN credit_note_refund.credit_note_id IS 'The note, paid out in full.';
 COMMENT ON COLUMN credit_note_refund."time" IS 'When the refund was recorded.';
 COMMENT ON COLUMN credit_note_refund.reference IS 'What people identify the refund by in their records.';
-COMMENT ON COLUMN credit_note_refund.entered_by IS 'user_id of who entered it, or on whose behalf it was recorded; NULL where there was no actor.';
+COMMENT ON COLUMN credit_note_refund.entered_by IS 'user_id of who entered it, or on whose behalf it was recorded; NULL where neither is known.';
 COMMENT ON COLUMN credit_note_refund.claim IS 'Always refunded: ties this row to the note''s claim.';

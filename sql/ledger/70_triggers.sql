@@ -17,7 +17,7 @@ COMMENT ON TRIGGER payment_settle ON payment IS 'Settles every invoice that the 
 CREATE TRIGGER conference_guard
 	BEFORE UPDATE OR DELETE ON conference
 	FOR EACH ROW EXECUTE FUNCTION regpaydb.guard_conference();
-COMMENT ON TRIGGER conference_guard ON conference IS 'Keeps the row, and its currency once there are payments.';
+COMMENT ON TRIGGER conference_guard ON conference IS 'Keeps the row, the decimals of its currency and, once there are payments, the currency.';
 CREATE TRIGGER conference_guard_truncate
 	BEFORE TRUNCATE ON conference
 	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.guard_rows();

@@ -106,7 +106,7 @@ COMMENT ON COLUMN report_credit_note_refunds."time" IS 'When it was recorded.';
 COMMENT ON COLUMN report_credit_note_refunds.credit_note_id IS 'The note.';
 COMMENT ON COLUMN report_credit_note_refunds.value IS 'The amount.';
 COMMENT ON COLUMN report_credit_note_refunds.reference IS 'What people identify the refund by.';
-COMMENT ON COLUMN report_credit_note_refunds.entered_by IS 'user_id of who entered it.';
+COMMENT ON COLUMN report_credit_note_refunds.entered_by IS 'user_id of who entered it, or on whose behalf it was recorded, if any.';
 COMMENT ON COLUMN report_credit_note_refunds.attendee_id IS 'Who got it.';
 COMMENT ON COLUMN report_credit_note_refunds.user_id IS 'The attendee''s key in the application.';
 COMMENT ON COLUMN report_credit_note_refunds.owner IS 'The attendee''s name and address, as printed on invoices.';

@@ -1,7 +1,10 @@
 -- Who did it, why, and what the bank says.
+COMMENT ON COLUMN conference.currency IS 'ISO 4217 code of the one currency of all amounts. How many decimals it has is fixed, and the currency, too, once there are payments.';
+COMMENT ON TRIGGER conference_guard ON conference IS 'Keeps the row, the decimals of its currency and, once there are payments, the currency.';
+
 ALTER TABLE payment ADD COLUMN value_date date;
 COMMENT ON COLUMN payment."time" IS 'When the payment was recorded: the time of that transaction.';
-COMMENT ON COLUMN payment.entered_by IS 'user_id of who entered it, or on whose behalf it was recorded; NULL where there was no actor.';
+COMMENT ON COLUMN payment.entered_by IS 'user_id of who entered it, or on whose behalf a function recorded it; NULL where neither is known.';
 COMMENT ON COLUMN payment.value_date IS 'The day on which it happened, as the bank says; NULL where that is not known.';
 
 ALTER TABLE invoice ADD COLUMN issued_by bigint, ADD COLUMN closed_by bigint,
@@ -19,7 +22,7 @@ CREATE TRIGGER invoice_guard_update
 		'closed_by', 'closed_reason');
 COMMENT ON TRIGGER invoice_guard_update ON invoice IS 'Keeps the columns that only the engine changes.';
 
-COMMENT ON COLUMN credit_note_refund.entered_by IS 'user_id of who entered it, or on whose behalf it was recorded; NULL where there was no actor.';
+COMMENT ON COLUMN credit_note_refund.entered_by IS 'user_id of who entered it, or on whose behalf it was recorded; NULL where neither is known.';
 
 ALTER TABLE outbox ADD COLUMN entered_by bigint;
 COMMENT ON COLUMN outbox.entered_by IS 'user_id on whose behalf it was done; NULL where there was no actor.';
