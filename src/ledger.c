@@ -30,7 +30,7 @@ char	   *ledger_setting;
 
 /*
  * Of how many ledgers plans and tables are kept from one transaction to the next:
- * more than a session will work on in turn, as those of one take some megabytes.
+ * more than most sessions work on in turn, as those of one take a megabyte or two.
  */
 #define MAX_KEPT_LEDGERS 20
 
