@@ -3,7 +3,9 @@
 -- The tests compare the two.
 SELECT E'# Tables and views\n\n'
 	'What is in a ledger, in the words of the comments that `\\d+` shows. Made by\n'
-	'[tables.sql](tables.sql). For the whole, see the [picture](../README.md#tables).'
+	'[tables.sql](tables.sql). For the whole, see the [picture](../README.md#tables).\n'
+	'Where the currency has no decimals, or three, amounts are `numeric(12,0)` or\n'
+	'`numeric(15,3)` in place of `numeric(14,2)`.'
 UNION ALL
 SELECT page
 FROM (

@@ -83,17 +83,19 @@ SELECT pay(2, 320.00, 'Card 1881', 'cardpay', 'ch_1002');
 \echo 'her employer wants to pay instead: she gets her money back on her card.'
 \o /dev/null
 \set ECHO queries
-SELECT void_invoice(6);
+SELECT void_invoice(6, reason => 'Can''t come');
 SELECT pay(7, 640.00, 'Card 0005', 'cardpay', 'ch_1003');
-SELECT refund_credit_note(refund_invoice(7), 'Back to card 0005');
+SELECT refund_credit_note(refund_invoice(7, reason => 'Her employer pays'), 'Back to card 0005');
 \set ECHO none
 \o
 
 \echo
 \echo '== 4. The bank''s statement'
 \echo 'bank-statement.csv holds 40 transfers, as people make them. It is copied into a'
-\echo 'table that finds "INV 12" or "invoice 12" in their purpose; one INSERT does the rest:'
+\echo 'table that finds "INV 12" or "invoice 12" in their purpose. They have arrived, in'
+\echo 'whatever state their invoices are, so record_payment() takes them, each once:'
 CREATE TABLE bank_statement (
+	line integer GENERATED ALWAYS AS IDENTITY,
 	booking_date date,
 	amount numeric(14,2),
 	payer text,
@@ -102,19 +104,37 @@ CREATE TABLE bank_statement (
 	invoice_id bigint GENERATED ALWAYS AS
 		(substring(purpose FROM '(?i)\minv(?:oice)?[ -]?(\d{1,9})\M')::bigint) STORED
 );
-\copy bank_statement FROM 'bank-statement.csv' (FORMAT csv, HEADER)
+\copy bank_statement (booking_date, amount, payer, purpose, transaction_id) FROM 'bank-statement.csv' (FORMAT csv, HEADER)
+\set ON_ERROR_STOP off
 \set ECHO queries
-INSERT INTO payment (invoice_id, amount, reference, provider, provider_ref)
-SELECT invoice_id, amount, payer, 'bank', transaction_id
+SELECT record_payment(invoice_id, amount, 'Transfer ' || transaction_id, 'bank', transaction_id, booking_date)
 FROM bank_statement
 JOIN invoice USING (invoice_id)
-ORDER BY booking_date, transaction_id
-ON CONFLICT (provider, provider_ref) DO NOTHING;
+ORDER BY invoice_id, line;
 \set ECHO none
-\set recorded :ROW_COUNT
--- \g by itself sends the last statement again.
-\g
-\echo -> :recorded payments. Run again, as if the file came twice: :ROW_COUNT more.
+\set ON_ERROR_STOP on
+SELECT count(*) AS recorded FROM payment WHERE provider = 'bank' \gset
+\echo
+\echo That is SQLSTATE RP009. Two different transfers bear the word NONREF where others have
+\echo a reference. :recorded payments were recorded, so that neither gets lost. The treasurer gives
+\echo 'both of them a reference, by day and line, and runs it again:'
+\set ECHO queries
+UPDATE bank_statement SET transaction_id = booking_date || ' line ' || line
+WHERE transaction_id = 'NONREF';
+\set ECHO none
+\o /dev/null
+SELECT record_payment(invoice_id, amount, 'Transfer ' || transaction_id, 'bank', transaction_id, booking_date)
+FROM bank_statement
+JOIN invoice USING (invoice_id)
+ORDER BY invoice_id, line;
+SELECT count(*) AS recorded FROM payment WHERE provider = 'bank' \gset
+SELECT record_payment(invoice_id, amount, 'Transfer ' || transaction_id, 'bank', transaction_id, booking_date)
+FROM bank_statement
+JOIN invoice USING (invoice_id)
+ORDER BY invoice_id, line;
+SELECT count(*) - :recorded AS more FROM payment WHERE provider = 'bank' \gset
+\o
+\echo -> :recorded payments. Once more, as if the file came twice: :more more.
 \echo
 \echo 'What the 40 transfers were, and the status of their invoices now:'
 -- Each line of the statement, judged by what was paid on its invoice before.
@@ -152,10 +172,12 @@ FROM bank_statement AS bank
 WHERE NOT EXISTS (SELECT FROM payment WHERE provider = 'bank' AND provider_ref = bank.transaction_id)
 ORDER BY transaction_id;
 
-\echo 'She knows Julia, and enters her payment by hand; as user 900 she is on the staff:'
+\echo 'She knows Julia, and enters her payment by hand, as user 900, who is staff; with the'
+\echo 'bank''s reference, so that a second click, or the next load, does not record it again:'
 \o /dev/null
 \set ECHO queries
-SELECT record_manual_payment(36, 640.00, 'Transfer NB260311-0026', entered_by => 900);
+SELECT record_manual_payment(36, 640.00, 'Transfer NB260311-0026', entered_by => 900,
+       provider => 'bank', provider_ref => 'NB260311-0026', value_date => '2026-03-11');
 \set ECHO none
 \o
 \echo
@@ -195,11 +217,21 @@ JOIN invoice AS i USING (invoice_id)
 ORDER BY note;
 
 \echo '== 6. A cancellation'
-\echo 'Tove can''t come after all. Her invoice of 715 is refunded into a credit note, from'
-\echo 'which a fee of 10 % is taken:'
+\echo 'Tove can''t come after all. Where the site acts for her, user 120, it can give her'
+\echo 'nothing back, whatever it tries (SQLSTATE RP010):'
+\set ON_ERROR_STOP off
+\set ECHO queries
+SET regpaydb.user_id = 120;
+INSERT INTO payment (invoice_id, amount, reference) VALUES (20, -715.00, 'All of it back');
+\set ECHO none
+\set ON_ERROR_STOP on
+\echo
+\echo 'The treasurer refunds Tove''s invoice of 715 into a credit note, from which a fee of'
+\echo '10 % is taken. That she did it, and why, is kept:'
 \o /dev/null
 \set ECHO queries
-SELECT cancellation_fee(refund_invoice(20), percentage => 10);
+SET regpaydb.user_id = 900;
+SELECT cancellation_fee(refund_invoice(20, reason => 'Cancelled'), percentage => 10);
 \set ECHO none
 \o
 SELECT credit_note_id AS note, invoice_id AS fee_invoice
@@ -214,12 +246,13 @@ CREATE TABLE bank_refund (credit_note_refund_id bigint PRIMARY KEY REFERENCES cr
                           payment_order text NOT NULL);
 INSERT INTO bank_refund VALUES (refund_credit_note(:note, 'Gannet Conf refund'), 'PO-31');
 \set ECHO none
-SELECT invoice_id AS from_invoice, i.status, i.value AS billed, i.paid,
-	credit_note_id AS note, n.value, state, payment_order
+RESET regpaydb.user_id;
+SELECT invoice_id AS from_invoice, i.status, closed_by, closed_reason,
+	credit_note_id AS note, n.value, state, r.entered_by AS paid_back_by, payment_order
 FROM credit_note AS n
 JOIN payment ON payment_id = credit_note_id
 JOIN invoice AS i USING (invoice_id)
-LEFT JOIN credit_note_refund USING (credit_note_id)
+LEFT JOIN credit_note_refund AS r USING (credit_note_id)
 LEFT JOIN bank_refund USING (credit_note_refund_id)
 WHERE n.attendee_id = 20
 ORDER BY note;
@@ -246,7 +279,7 @@ SELECT invoice_cart(current_cart(21)) AS invoice \gset
 \echo 'invoice takes that by itself, and she pays the rest by card:'
 \set ECHO queries
 SELECT set_quantity(current_cart(21), product_id => 2, quantity => 1);
-INSERT INTO payment (invoice_id, amount, reference) VALUES (:invoice, 60.00, 'U REDDY');
+SELECT record_payment(:invoice, 60.00, 'Transfer NB260320-0007', 'bank', 'NB260320-0007');
 SELECT pay(invoice_cart(current_cart(21)), 45.00, 'Card 7007');
 \set ECHO none
 \o

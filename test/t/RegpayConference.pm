@@ -40,7 +40,8 @@ SQL
 # The figures as they are, from the rows' state.
 my $snapshot = <<'SQL';
 INSERT INTO public.snapshot SELECT clock_timestamp(),
-	(SELECT coalesce(sum(amount), 0) FROM payment WHERE entered_by IS NOT NULL OR kind = 'payment'),
+	(SELECT coalesce(sum(amount), 0) FROM payment p WHERE NOT EXISTS (SELECT FROM credit_note WHERE credit_note_id = payment_id)
+		AND NOT EXISTS (SELECT FROM credit_note_application a WHERE a.payment_id = p.payment_id)),
 	(SELECT coalesce(sum(paid), 0) FROM invoice WHERE status = 'paid'),
 	(SELECT coalesce(sum(paid), 0) FROM invoice WHERE status <> 'paid'),
 	(SELECT coalesce(sum(value), 0) FROM credit_note WHERE state = 'unclaimed'),
@@ -110,7 +111,7 @@ sub by_hand
 {
 	my ($attendee, $condition, $amount) = @_;
 	return invoice($attendee, $condition,
-		"regpaydb.record_manual_payment(invoice_id, $amount, '" . any('cash', 'cheque, late', '') . "', 900)");
+		"regpaydb.record_manual_payment(invoice_id, $amount, '" . any('cash', 'cheque, late', '') . "', 900, value_date => '2026-01-15')");
 }
 
 sub fill
@@ -137,7 +138,13 @@ sub lapse
 	  . "WHERE attendee_id = $_[0] AND status = 'active'";
 }
 
-sub refund { return invoice($_[0], "status = 'paid' AND value > 0", 'regpaydb.refund_invoice(invoice_id)') }
+# By staff, who say why, unlike what else is refunded and voided.
+sub refund
+{
+	return 'SET regpaydb.user_id = 900',
+	  invoice($_[0], "status = 'paid' AND value > 0", q{regpaydb.refund_invoice(invoice_id, 'asked for, ' || invoice_id)}),
+	  'RESET regpaydb.user_id';
+}
 
 sub cash_out { return note($_[0], "regpaydb.refund_credit_note(credit_note_id, '" . any('', 'transfer back') . "', 900)") }
 

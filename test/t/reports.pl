@@ -162,7 +162,8 @@ sub expected_reports
 		push @{ $expected{report_invoices} }, [
 			@{$invoice}{ 'invoice_id', 'attendee_id' }, $attendee->{user_id}, $invoice->{recipient}, $attendee->{email},
 			@{$invoice}{ 'status', 'issue_time', 'due_time', 'paid_time', 'closed_time' }, money($invoice->{value}),
-			money($invoice->{paid}), money($due), @{$invoice}{ 'payment_count', 'cart_id' } ];
+			money($invoice->{paid}), money($due),
+			@{$invoice}{ 'payment_count', 'cart_id', 'issued_by', 'closed_by', 'closed_reason' } ];
 		push @{ $expected{report_overdue_ageing} }, [
 			@{$invoice}{ 'invoice_id', 'attendee_id' }, $attendee->{user_id}, $invoice->{recipient}, $attendee->{email},
 			@{$invoice}{ 'issue_time', 'due_time' }, money($invoice->{value}), money($invoice->{paid}), money($due),
@@ -219,7 +220,7 @@ sub expected_reports
 		push @{ $expected{report_payments} }, [
 			@{$payment}{ 'payment_id', 'time', 'kind' }, money($payment->{amount}),
 			@{$payment}{ 'reference', 'provider', 'provider_ref', 'entered_by', 'invoice_id' },
-			@{$invoice}{ 'status', 'attendee_id', 'recipient' } ];
+			@{$invoice}{ 'status', 'attendee_id', 'recipient' }, $payment->{value_date} ];
 		$all += $payment->{amount};
 		$made -= $payment->{amount} if $payment->{kind} eq 'credit_note';
 		$applied += $payment->{amount} if $payment->{kind} eq 'credit_application';
@@ -288,7 +289,8 @@ sub statement
 		my @details = ($p->{invoice_id}, $n ? $n->{credit_note_id} : undef, $p->{reference});
 
 		next if $n && $n->{attendee_id} == $whose;
-		$enter->($whose, $p->{time}, 2, $p->{payment_id}, $label{ $p->{kind} }, @details, -$p->{amount});
+		my $entry = $label{ $p->{kind} } . ($p->{amount} < 0 && !$n ? ' returned' : '');
+		$enter->($whose, $p->{time}, 2, $p->{payment_id}, $entry, @details, -$p->{amount});
 		next if !$n;
 		$p->{kind} eq 'credit_note'
 		  ? $enter->($n->{attendee_id}, $p->{time}, 3, $p->{payment_id}, "credit from somebody else's invoice", @details, $p->{amount})
@@ -354,6 +356,8 @@ cmp_ok($number, '>=', 5000, "it has $number invoices");
 my %number_of = (
 	'paid invoices' => "invoice WHERE status = 'paid' AND value > 0", 'unpaid invoices' => "invoice WHERE status = 'unpaid'",
 	'part-paid invoices' => "invoice WHERE status = 'unpaid' AND paid > 0", 'refunded invoices' => "invoice WHERE status = 'refunded'",
+	'refunds by somebody, for a reason' => 'invoice WHERE closed_by = 900 AND closed_reason IS NOT NULL',
+	'dates of the bank' => 'payment WHERE value_date IS NOT NULL',
 	'void invoices' => "invoice WHERE status = 'void' AND payment_count = 0",
 	'void invoices that had money' => "invoice WHERE status = 'void' AND payment_count > 0",
 	'zero-value invoices' => "invoice WHERE value = 0 AND status = 'paid'",
@@ -425,7 +429,7 @@ SELECT count(*), count(*) FILTER (WHERE d IS DISTINCT FROM jsonb_build_object(
 	'recipient', i.recipient, 'issue_time', i.issue_time, 'due_time', i.due_time, 'paid_time', i.paid_time, 'closed_time', i.closed_time,
 	'lines', (SELECT coalesce(jsonb_agg(to_jsonb(l) - '{line_item_id,invoice_id}'::text[]
 		|| jsonb_build_object('total', l.quantity * l.price) ORDER BY line_item_id), '[]') FROM line_item l WHERE l.invoice_id = i.invoice_id),
-	'payments', (SELECT coalesce(jsonb_agg(to_jsonb(p) - '{invoice_id,provider_ref,entered_by}'::text[]
+	'payments', (SELECT coalesce(jsonb_agg(to_jsonb(p) - '{invoice_id,provider_ref,entered_by,value_date}'::text[]
 		|| jsonb_build_object('credit_note_id', CASE p.kind WHEN 'credit_note' THEN p.payment_id WHEN 'credit_application' THEN
 			(SELECT credit_note_id FROM credit_note_application a WHERE a.payment_id = p.payment_id) END) ORDER BY payment_id), '[]')
 		FROM payment p WHERE p.invoice_id = i.invoice_id),
