@@ -11,7 +11,6 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "fmgr.h"
@@ -24,6 +23,7 @@
 
 #include "actor.h"
 #include "call.h"
+#include "columns.h"
 #include "engine.h"
 #include "errors.h"
 #include "invoice.h"
@@ -263,6 +263,7 @@ typedef struct PaymentColumns
 	int			amount;
 	int			kind;
 	int			time;
+	int32		time_typmod;
 	Oid			credit_note;	/* values of kind that only the engine writes */
 	Oid			credit_application;
 } PaymentColumns;
@@ -275,6 +276,8 @@ find_payment_columns(TriggerData *trigger, PaymentColumns *columns)
 	columns->amount = find_trigger_column(trigger, "amount", NUMERICOID);
 	columns->kind = find_trigger_column(trigger, "kind", enum_type(ENUM_PAYMENT_KIND));
 	columns->time = find_trigger_column(trigger, "time", TIMESTAMPTZOID);
+	columns->time_typmod = TupleDescAttr(RelationGetDescr(trigger->tg_relation),
+										 columns->time - 1)->atttypmod;
 	columns->credit_note = enum_oid(ENUM_PAYMENT_KIND, PAYMENT_CREDIT_NOTE);
 	columns->credit_application = enum_oid(ENUM_PAYMENT_KIND, PAYMENT_CREDIT_APPLICATION);
 }
@@ -309,7 +312,6 @@ read_new_payments(TriggerData *trigger, const Ledger *ledger, int64 *npayments)
 													  ALLOCSET_SMALL_SIZES);
 	MemoryContext save_context = CurrentMemoryContext;
 	PaymentColumns columns;
-	TimestampTz now = GetCurrentTransactionStartTimestamp();
 
 	find_payment_columns(trigger, &columns);
 	*npayments = 0;
@@ -331,7 +333,8 @@ read_new_payments(TriggerData *trigger, const Ledger *ledger, int64 *npayments)
 											ledger->decimals, "amount");
 		MemoryContextSwitchTo(save_context);
 		payment.engine_kind = kind == columns.credit_note || kind == columns.credit_application;
-		payment.other_time = DatumGetTimestampTz(payment_column(slot, columns.time)) != now;
+		payment.other_time = !is_of_now(DatumGetTimestampTz(payment_column(slot, columns.time)),
+										columns.time_typmod);
 		if (*npayments == capacity)
 		{
 			capacity *= 2;
