@@ -111,26 +111,40 @@ staff_begin(EngineScope *scope, LedgerTable table, const char *column, AclMode p
 }
 
 /*
+ * actor_must_be
+ *		Raise RP010 where there is an actor who is another user than the one who is
+ *		said to have entered something: nobody signs for somebody else.
+ */
+void
+actor_must_be(int64 entered_by)
+{
+	int64		actor;
+	bool		is_user = actor_user_id(&actor);
+
+	if (is_user ? actor == entered_by : actor_code() == NULL)
+		return;
+	ereport(ERROR,
+			(errcode(RP_STAFF_ONLY),
+			 is_user ?
+			 errmsg("user " INT64_FORMAT " can't enter this as user " INT64_FORMAT, actor, entered_by) :
+			 errmsg("the holder of an access code can't enter this as user " INT64_FORMAT, entered_by),
+			 errdetail("What is done on behalf of a user is entered by that user."),
+			 errhint("Leave entered_by out, or reset the settings regpaydb.user_id and regpaydb.access_code.")));
+}
+
+/*
  * check_entered_by
  *		Raise RP010 where who is said to have entered something is not staff, or
- *		is not the actor: nobody signs for somebody else.
+ *		is not the actor.
  */
 void
 check_entered_by(Ledger *ledger, int64 entered_by)
 {
-	int64		actor;
-
 	if (!row_is_staff(ledger, entered_by))
 		ereport(ERROR,
 				(errcode(RP_STAFF_ONLY),
 				 errmsg("user " INT64_FORMAT " is not staff", entered_by),
 				 errdetail("Only the users in the table staff enter this."),
 				 errhint("Check the user id, or add the user to the table staff.")));
-	if (actor_user_id(&actor) && actor != entered_by)
-		ereport(ERROR,
-				(errcode(RP_STAFF_ONLY),
-				 errmsg("user " INT64_FORMAT " can't enter this as user " INT64_FORMAT, actor,
-						entered_by),
-				 errdetail("What is done on behalf of a user is entered by that user."),
-				 errhint("Leave entered_by out: it is the actor of the setting regpaydb.user_id.")));
+	actor_must_be(entered_by);
 }

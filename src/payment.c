@@ -264,6 +264,7 @@ typedef struct PaymentColumns
 	int			kind;
 	int			time;
 	int32		time_typmod;
+	int			entered_by;		/* 0 where there is no actor, to whom it has to be compared */
 	Oid			credit_note;	/* values of kind that only the engine writes */
 	Oid			credit_application;
 } PaymentColumns;
@@ -278,8 +279,21 @@ find_payment_columns(TriggerData *trigger, PaymentColumns *columns)
 	columns->time = find_trigger_column(trigger, "time", TIMESTAMPTZOID);
 	columns->time_typmod = TupleDescAttr(RelationGetDescr(trigger->tg_relation),
 										 columns->time - 1)->atttypmod;
+	columns->entered_by = actor_is_set() ?
+		find_trigger_column(trigger, "entered_by", INT8OID) : 0;
 	columns->credit_note = enum_oid(ENUM_PAYMENT_KIND, PAYMENT_CREDIT_NOTE);
 	columns->credit_application = enum_oid(ENUM_PAYMENT_KIND, PAYMENT_CREDIT_APPLICATION);
+}
+
+/* Nobody signs for somebody else. */
+static void
+check_signature(TupleTableSlot *slot, int number)
+{
+	bool		isnull;
+	Datum		entered_by = slot_getattr(slot, number, &isnull);
+
+	if (!isnull)
+		actor_must_be(DatumGetInt64(entered_by));
 }
 
 static Datum
@@ -326,6 +340,8 @@ read_new_payments(TriggerData *trigger, const Ledger *ledger, int64 *npayments)
 		payment.payment_id = DatumGetInt64(payment_column(slot, columns.payment_id));
 		if (store_is_writing(RelationGetRelid(trigger->tg_relation), payment.payment_id))
 			continue;
+		if (columns.entered_by != 0)
+			check_signature(slot, columns.entered_by);
 		payment.invoice_id = DatumGetInt64(payment_column(slot, columns.invoice_id));
 		MemoryContextReset(row_context);
 		MemoryContextSwitchTo(row_context);
@@ -364,8 +380,8 @@ money_leaves(const NewPayment *payments, int64 npayments)
  *		statement's payments are for, once.
  *
  * Negative payments are for those who may insert payment.entered_by, and for
- * staff where an actor is set.  Raises 42501 and RP010 for others, and what
- * settle_new_payments does.  Spec sections 3, 4 and 7.
+ * staff where an actor is set, who signs for nobody else.  Raises 42501 and RP010
+ * for others, and what settle_new_payments does.  Spec sections 3, 4 and 7.
  */
 PG_FUNCTION_INFO_V1(regpaydb_settle_payments);
 Datum
