@@ -111,26 +111,25 @@ staff_begin(EngineScope *scope, LedgerTable table, const char *column, AclMode p
 }
 
 /*
- * check_signature
- *		Raise RP010 where there is an actor, and somebody else is said to have
- *		entered something.  Raises 22023.
+ * actor_must_be
+ *		Raise RP010 where there is an actor who is another user than the one who is
+ *		said to have entered something: nobody signs for somebody else.
  */
 void
-check_signature(int64 entered_by)
+actor_must_be(int64 entered_by)
 {
 	int64		actor;
-	bool		has_user = actor_user_id(&actor);
+	bool		is_user = actor_user_id(&actor);
 
-	if (has_user ? actor == entered_by : actor_code() == NULL)
+	if (is_user ? actor == entered_by : actor_code() == NULL)
 		return;
 	ereport(ERROR,
 			(errcode(RP_STAFF_ONLY),
-			 has_user ? errmsg("user " INT64_FORMAT " can't enter this as user " INT64_FORMAT,
-							   actor, entered_by) :
-			 errmsg("the holder of an access code can't enter this as user " INT64_FORMAT,
-					entered_by),
-			 errdetail("What is done on behalf of somebody is not signed by somebody else."),
-			 errhint("Leave out entered_by.")));
+			 is_user ?
+			 errmsg("user " INT64_FORMAT " can't enter this as user " INT64_FORMAT, actor, entered_by) :
+			 errmsg("the holder of an access code can't enter this as user " INT64_FORMAT, entered_by),
+			 errdetail("What is done on behalf of a user is entered by that user."),
+			 errhint("Leave entered_by out, or reset the settings regpaydb.user_id and regpaydb.access_code.")));
 }
 
 /*
@@ -147,5 +146,5 @@ check_entered_by(Ledger *ledger, int64 entered_by)
 				 errmsg("user " INT64_FORMAT " is not staff", entered_by),
 				 errdetail("Only the users in the table staff enter this."),
 				 errhint("Check the user id, or add the user to the table staff.")));
-	check_signature(entered_by);
+	actor_must_be(entered_by);
 }

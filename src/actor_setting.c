@@ -47,3 +47,12 @@ actor_code(void)
 {
 	return access_code_setting[0] == '\0' ? NULL : access_code_setting;
 }
+
+/* actor_is_set: whether the session acts for somebody.  Raises 22023. */
+bool
+actor_is_set(void)
+{
+	int64		user_id;
+
+	return actor_user_id(&user_id) || actor_code() != NULL;
+}

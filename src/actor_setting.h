@@ -14,5 +14,6 @@ extern uint64 actor_changes;
 extern void actor_changed(const char *newval, void *extra);
 extern bool actor_user_id(int64 *user_id);
 extern const char *actor_code(void);
+extern bool actor_is_set(void);
 
 #endif							/* REGPAYDB_ACTOR_SETTING_H */

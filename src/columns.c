@@ -7,10 +7,12 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 
 #include "columns.h"
 #include "direct.h"
@@ -83,6 +85,40 @@ enum_column(uint64 row, int number, const char *const *names, int nnames)
 			return i;
 	elog(ERROR, "unexpected value \"%s\" in column \"%s\" of a ledger",
 		 label, SPI_fname(SPI_tuptable->tupdesc, number));
+}
+
+/*
+ * is_of_now
+ *		Whether a time is that of this transaction, as a column with this modifier
+ *		holds it.
+ */
+bool
+is_of_now(TimestampTz time, int32 typmod)
+{
+	TimestampTz now = GetCurrentTransactionStartTimestamp();
+
+	return time == DatumGetTimestampTz(DirectFunctionCall2(timestamptz_scale,
+														   TimestampTzGetDatum(now),
+														   Int32GetDatum(typmod)));
+}
+
+/*
+ * check_is_of_now
+ *		Raise 09000 where a column of the row that was written is a time, but not
+ *		that of this transaction: sums of the past stay what they were.
+ */
+void
+check_is_of_now(int number, const char *table)
+{
+	Form_pg_attribute att = TupleDescAttr(SPI_tuptable->tupdesc, number - 1);
+
+	if (att->atttypid == TIMESTAMPTZOID &&
+		!is_of_now(DatumGetTimestampTz(needed_column(0, number)), att->atttypmod))
+		ereport(ERROR,
+				(errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
+				 errmsg("the time of a row of table \"%s\" was changed while it was recorded", table),
+				 errdetail("New rows are of the time of their transaction."),
+				 errhint("Triggers on a ledger's tables must let the engine's rows pass.")));
 }
 
 /* int8_columns: a column of every row of the last result. */

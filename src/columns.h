@@ -17,6 +17,8 @@ extern bool int8_or_null_column(uint64 row, int number, int64 *value);
 extern bool key_of_result(uint64 nrows, int64 *key);
 extern int64 money_column(const Ledger *ledger, uint64 row, int number);
 extern int	enum_column(uint64 row, int number, const char *const *names, int nnames);
+extern bool is_of_now(TimestampTz time, int32 typmod);
+extern void check_is_of_now(int number, const char *table);
 extern int64 *int8_columns(int number, int *nvalues);
 
 extern int64 direct_money(const Ledger *ledger, DirectTable *table, int column, const char *name);

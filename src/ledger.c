@@ -172,10 +172,9 @@ table_owner(Oid relid, const char *schema_name, LedgerTable table)
 }
 
 /*
- * How many decimals the ledger's amounts have, by the type that create_ledger()
- * gave its money columns: the row of conference, which has the currency, may not
- * be there yet while a dump is restored.  An owner may have changed the type of
- * one column or the other.
+ * How many decimals the ledger's amounts have: as most of its money columns, of
+ * which an owner may have changed one or the other.  (The row of conference, which
+ * has the currency, may not be there yet while a dump is restored.)
  */
 static int
 find_decimals(const Ledger *ledger)
@@ -184,7 +183,12 @@ find_decimals(const Ledger *ledger)
 	{
 		LedgerTable table;
 		const char *column;
-	}			columns[] = {{PAYMENT, "amount"}, {INVOICE, "value"}, {PRODUCT, "price"}};
+	}			columns[] = {
+		{PAYMENT, "amount"}, {INVOICE, "value"}, {INVOICE, "paid"}, {LINE_ITEM, "price"},
+		{CREDIT_NOTE, "value"}, {PRODUCT, "price"}, {CART_DISCOUNT, "amount"},
+	};
+	int			count[MAX_DECIMALS + 1] = {0};
+	int			result = 2;
 
 	for (int i = 0; i < (int) lengthof(columns); i++)
 	{
@@ -197,10 +201,12 @@ find_decimals(const Ledger *ledger)
 		if (number != InvalidAttrNumber)
 			get_atttypetypmodcoll(relid, number, &type, &typmod, &collation);
 		for (int decimals = 0; decimals <= MAX_DECIMALS; decimals++)
-			if (typmod == MONEY_TYPMOD(decimals))
-				return decimals;
+			count[decimals] += typmod == MONEY_TYPMOD(decimals);
 	}
-	return 2;
+	for (int decimals = 0; decimals <= MAX_DECIMALS; decimals++)
+		if (count[decimals] > count[result])
+			result = decimals;
+	return result;
 }
 
 static void

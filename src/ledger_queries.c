@@ -119,10 +119,11 @@ const QueryText ledger_queries[] = {
 		1, {INT8OID}
 	},
 	[Q_INSERT_INVOICE] = {
-		"INSERT INTO @.invoice (attendee_id, recipient, due_time, value, cart_id, "
-		"cart_revision, issued_by) VALUES ($1, $2, COALESCE(pg_catalog.now() OPERATOR(pg_catalog.+) $3, "
+		"INSERT INTO @.invoice (attendee_id, recipient, issue_time, due_time, value, cart_id, "
+		"cart_revision, issued_by) VALUES ($1, $2, pg_catalog.now(), COALESCE(pg_catalog.now() OPERATOR(pg_catalog.+) $3, "
 		"(SELECT GREATEST(pg_catalog.now(), " RESERVED_UNTIL ") FROM @.cart c "
-		"WHERE c.cart_id" EQ "$5)), $4, $5, $6, $7) RETURNING invoice_id::bigint",
+		"WHERE c.cart_id" EQ "$5)), $4, $5, $6, $7) "
+		"RETURNING invoice_id::bigint, issue_time",
 		7, {INT8OID, TEXTOID, INTERVALOID, NUMERICOID, INT8OID, INT4OID, INT8OID}
 	},
 	[Q_UPDATE_INVOICE] = {
@@ -149,11 +150,11 @@ const QueryText ledger_queries[] = {
 		5, {INT8OID, TEXTOID, INT4OID, NUMERICOID, INT8OID}
 	},
 	[Q_INSERT_PAYMENT] = {
-		"INSERT INTO @.payment (payment_id, invoice_id, kind, amount, reference, "
-		"provider, provider_ref, entered_by, value_date) "
-		"VALUES ($1, $2, $3::regpaydb.payment_kind, $4, $5, $6, $7, $8, $9) "
+		"INSERT INTO @.payment (payment_id, invoice_id, kind, \"time\", amount, reference, "
+		"provider, provider_ref, entered_by, value_date) VALUES ($1, $2, "
+		"$3::regpaydb.payment_kind, pg_catalog.now(), $4, $5, $6, $7, $8, $9) "
 		"ON CONFLICT (provider, provider_ref) DO NOTHING "
-		"RETURNING payment_id::bigint, invoice_id::bigint, amount::numeric",
+		"RETURNING payment_id::bigint, invoice_id::bigint, amount::numeric, \"time\"",
 		9, {INT8OID, INT8OID, TEXTOID, NUMERICOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, DATEOID}
 	},
 	[Q_PAYMENT_BY_REF] = {
@@ -209,8 +210,9 @@ const QueryText ledger_queries[] = {
 		2, {INT8OID, INT8OID}
 	},
 	[Q_INSERT_REFUND] = {
-		"INSERT INTO @.credit_note_refund (credit_note_id, reference, entered_by) "
-		"VALUES ($1, $2, $3) RETURNING credit_note_refund_id::bigint",
+		"INSERT INTO @.credit_note_refund (credit_note_id, \"time\", reference, entered_by) "
+		"VALUES ($1, pg_catalog.now(), $2, $3) "
+		"RETURNING credit_note_refund_id::bigint, \"time\"",
 		3, {INT8OID, TEXTOID, INT8OID}
 	},
 	[Q_LOG] = {

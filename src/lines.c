@@ -99,27 +99,31 @@ read_price(const JsonbValue *value, int line, int decimals)
 }
 
 /*
- * A whole number.  What is beyond int64 becomes the nearest that is not, which
- * no quantity or id can be either.
+ * A whole number; fits is whether it is an int64, or else the nearest that is goes
+ * to result.
  */
 static bool
-read_integer(const JsonbValue *value, int64 *result)
+read_integer(const JsonbValue *value, int64 *result, bool *fits)
 {
 	Datum		number;
-	Datum		limit = NumericGetDatum(int64_to_numeric(PG_INT64_MAX));
 
 	if (value->type != jbvNumeric)
 		return false;
 	number = NumericGetDatum(value->val.numeric);
 	if (DatumGetInt32(DirectFunctionCall1(numeric_min_scale, number)) > 0)
 		return false;
-	if (DatumGetBool(DirectFunctionCall2(numeric_gt, number, limit)))
+	*fits = false;
+	if (DatumGetBool(DirectFunctionCall2(numeric_gt, number,
+										 NumericGetDatum(int64_to_numeric(PG_INT64_MAX)))))
 		*result = PG_INT64_MAX;
 	else if (DatumGetBool(DirectFunctionCall2(numeric_lt, number,
-											  DirectFunctionCall1(numeric_uminus, limit))))
-		*result = -PG_INT64_MAX;
+											  NumericGetDatum(int64_to_numeric(PG_INT64_MIN)))))
+		*result = PG_INT64_MIN;
 	else
+	{
 		*result = DatumGetInt64(DirectFunctionCall1(numeric_int8, number));
+		*fits = true;
+	}
 	return true;
 }
 
@@ -127,8 +131,9 @@ static int32
 read_quantity(const JsonbValue *value, int line)
 {
 	int64		quantity;
+	bool		fits;
 
-	if (!read_integer(value, &quantity))
+	if (!read_integer(value, &quantity, &fits))
 		malformed(line, "quantity is not a whole number");
 	if (quantity <= 0)
 		bad_amount(line, "quantity must be above zero", "Give a discount as a negative price.");
@@ -141,12 +146,12 @@ static int64 *
 read_product_id(const JsonbValue *value, int line)
 {
 	int64	   *product_id;
+	bool		fits;
 
 	if (value->type == jbvNull)
 		return NULL;
 	product_id = palloc(sizeof(int64));
-	if (!read_integer(value, product_id) || *product_id == PG_INT64_MAX ||
-		*product_id == -PG_INT64_MAX)
+	if (!read_integer(value, product_id, &fits) || !fits)
 		malformed(line, "product_id is not a whole number");
 	return product_id;
 }

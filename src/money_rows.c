@@ -5,6 +5,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "commands/sequence.h"
 #include "executor/spi.h"
 #include "utils/builtins.h"
@@ -80,6 +81,7 @@ insert_payment_by_sql(Ledger *ledger, const PaymentRow *payment, const int64 *en
 						payment->payment_id),
 				 errdetail("A trigger on the table changed its key, invoice or amount."),
 				 errhint("Triggers on a ledger's tables must let the engine's rows pass.")));
+	check_is_of_now(4, "payment");
 	return true;
 }
 
@@ -103,6 +105,7 @@ row_insert_payment(Ledger *ledger, const PaymentRow *payment)
 	Datum		values[PAYMENT_COLUMNS] = {
 		[PAYMENT_COL_ID] = Int64GetDatum(payment->payment_id),
 		[PAYMENT_COL_INVOICE_ID] = Int64GetDatum(payment->invoice_id),
+		[PAYMENT_COL_TIME] = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()),
 		[PAYMENT_COL_REFERENCE] = PointerGetDatum(payment->reference),
 		[PAYMENT_COL_PROVIDER] = PointerGetDatum(payment->provider),
 		[PAYMENT_COL_PROVIDER_REF] = PointerGetDatum(payment->provider_ref),
@@ -352,6 +355,7 @@ row_insert_refund(Ledger *ledger, int64 credit_note_id, text *reference,
 	nullable_int8(entered_by == NULL && has_actor ? &actor : entered_by, &nulls[2])};
 
 	store_write(ledger, Q_INSERT_REFUND, CREDIT_NOTE_REFUND, args, nulls);
+	check_is_of_now(2, "credit_note_refund");
 	return int8_column(0, 1);
 }
 

@@ -11,10 +11,8 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
-#include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -25,6 +23,7 @@
 
 #include "actor.h"
 #include "call.h"
+#include "columns.h"
 #include "engine.h"
 #include "errors.h"
 #include "invoice.h"
@@ -264,7 +263,8 @@ typedef struct PaymentColumns
 	int			amount;
 	int			kind;
 	int			time;
-	int			entered_by;		/* 0 where there is none that could say so */
+	int32		time_typmod;
+	int			entered_by;		/* 0 where there is no actor, to whom it has to be compared */
 	Oid			credit_note;	/* values of kind that only the engine writes */
 	Oid			credit_application;
 } PaymentColumns;
@@ -277,12 +277,23 @@ find_payment_columns(TriggerData *trigger, PaymentColumns *columns)
 	columns->amount = find_trigger_column(trigger, "amount", NUMERICOID);
 	columns->kind = find_trigger_column(trigger, "kind", enum_type(ENUM_PAYMENT_KIND));
 	columns->time = find_trigger_column(trigger, "time", TIMESTAMPTZOID);
-	columns->entered_by = SPI_fnumber(RelationGetDescr(trigger->tg_relation), "entered_by");
-	if (columns->entered_by < 0 ||
-		SPI_gettypeid(RelationGetDescr(trigger->tg_relation), columns->entered_by) != INT8OID)
-		columns->entered_by = 0;
+	columns->time_typmod = TupleDescAttr(RelationGetDescr(trigger->tg_relation),
+										 columns->time - 1)->atttypmod;
+	columns->entered_by = actor_is_set() ?
+		find_trigger_column(trigger, "entered_by", INT8OID) : 0;
 	columns->credit_note = enum_oid(ENUM_PAYMENT_KIND, PAYMENT_CREDIT_NOTE);
 	columns->credit_application = enum_oid(ENUM_PAYMENT_KIND, PAYMENT_CREDIT_APPLICATION);
+}
+
+/* Nobody signs for somebody else. */
+static void
+check_signature(TupleTableSlot *slot, int number)
+{
+	bool		isnull;
+	Datum		entered_by = slot_getattr(slot, number, &isnull);
+
+	if (!isnull)
+		actor_must_be(DatumGetInt64(entered_by));
 }
 
 static Datum
@@ -315,7 +326,6 @@ read_new_payments(TriggerData *trigger, const Ledger *ledger, int64 *npayments)
 													  ALLOCSET_SMALL_SIZES);
 	MemoryContext save_context = CurrentMemoryContext;
 	PaymentColumns columns;
-	TimestampTz now = GetCurrentTransactionStartTimestamp();
 
 	find_payment_columns(trigger, &columns);
 	*npayments = 0;
@@ -324,13 +334,14 @@ read_new_payments(TriggerData *trigger, const Ledger *ledger, int64 *npayments)
 	while (tuplestore_gettupleslot(rows, true, false, slot))
 	{
 		NewPayment	payment;
-		bool		isnull;
 		Oid			kind = DatumGetObjectId(payment_column(slot, columns.kind));
 
 		CHECK_FOR_INTERRUPTS();
 		payment.payment_id = DatumGetInt64(payment_column(slot, columns.payment_id));
 		if (store_is_writing(RelationGetRelid(trigger->tg_relation), payment.payment_id))
 			continue;
+		if (columns.entered_by != 0)
+			check_signature(slot, columns.entered_by);
 		payment.invoice_id = DatumGetInt64(payment_column(slot, columns.invoice_id));
 		MemoryContextReset(row_context);
 		MemoryContextSwitchTo(row_context);
@@ -338,13 +349,8 @@ read_new_payments(TriggerData *trigger, const Ledger *ledger, int64 *npayments)
 											ledger->decimals, "amount");
 		MemoryContextSwitchTo(save_context);
 		payment.engine_kind = kind == columns.credit_note || kind == columns.credit_application;
-		payment.other_time = DatumGetTimestampTz(payment_column(slot, columns.time)) != now;
-		payment.is_signed = false;
-		if (columns.entered_by > 0)
-		{
-			payment.entered_by = DatumGetInt64(slot_getattr(slot, columns.entered_by, &isnull));
-			payment.is_signed = !isnull;
-		}
+		payment.other_time = !is_of_now(DatumGetTimestampTz(payment_column(slot, columns.time)),
+										columns.time_typmod);
 		if (*npayments == capacity)
 		{
 			capacity *= 2;
@@ -368,23 +374,14 @@ money_leaves(const NewPayment *payments, int64 npayments)
 	return false;
 }
 
-/* Where there is an actor, nobody else has entered them: spec section 7. */
-static void
-check_signatures(const NewPayment *payments, int64 npayments)
-{
-	for (int64 i = 0; i < npayments; i++)
-		if (payments[i].is_signed && !payments[i].engine_kind)
-			check_signature(payments[i].entered_by);
-}
-
 /*
  * settle_payments()
  *		AFTER INSERT statement trigger of payment: settle every invoice that the
  *		statement's payments are for, once.
  *
  * Negative payments are for those who may insert payment.entered_by, and for
- * staff where an actor is set, who signs for himself only.  Raises 42501 and RP010 for others, and what
- * settle_new_payments does.  Spec sections 3, 4 and 7.
+ * staff where an actor is set, who signs for nobody else.  Raises 42501 and RP010
+ * for others, and what settle_new_payments does.  Spec sections 3, 4 and 7.
  */
 PG_FUNCTION_INFO_V1(regpaydb_settle_payments);
 Datum
@@ -407,7 +404,6 @@ regpaydb_settle_payments(PG_FUNCTION_ARGS)
 	payments = read_new_payments(trigger, ledger, &npayments);
 	if (npayments > 0)
 	{
-		check_signatures(payments, npayments);
 		leaves = money_leaves(payments, npayments);
 		if (leaves)
 			engine_check_privilege_in(ledger, PAYMENT, "entered_by", ACL_INSERT);

@@ -91,9 +91,7 @@ PG_FUNCTION_INFO_V1(regpaydb_actor_is_set);
 Datum
 regpaydb_actor_is_set(PG_FUNCTION_ARGS)
 {
-	int64		user_id;
-
-	PG_RETURN_BOOL(actor_user_id(&user_id) || actor_code() != NULL);
+	PG_RETURN_BOOL(actor_is_set());
 }
 
 /*

@@ -243,6 +243,7 @@ row_insert_invoice(Ledger *ledger, const InvoiceRow *invoice, text *recipient, I
 	else
 		nulls[4] = nulls[5] = 'n';
 	store_write(ledger, Q_INSERT_INVOICE, INVOICE, args, nulls);
+	check_is_of_now(2, "invoice");
 	return int8_column(0, 1);
 }
 

@@ -17,8 +17,6 @@ typedef struct NewPayment
 	ItemPointerData invoice_tid;	/* where its row was, if that is known */
 	bool		engine_kind;	/* of a kind that only the engine makes */
 	bool		other_time;		/* not of the time of its transaction */
-	bool		is_signed;		/* by entered_by */
-	int64		entered_by;
 	bool		has_cart;		/* the invoice may bill a cart */
 } NewPayment;
 

@@ -27,6 +27,7 @@ static const ColumnSpec payment_columns[] = {
 	[PAYMENT_COL_ID] = {"payment_id", TYPE_INT8, INSERTED},
 	[PAYMENT_COL_INVOICE_ID] = {"invoice_id", TYPE_INT8, INSERTED},
 	[PAYMENT_COL_KIND] = {"kind", TYPE_ENUM + ENUM_PAYMENT_KIND, INSERTED},
+	[PAYMENT_COL_TIME] = {"time", TYPE_TIME, INSERTED},
 	[PAYMENT_COL_AMOUNT] = {"amount", TYPE_MONEY, INSERTED},
 	[PAYMENT_COL_REFERENCE] = {"reference", TYPE_TEXT, INSERTED},
 	[PAYMENT_COL_PROVIDER] = {"provider", TYPE_TEXT, INSERTED},

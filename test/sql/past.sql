@@ -117,6 +117,34 @@ CREATE TRIGGER t BEFORE INSERT ON payment FOR EACH ROW EXECUTE FUNCTION set_time
 SELECT * FROM becomes_all();
 DROP TRIGGER t ON payment;
 
+-- So are the times of an invoice and of a note that is paid out, which
+-- reconciliation() counts by.
+CREATE FUNCTION set_times() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN jsonb_populate_record(NEW, jsonb_build_object(TG_ARGV[0], '2025-12-01'));
+END $$;
+CREATE FUNCTION becomes_dated() RETURNS TABLE (statement text, becomes text) LANGUAGE sql AS $$
+	SELECT s, becomes(s) FROM unnest(ARRAY[
+		'SELECT test.invoice(1, 7)',
+		'SELECT test.invoice(1, 0)',
+		'SELECT regpaydb.pay(3, 35, '''')',
+		'INSERT INTO payment (invoice_id, amount) VALUES (3, 30)',
+		'SELECT regpaydb.void_invoice(3)',
+		'SELECT regpaydb.refund_invoice(1)',
+		'SELECT regpaydb.pay(3, 35, ''''); SELECT regpaydb.refund_credit_note(max(credit_note_id), '''') FROM credit_note'])
+		WITH ORDINALITY AS u (s, n) ORDER BY n
+$$;
+ALTER TABLE invoice ALTER issue_time SET DEFAULT '2025-12-01';
+ALTER TABLE credit_note_refund ALTER "time" SET DEFAULT '2025-12-01';
+SELECT * FROM becomes_dated();
+ALTER TABLE invoice ALTER issue_time SET DEFAULT now();
+ALTER TABLE credit_note_refund ALTER "time" SET DEFAULT now();
+CREATE TRIGGER t BEFORE INSERT ON invoice FOR EACH ROW EXECUTE FUNCTION set_times('issue_time');
+CREATE TRIGGER t BEFORE INSERT ON credit_note_refund FOR EACH ROW EXECUTE FUNCTION set_times('time');
+SELECT * FROM becomes_dated();
+DROP TRIGGER t ON invoice;
+DROP TRIGGER t ON credit_note_refund;
+
 -- Nor do rows of the other tables whose times count.
 SELECT statement, becomes(statement) FROM (VALUES
 	(1, 'UPDATE payment SET "time" = ''2025-12-01'''),
@@ -134,3 +162,9 @@ SELECT statement, becomes(statement) FROM (VALUES
 	(13, 'TRUNCATE payment CASCADE')
 ) AS s (n, statement) ORDER BY n;
 SELECT last_year() = books AS stands FROM was;
+
+-- A column of less precision holds the time of the transaction as well as it can.
+SELECT test.drop_reports('past');
+ALTER TABLE payment ALTER "time" TYPE timestamptz(0);
+SELECT * FROM becomes_all();
+SELECT becomes('INSERT INTO payment (invoice_id, amount, "time") VALUES (3, 10, now() - interval ''2 seconds'')');
