@@ -288,7 +288,8 @@ sub statement
 		my @details = ($p->{invoice_id}, $n ? $n->{credit_note_id} : undef, $p->{reference});
 
 		next if $n && $n->{attendee_id} == $whose;
-		$enter->($whose, $p->{time}, 2, $p->{payment_id}, $label{ $p->{kind} }, @details, -$p->{amount});
+		my $returned = !$n && $p->{amount} < 0 ? ' returned' : '';
+		$enter->($whose, $p->{time}, 2, $p->{payment_id}, $label{ $p->{kind} } . $returned, @details, -$p->{amount});
 		next if !$n;
 		$p->{kind} eq 'credit_note'
 		  ? $enter->($n->{attendee_id}, $p->{time}, 3, $p->{payment_id}, "credit from somebody else's invoice", @details, $p->{amount})
