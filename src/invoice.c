@@ -23,14 +23,17 @@
 static void
 check_not_amended(Ledger *ledger, const InvoiceRow *invoice, CartRow *cart)
 {
-	if (!row_cart(ledger, invoice->cart_id, cart) ||
-		cart->status != CART_STATUS_ACTIVE || cart->revision != invoice->cart_revision)
+	bool		active = row_cart(ledger, invoice->cart_id, cart) &&
+		cart->status == CART_STATUS_ACTIVE;
+
+	if (!active || cart->revision != invoice->cart_revision)
 		ereport(ERROR,
 				(errcode(RP_REGISTRATION_AMENDED),
 				 errmsg("the registration was amended since invoice " INT64_FORMAT " was made",
 						invoice->invoice_id),
 				 errdetail("The invoice bills revision %d of its cart.", invoice->cart_revision),
-				 errhint("Make a new one with regpaydb.invoice_cart().")));
+				 active ? errhint("Make a new one with regpaydb.invoice_cart().") :
+				 errhint("That cart is closed. regpaydb.current_cart() gives the attendee's active cart.")));
 }
 
 static void

@@ -180,6 +180,7 @@ sub come_of
 {
 	my ($library, $attack) = @_;
 	my $database = 'attacked' . ++$databases;
+	my $logged = -s $node->logfile;
 
 	$node->safe_psql('postgres', "CREATE DATABASE $database TEMPLATE sound");
 	$node->safe_psql($database, "UPDATE pg_proc SET probin = '$library' WHERE pronamespace = 'regpaydb'::regnamespace AND probin IS NOT NULL")
@@ -188,7 +189,9 @@ sub come_of
 		"\\set VERBOSITY verbose\n\\o /dev/null\nSET client_min_messages = warning;\nSET regpaydb.ledger = conf;\n$attack");
 	if ($status == 2 && $err =~ /server closed the connection|connection to server was lost/)
 	{
-		$node->poll_query_until('postgres', 'SELECT true') or BAIL_OUT('the server did not restart');
+		# It may answer for a moment still.
+		wait_until(sub { slurp_file($node->logfile, $logged) =~ /database system is ready to accept connections/ })
+		  or BAIL_OUT('the server did not restart');
 		return 'crash';
 	}
 	$node->safe_psql('postgres', "DROP DATABASE $database");
@@ -293,7 +296,7 @@ SQL
 	# Access is per ledger.
 	{
 		what => 'an app pays in another ledger',
-		weak => [ [ "	check_privilege(ledger, table, column, privilege);\n	engine_begin_as_owner(scope, ledger);\n	engine_check_version(ledger, false);", "	engine_begin_as_owner(scope, ledger);\n	engine_check_version(ledger, false);" ] ],
+		weak => [ [ "	engine_check_privilege_in(ledger, table, column, privilege);\n	engine_begin_as_owner(scope, ledger);\n	engine_check_version(ledger, false);", "	engine_begin_as_owner(scope, ledger);\n	engine_check_version(ledger, false);" ] ],
 		attack => <<'SQL',
 SET ROLE weak_app;
 SET regpaydb.ledger = rival;
@@ -309,7 +312,7 @@ SQL
 		map {
 			{
 				what => "an app reads another ledger by $_->[0]",
-				weak => [ [ "	check_privilege(ledger, table, column, privilege);\n	engine_begin_as_owner(scope, ledger);\n	scope->reader", "	engine_begin_as_owner(scope, ledger);\n	scope->reader" ] ],
+				weak => [ [ "	engine_check_privilege_in(ledger, table, column, privilege);\n	engine_begin_as_owner(scope, ledger);\n	scope->reader", "	engine_begin_as_owner(scope, ledger);\n	scope->reader" ] ],
 				attack => "SET ROLE weak_app; SET regpaydb.user_id = '101'; SET regpaydb.ledger = rival; \\o\nSELECT regpaydb.$_->[0]",
 				sound => qr/^42501: permission denied for schema rival/,
 				weakened => $_->[1]
@@ -363,26 +366,12 @@ SQL
 		map {
 			{
 				what => "an actor reaches another's invoice by $_->[0]",
-				weak => [ [ "	if (!actor_may_view(ledger, exists ? invoice->attendee_id : NOBODYS) || !exists)\n		not_found(\"invoice\", invoice_id);", "	if (!exists)\n		not_found(\"invoice\", invoice_id);" ] ],
+				weak => [ [ 'if (!is_visible(ledger, exists, invoice->attendee_id, invoice_id))', 'if (!exists)' ] ],
 				attack => "SET ROLE $_->[1]; SET regpaydb.user_id = '101'; \\o\nSELECT regpaydb.$_->[0]",
 				sound => qr/^RP002: there is no invoice 2/,
 				weakened => $_->[2]
 			}
-		} [ 'balance_due(2)', 'weak_app', qr/^0.00$/ ], [ q{pay(2, 1, '')}, 'weak_app', qr/^RP001/ ], [ 'refund_invoice(2)', 'weak_staff', qr/^\d+$/ ]),
-	{
-		what => "an actor has another's note paid out",
-		weak => [ [ '!actor_may_view(ledger, exists ? note->attendee_id : NOBODYS) ||', '' ] ],
-		attack => "SET ROLE weak_staff; SET regpaydb.user_id = '101'; \\o\nSELECT regpaydb.refund_credit_note(2, 'to me')",
-		sound => qr/^RP002: there is no credit note 2/,
-		weakened => qr/^1$/
-	},
-	{
-		what => 'an actor enters a payment in the name of staff',
-		weak => [ [ 'if (actor_user_id(&actor))', 'if (false)' ] ],
-		attack => "SET ROLE weak_staff; SET regpaydb.user_id = '101'; \\o\nSELECT regpaydb.record_manual_payment(1, 100, 'cash', 900) > 0",
-		sound => qr/^RP010: user 101 is not staff/,
-		weakened => qr/^t$/
-	},
+		} [ 'balance_due(2)', 'weak_app', qr/^0.00$/ ], [ q{pay(2, 1, '')}, 'weak_app', qr/^RP001/ ], [ 'update_status(2)', 'weak_app', qr/^paid$/ ]),
 	{
 		what => 'a setting that is no user id makes nobody of an actor',
 		weak => [ [ "if (errno != 0 || *end != '\\0')", "if (*end != '\\0')\n\t\treturn false;\n\tif (errno != 0)" ] ],
@@ -403,6 +392,156 @@ SQL
 		attack => "SET ROLE weak_app; \\o\nSELECT regpaydb.can_view(1, NULL, 'XXXXXXXXXXA')",
 		sound => qr/^f$/,
 		weakened => qr/^t$/
+	},
+
+	# Money that leaves, and who signs for it.
+	{
+		what => 'an app takes money off a paid invoice',
+		weak => [ [ qq(		if (leaves)\n			engine_check_privilege_in(ledger, PAYMENT, "entered_by", ACL_INSERT);\n), '' ] ],
+		attack => <<'SQL',
+SET ROLE weak_app;
+INSERT INTO conf.payment (invoice_id, amount) VALUES (2, -100);
+RESET ROLE;
+\o
+SELECT status FROM conf.invoice WHERE invoice_id = 2;
+SQL
+		sound => qr/^42501: permission denied for table payment/,
+		weakened => qr/^refunded$/
+	},
+	{
+		what => 'an attendee takes her money off a paid invoice, by a role that may',
+		weak => [ [ "		if (leaves)\n			actor_must_be_staff(ledger);\n", '' ] ],
+		attack => <<'SQL',
+SET ROLE weak_staff;
+SET regpaydb.user_id = '102';
+INSERT INTO conf.payment (invoice_id, amount) VALUES (2, 5), (2, -100);
+RESET ROLE;
+\o
+SELECT status FROM conf.invoice WHERE invoice_id = 2;
+SQL
+		sound => qr/^RP010: the actor is not staff/,
+		weakened => qr/^refunded$/
+	},
+	{
+		what => 'an attendee pays less than nothing',
+		weak => [ [ "	if (amount <= 0)\n", "	if (amount == 0)\n" ] ],
+		attack => <<'SQL',
+SET ROLE weak_app;
+SET regpaydb.user_id = '101';
+SELECT regpaydb.pay(1, 50, '');
+\o
+SELECT regpaydb.pay(1, -50, '') > 0;
+SQL
+		sound => qr/^RP003: amount must be above zero/,
+		weakened => qr/^t$/
+	},
+	(
+		map {
+			{
+				what => "an attendee does what staff does: $_",
+				weak => [ [ "	actor_must_be_staff(ledger);\n	return ledger;", '	return ledger;' ] ],
+				attack => "SET ROLE weak_staff; SET regpaydb.user_id = '102'; \\o\nSELECT regpaydb.$_ > 0",
+				sound => qr/^RP010: the actor is not staff/,
+				weakened => qr/^t$/
+			}
+		} 'refund_invoice(2)', q{refund_credit_note(2, 'to me')}, q{manual_invoice(2, '1 day', '[{"description": "x", "price": 1}]')}),
+	{
+		what => "an attendee changes another's access code",
+		weak => [ [ 'if (!(exists && actor_user_id(&actor) && actor == attendee.user_id))', 'if (false)' ] ],
+		attack => "SET ROLE weak_staff; SET regpaydb.user_id = '101'; \\o\nSELECT length(regpaydb.rotate_access_code(2))",
+		sound => qr/^RP010: the actor is not staff/,
+		weakened => qr/^16$/
+	},
+	{
+		what => 'a member of the staff signs in the name of another',
+		weak => [ [ 'if (is_user ? actor == entered_by : actor_code() == NULL)', 'if (true)' ] ],
+		attack => <<'SQL',
+INSERT INTO conf.staff VALUES (901);
+SET ROLE weak_staff;
+SET regpaydb.user_id = '901';
+\o
+SELECT regpaydb.record_manual_payment(1, 100, 'cash', 900) > 0;
+SQL
+		sound => qr/^RP010: user 901 can't enter this as user 900/,
+		weakened => qr/^t$/
+	},
+	{
+		what => 'an attendee signs a payment by plain SQL in the name of staff',
+		weak => [ [ "		if (columns.entered_by != 0)\n			check_signature(slot, columns.entered_by);\n", '' ] ],
+		attack => <<'SQL',
+SET ROLE weak_staff;
+SET regpaydb.user_id = '101';
+INSERT INTO conf.payment (invoice_id, amount, entered_by) VALUES (1, 100, 900);
+RESET ROLE;
+\o
+SELECT entered_by FROM conf.payment WHERE invoice_id = 1;
+SQL
+		sound => qr/^RP010: user 101 can't enter this as user 900/,
+		weakened => qr/^900$/
+	},
+	{
+		what => 'who closed an invoice is changed',
+		weak => [ [ 'sql/ledger/70_triggers.sql', "		'closed_by', 'closed_reason');", "		'closed_reason');" ] ],
+		attack => <<'SQL',
+SELECT fill('made');
+SELECT regpaydb.void_invoice(1);
+UPDATE made.invoice SET closed_by = 900 WHERE invoice_id = 1;
+\o
+SELECT closed_by FROM made.invoice WHERE invoice_id = 1;
+SQL
+		sound => qr/^RP011: column "closed_by" of table "invoice" can't be changed/,
+		weakened => qr/^900$/
+	},
+	{
+		what => 'a transfer is lost under the reference of another',
+		weak => [ [ 'if (first.invoice_id != payment->invoice_id || first.amount != payment->amount)', 'if (false)' ] ],
+		attack => <<'SQL',
+SET ROLE weak_app;
+\o
+SELECT regpaydb.record_payment(1, 100, '', 'bank', 'b-1') = 1;
+SQL
+		sound => qr/^RP009: provider reference "b-1" of "bank" is recorded with another payment/,
+		weakened => qr/^t$/
+	},
+
+	# The past.
+	{
+		what => 'a payment of another year is made up',
+		weak => [ [ 'if (payments[i].other_time)', 'if (false)' ] ],
+		attack => <<'SQL',
+SET ROLE weak_owner;
+INSERT INTO conf.payment (invoice_id, amount, "time") VALUES (1, 100, '2020-06-01');
+\o
+SELECT money_received FROM regpaydb.reconciliation('2021-01-01');
+SQL
+		sound => qr/^22023: payment \d+ is not of the time at which it is recorded/,
+		weakened => qr/^100.00$/
+	},
+	{
+		what => "an owner's trigger dates what the engine records",
+		weak => [ [ qq(	check_is_of_now(4, "payment");\n), '' ] ],
+		attack => <<'SQL',
+SET ROLE weak_owner;
+CREATE FUNCTION conf.date_it() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW."time" := '2020-06-01'; RETURN NEW; END $$;
+CREATE TRIGGER a BEFORE INSERT ON conf.payment FOR EACH ROW EXECUTE FUNCTION conf.date_it();
+SELECT regpaydb.pay(1, 100, '');
+\o
+SELECT money_received FROM regpaydb.reconciliation('2021-01-01');
+SQL
+		sound => qr/^09000: the time of a row of table "payment" was changed/,
+		weakened => qr/^100.00$/
+	},
+	{
+		what => 'a currency is changed for one of other decimals',
+		weak => [ [ 'if (currency != NULL && currency_decimals(currency) != ledger->decimals)', 'if (false)' ] ],
+		attack => <<'SQL',
+SELECT regpaydb.create_ledger('made');
+UPDATE made.conference SET currency = 'JPY';
+\o
+SELECT currency FROM made.conference;
+SQL
+		sound => qr/^0A000: the currency can't become JPY/,
+		weakened => qr/^JPY$/
 	},
 
 	# Policies.
@@ -429,9 +568,9 @@ SQL
 		what => 'the result that was kept for one ledger is used for another',
 		weak => [ [ ' && kept->ledger_table == ledger_table', '' ] ],
 		attack => <<'SQL',
-SET regpaydb.user_id = '101';
 SET regpaydb.ledger = rival;
 SELECT regpaydb.manual_invoice(1, '1 day', '[{"description": "x", "price": 1}]');
+SET regpaydb.user_id = '101';
 \o
 SELECT regpaydb.actor_invoices(t) FROM unnest('{conf.invoice,rival.invoice}'::regclass[]) t OFFSET 1;
 SQL
@@ -451,7 +590,7 @@ BEGIN
 	FOR i IN 1 .. 2 LOOP
 		seen := regpaydb.actor_invoices('conf.invoice');
 		result := result || array_length(seen, 1);
-		PERFORM regpaydb.manual_invoice(2, '1 day', '[{"description": "x", "price": 1}]');
+		INSERT INTO conf.invoice (attendee_id, value) VALUES (2, 1);
 	END LOOP;
 	RETURN result;
 END $$;
@@ -856,7 +995,7 @@ for my $attack (@attacks)
 
 # ---- time tells, where less is done for what is not there ----
 
-my $hasty = library([ "	if (!actor_may_view(ledger, exists ? invoice->attendee_id : NOBODYS) || !exists)\n		not_found(\"invoice\", invoice_id);", "	if (!exists || !actor_may_view(ledger, invoice->attendee_id))\n		not_found(\"invoice\", invoice_id);" ]);
+my $hasty = library([ 'return actor_may_view(ledger, exists ? attendee_id : any_id) && exists;', 'return exists && actor_may_view(ledger, attendee_id);' ]);
 $node->safe_psql('postgres', 'CREATE DATABASE hasty TEMPLATE sound');
 $node->safe_psql('hasty', "UPDATE pg_proc SET probin = '$hasty' WHERE pronamespace = 'regpaydb'::regnamespace AND probin IS NOT NULL; ALTER DATABASE hasty SET regpaydb.ledger = conf");
 my $spread = timing_spread($node, 'hasty', undef);
