@@ -165,6 +165,22 @@ WHEN OTHERS THEN
 	RETURN format('%s: %s', SQLSTATE, SQLERRM);
 END $$;
 
+-- What a piece of work, a query of one text, comes to after a change of the ledger,
+-- or the error that one of them raises.  Both are taken back.
+CREATE FUNCTION test.with_change(change text, work text) RETURNS text
+	LANGUAGE plpgsql AS $$
+DECLARE
+	result text;
+BEGIN
+	EXECUTE change;
+	EXECUTE work INTO result;
+	RAISE EXCEPTION USING ERRCODE = 'T0000', MESSAGE = result;
+EXCEPTION WHEN SQLSTATE 'T0000' THEN
+	RETURN SQLERRM;
+WHEN OTHERS THEN
+	RETURN format('%s: %s', SQLSTATE, SQLERRM);
+END $$;
+
 -- ---------------------------------------------------------------------------
 -- What CREATE EXTENSION made
 -- ---------------------------------------------------------------------------

@@ -9,15 +9,13 @@ UPDATE conference SET auto_apply_credit = false;
 -- Numbers
 -- ---------------------------------------------------------------------------
 SELECT n, test.raises(format('SELECT regpaydb.manual_invoice(1, ''1 day'', %L)', lines)) FROM (VALUES
-	(1, '[{"description": "x", "price": 1, "product_id": 1e30}]'),
-	(2, '[{"description": "x", "price": 1, "product_id": -1e30}]'),
-	(3, '[{"description": "x", "price": 1, "quantity": -1e30}]'),
-	(4, '[{"description": "x", "price": 1, "quantity": 1e30}]'),
-	(5, '[{"description": "x", "price": 1, "product_id": 12345}]'),
-	(6, '[{"description": "x", "price": 999999999999.99, "quantity": 2147483647}]'),
+	(1, '[{"description": "x", "price": 1, "quantity": -1e30}]'),
+	(2, '[{"description": "x", "price": 1, "quantity": 1e30}]'),
+	(3, '[{"description": "x", "price": 1, "product_id": 12345}]'),
+	(4, '[{"description": "x", "price": 999999999999.99, "quantity": 2147483647}]'),
 	-- Each of these alone is within an int64.
-	(7, '[{"description": "x", "price": 999999999999.99, "quantity": 90000}, {"description": "y", "price": 999999999999.99, "quantity": 90000}]'),
-	(8, '[{"description": "x", "price": -999999999999.99, "quantity": 90000}, {"description": "y", "price": -999999999999.99, "quantity": 90000}]')
+	(5, '[{"description": "x", "price": 999999999999.99, "quantity": 90000}, {"description": "y", "price": 999999999999.99, "quantity": 90000}]'),
+	(6, '[{"description": "x", "price": -999999999999.99, "quantity": 90000}, {"description": "y", "price": -999999999999.99, "quantity": 90000}]')
 ) AS l (n, lines) ORDER BY n;
 -- A statement whose payments add up to more than an int64 holds.
 SELECT test.invoice(1, 100) AS invoice \gset
