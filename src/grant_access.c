@@ -246,7 +246,7 @@ set_access(FunctionCallInfo fcinfo, bool grant)
  *		staff or reports.
  *
  * For the ledger's owner; locks the ledger's tables against all use for a
- * moment.  Raises 22004, 22023, 42501, 42704, RP012.  Spec section 3.
+ * moment.  Raises 22004, 22023, 42501, 42704, 55P03, RP012.  Spec section 3.
  */
 PG_FUNCTION_INFO_V1(regpaydb_grant_access);
 Datum
@@ -261,7 +261,7 @@ regpaydb_grant_access(PG_FUNCTION_ARGS)
  *		Take back what grant_access() granted, but for what the role's other
  *		accesses need, and for functions that it needs in other ledgers.
  *
- * Raises 22004, 22023, 42501, 42704, RP012.  Spec section 3.
+ * Raises 22004, 22023, 42501, 42704, 55P03, RP012.  Spec section 3.
  */
 PG_FUNCTION_INFO_V1(regpaydb_revoke_access);
 Datum
