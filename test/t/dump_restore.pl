@@ -604,6 +604,71 @@ SQL
 
 is_deeply(fingerprint('source'), $source, 'the source has not changed meanwhile');
 
+# ---- currencies of no decimals and of three ----
+
+# A small ledger in a currency whose least amount is this, with ids of 0 and below,
+# what staff did and why, and the bank's dates.
+sub small_ledger
+{
+	my ($ledger, $currency, $least) = @_;
+	return "SELECT regpaydb.create_ledger('$ledger', currency => '$currency');" . set_ledger($ledger) . <<"SQL";
+INSERT INTO attendee (attendee_id, user_id) VALUES (0, 0), (-1, -1);
+INSERT INTO staff VALUES (0);
+INSERT INTO category (category_id, name) VALUES (0, 'Ticket');
+INSERT INTO product (product_id, category_id, name, price, stock) VALUES (0, 0, 'Full', 100 + $least, 5), (-1, 0, 'Student', 7, 2);
+INSERT INTO cart (cart_id, attendee_id) VALUES (0, 0), (-1, -1);
+INSERT INTO cart_discount (cart_id, product_id, description, quantity, amount) VALUES (0, 0, 'Early bird', 1, $least);
+SELECT regpaydb.set_quantity(0, 0, 2), regpaydb.set_quantity(-1, -1, 1);
+SELECT regpaydb.record_payment(regpaydb.invoice_cart(0), 300, 'r', 'bank', '1', '2025-12-31');
+SELECT set_config('regpaydb.user_id', '0', false);
+SELECT regpaydb.refund_credit_note(credit_note_id, 'by hand') FROM credit_note;
+SELECT regpaydb.void_invoice(regpaydb.invoice_cart(-1), 'by mistake');
+INSERT INTO payment (payment_id, invoice_id, amount) SELECT 0, regpaydb.invoice_cart(-1), 1 + $least;
+INSERT INTO payment (payment_id, invoice_id, amount) SELECT -1, invoice_id, $least FROM payment WHERE payment_id = 0;
+SELECT regpaydb.refund_invoice(invoice_id, 'ill') FROM payment WHERE payment_id = 0;
+RESET regpaydb.user_id;
+SQL
+}
+
+my %least_of = (yen => '1', dinar => '0.001');
+my %goes_on_in = (
+	yen => "RP003: amount has decimals\nRP011|RP011\n306|t\n7 numeric(12,0)|0",
+	dinar => "RP003: amount has more than three decimals\nRP011|RP011\n306.000|t\n7 numeric(15,3)|0");
+$node->safe_psql('postgres', 'CREATE DATABASE units TEMPLATE template0');
+$node->safe_psql('units', "CREATE EXTENSION regpaydb;" . small_ledger('yen', 'JPY', 1));
+$node->safe_psql('units', small_ledger('dinar', 'KWD', '0.001'));
+my $units = fingerprint('units');
+for my $format ([qw(-Fp)], [qw(-Fp --inserts)], [qw(-Fc)])
+{
+	my $how = "units @$format";
+	my $database = new_target();
+
+	command_ok([ 'pg_dump', '-d', $node->connstr('units'), '-f', "$folder/units", @$format ], "$how: dump");
+	$format->[0] eq '-Fc' ? load_with_pg_restore($database, 'units') : load_with_psql($database, 'units');
+	is_deeply(fingerprint($database), $units, "$how: the same");
+	integrity($node, $database, $_, "$how: $_: sound") for sort keys %least_of;
+	money_is_conserved($node, $database, $_, "$how: $_: keeps the money") for sort keys %least_of;
+	for my $ledger (sort keys %least_of)
+	{
+		is($node->safe_psql($database, set_ledger($ledger) . <<"SQL"), $goes_on_in{$ledger}, "$how: $ledger: goes on in its units");
+CREATE FUNCTION raises(statement text) RETURNS text LANGUAGE plpgsql AS \$\$
+BEGIN
+	EXECUTE statement;
+	RETURN 'no error';
+EXCEPTION WHEN OTHERS THEN RETURN format('%s: %s', SQLSTATE, SQLERRM);
+END \$\$;
+SELECT raises('SELECT regpaydb.pay(1, $least_of{$ledger} / 2.0, '''')');
+SELECT left(raises('UPDATE conference SET currency = ''EUR'''), 5), left(raises('UPDATE payment SET amount = 1'), 5);
+SELECT regpaydb.record_payment(1, 6, '', 'bank', '2') > 0 AS recorded \\gset
+SELECT sum(amount), :'recorded' FROM payment WHERE kind = 'payment' AND invoice_id = 1;
+SELECT count(*) FILTER (WHERE format_type(atttypid, atttypmod) = t) || ' ' || t, (SELECT count(*) FROM regpaydb.check_integrity())
+FROM pg_attribute a, (SELECT format_type(atttypid, atttypmod) AS t FROM pg_attribute WHERE attrelid = 'payment'::regclass AND attname = 'amount') p
+WHERE attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = '$ledger'::regnamespace AND relkind = 'r') AND atttypid = 'numeric'::regtype GROUP BY t;
+SQL
+	}
+	$node->safe_psql('postgres', "DROP DATABASE $database");
+}
+
 # ---- the comparison sees faults ----
 
 my $faulty = new_target();

@@ -76,13 +76,12 @@ for my $file (sort keys %source)
 {
 	for my $part (qw(errdetail errhint))
 	{
-		while ($source{$file} =~ /\bereport\(ERROR,\s*\(errcode\(RP_/g)
+		while ($source{$file} =~ /\bereport($parentheses)/g)
 		{
-			my $text = $source{$file};
-			my $start = $-[0];
-			my $rest = substr $text, $start;
-			$rest =~ s/\b$part($parentheses)/errmsg_plural$1/;
-			substr($text, $start) = $rest;
+			my ($text, $start, $ereport) = ($source{$file}, $-[1], $1);
+
+			next if $ereport !~ /\berrcode\(RP_/;
+			substr($text, $start, length $ereport) = $ereport =~ s/\b$part\(/errmsg_plural(/gr;
 			$planted++;
 			$noticed++ if grep {/has no $part$/} problems($file, $text);
 		}
