@@ -476,7 +476,7 @@ sub check_restored
 	# Each takes back what is his, and the other's stays.
 	is($node->safe_psql($database, 'SET ROLE restore_treasurer;' . set_ledger('Second conference') . <<'SQL'), 't|t|f', "$how: access ends");
 SELECT regpaydb.revoke_access('restore_desk', 'staff'), regpaydb.revoke_access('restore_terminal', 'app') \g /dev/null
-SELECT has_function_privilege('restore_desk', 'regpaydb.refund_invoice(bigint)', 'EXECUTE'),
+SELECT has_function_privilege('restore_desk', 'regpaydb.refund_invoice(bigint, text)', 'EXECUTE'),
 	has_function_privilege('restore_terminal', 'regpaydb.pay(bigint, numeric, text, text, text)', 'EXECUTE'),
 	has_schema_privilege('restore_desk', 'Second conference', 'USAGE');
 SQL
