@@ -40,6 +40,14 @@ cart_action(InvoiceStatus before, InvoiceStatus after)
 	return before == INVOICE_PAID ? CART_RELEASE : CART_UNCHANGED;
 }
 
+/* Count the payments, and the credit note if there is one. */
+static InvoiceRefusal
+count_payments(int64 payment_count, InvoiceVerdict *verdict)
+{
+	return pg_add_s64_overflow(payment_count, verdict->credit > 0 ? 1 : 0,
+							   &verdict->payment_count) ? INVOICE_TOO_LARGE : INVOICE_OK;
+}
+
 /*
  * invoice_state_settle
  *		Take payments that add up to amount into account.
@@ -55,14 +63,12 @@ invoice_state_settle(const InvoiceState *invoice, int64 amount, int64 payments,
 	int64		paid;
 	int64		payment_count;
 
-	/* A credit note may come on top of these payments. */
-	if (pg_add_s64_overflow(invoice->paid, amount, &paid) ||
-		pg_add_s64_overflow(invoice->payment_count, payments, &payment_count) ||
-		payment_count == PG_INT64_MAX)
+	if (pg_add_s64_overflow(invoice->paid, amount, &paid))
 		return amount < 0 ? INVOICE_OVERDRAWN : INVOICE_TOO_LARGE;
 	if (paid < 0)
 		return INVOICE_OVERDRAWN;
-	if (paid > invoice->limit)
+	if (paid > invoice->limit ||
+		pg_add_s64_overflow(invoice->payment_count, payments, &payment_count))
 		return INVOICE_TOO_LARGE;
 
 	verdict->status = next_status(invoice, paid, payment_count);
@@ -83,8 +89,7 @@ invoice_state_settle(const InvoiceState *invoice, int64 amount, int64 payments,
 	}
 
 	verdict->paid = paid - verdict->credit;
-	verdict->payment_count = payment_count + (verdict->credit > 0 ? 1 : 0);
-	return INVOICE_OK;
+	return count_payments(payment_count, verdict);
 }
 
 /*
@@ -92,15 +97,14 @@ invoice_state_settle(const InvoiceState *invoice, int64 amount, int64 payments,
  *		Turn all that was paid into one credit note.
  *
  * Where nothing was paid, the invoice becomes void and there is no note.
- * Refuses with INVOICE_CLOSED what is refunded or void already.
+ * Refuses with INVOICE_CLOSED what is refunded or void already, with
+ * INVOICE_TOO_LARGE what has all the payments that can be counted.
  */
 InvoiceRefusal
 invoice_state_refund(const InvoiceState *invoice, InvoiceVerdict *verdict)
 {
 	if (invoice->status == INVOICE_REFUNDED || invoice->status == INVOICE_VOID)
 		return INVOICE_CLOSED;
-	if (invoice->payment_count == PG_INT64_MAX)
-		return INVOICE_TOO_LARGE;
 	if (invoice->paid == 0)
 		return invoice_state_void(invoice, verdict);
 
@@ -108,8 +112,7 @@ invoice_state_refund(const InvoiceState *invoice, InvoiceVerdict *verdict)
 	verdict->cart = cart_action(invoice->status, verdict->status);
 	verdict->credit = invoice->paid;
 	verdict->paid = 0;
-	verdict->payment_count = invoice->payment_count + 1;
-	return INVOICE_OK;
+	return count_payments(invoice->payment_count, verdict);
 }
 
 /*

@@ -40,8 +40,9 @@ typedef enum CartAction
 } CartAction;
 
 /*
- * What has to become of the invoice.  paid and payment_count are those after
- * the credit note, a negative payment of credit, has been made.
+ * What has to become of the invoice, unless that is refused.  paid and
+ * payment_count are those after the credit note, a negative payment of credit,
+ * has been made.
  */
 typedef struct InvoiceVerdict
 {

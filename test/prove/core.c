@@ -139,15 +139,12 @@ prove_settle(void)
 
 	__CPROVER_assert(refusal == INVOICE_OK || refusal == INVOICE_OVERDRAWN ||
 					 refusal == INVOICE_TOO_LARGE, "settling refuses amounts only");
-	if (count < PG_INT64_MAX)
-	{
-		__CPROVER_assert((refusal == INVOICE_OVERDRAWN) == (paid < 0),
-						 "overdrawn is what is below zero");
-		__CPROVER_assert((refusal == INVOICE_TOO_LARGE) == (paid > before.limit),
-						 "too large is what is above the limit");
-	}
-	else
-		__CPROVER_assert(refusal != INVOICE_OK, "payments beyond counting are refused");
+	__CPROVER_assert((refusal == INVOICE_OVERDRAWN) == (paid < 0),
+					 "overdrawn is what is below zero");
+	if (paid > before.limit || count > PG_INT64_MAX)
+		__CPROVER_assert(refusal != INVOICE_OK, "what does not fit is refused");
+	if (paid <= before.limit && count < PG_INT64_MAX)
+		__CPROVER_assert(refusal != INVOICE_TOO_LARGE, "what fits is not refused");
 	if (refusal != INVOICE_OK)
 		return;
 
@@ -166,14 +163,13 @@ prove_settle(void)
 					  verdict.status == INVOICE_PAID ? paid - before.value : 0),
 					 "the note is the residual");
 
-	/* One call leaves nothing to do for the next, as long as there is a next number. */
+	/* One call leaves nothing to do for the next. */
 	settled = after(&before, &verdict);
 	__CPROVER_assert(is_sound(&settled), "a settled invoice is sound");
-	__CPROVER_assert(settled.payment_count == PG_INT64_MAX ||
-					 (invoice_state_settle(&settled, 0, 0, &again) == INVOICE_OK &&
-					  again.status == settled.status && again.paid == settled.paid &&
-					  again.payment_count == settled.payment_count && again.credit == 0 &&
-					  again.cart == CART_UNCHANGED),
+	__CPROVER_assert(invoice_state_settle(&settled, 0, 0, &again) == INVOICE_OK &&
+					 again.status == settled.status && again.paid == settled.paid &&
+					 again.payment_count == settled.payment_count && again.credit == 0 &&
+					 again.cart == CART_UNCHANGED,
 					 "a settled invoice has nothing left to do");
 }
 
@@ -188,8 +184,9 @@ prove_refund(void)
 	InvoiceState refunded;
 
 	__CPROVER_assert(refusal == (is_closed(before.status) ? INVOICE_CLOSED :
-								 before.payment_count == PG_INT64_MAX ? INVOICE_TOO_LARGE : INVOICE_OK),
-					 "what is closed can't be refunded, all else can");
+								 before.paid > 0 && before.payment_count == PG_INT64_MAX ?
+								 INVOICE_TOO_LARGE : INVOICE_OK),
+					 "what is closed, or can't be counted, can't be refunded, all else can");
 	if (refusal != INVOICE_OK)
 		return;
 	check_verdict(&before, &verdict, 0, 0);
