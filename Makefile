@@ -4,7 +4,7 @@
 
 EXTENSION = regpaydb
 MODULE_big = regpaydb
-OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
+OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c)))
 
 # The control file is the one source of the version. (Not named VERSION:
 # PostgreSQL's own makefiles use that name.)
@@ -19,7 +19,7 @@ DATA = $(wildcard sql/regpaydb--*--*.sql)
 DATA_built = sql/regpaydb--$(EXTVERSION).sql
 
 # PostgreSQL's own headers and PG_FUNCTION_ARGS leave parameters unused.
-PG_CPPFLAGS = -DREGPAYDB_VERSION='"$(EXTVERSION)"'
+PG_CPPFLAGS = -Isrc -DREGPAYDB_VERSION='"$(EXTVERSION)"'
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter
 
 # A private output folder is needed: pg_regress would prefer ./sql to test/sql.
@@ -33,7 +33,7 @@ REGRESS_PREP = output-folders
 
 UNIT = $(patsubst test/unit/%.c,$(OUTPUT_DIR)/unit/%,$(sort $(wildcard test/unit/*.c)))
 
-EXTRA_CLEAN = src/ledger_sql.h src/upgrade_steps.h $(OUTPUT_DIR) $(EXTENSION)-$(EXTVERSION).zip
+EXTRA_CLEAN = src/admin/ledger_sql.h src/admin/upgrade_steps.h $(OUTPUT_DIR) $(EXTENSION)-$(EXTVERSION).zip
 
 PG_CONFIG = pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
@@ -51,7 +51,7 @@ C_STRING = sed -e 's/[\\"]/\\&/g' -e 's/.*/"&\\n"/'
 
 # What create_ledger() runs; and what of it upgrade_ledger() runs again, which holds
 # no data.  Views are replaced then, so that what uses them, and who may, stays.
-src/ledger_sql.h: $(LEDGER_SQL) sql/ledger Makefile
+src/admin/ledger_sql.h: $(LEDGER_SQL) sql/ledger Makefile
 	{ printf '%s\n' '/* made from sql/ledger by the Makefile */' \
 	    'static const char ledger_sql[] =' '""'; \
 	  cat $(LEDGER_SQL) /dev/null | $(C_STRING); \
@@ -60,7 +60,7 @@ src/ledger_sql.h: $(LEDGER_SQL) sql/ledger Makefile
 	  printf '%s\n' ';'; } >$@
 
 # The steps of upgrade_ledger(): {"version before", "version after", "SQL"}.
-src/upgrade_steps.h: $(UPGRADE_SQL) sql/upgrade Makefile
+src/admin/upgrade_steps.h: $(UPGRADE_SQL) sql/upgrade Makefile
 	{ printf '%s\n' '/* made from sql/upgrade by the Makefile */'; \
 	  for file in $(UPGRADE_SQL); do \
 	    basename $$file .sql | sed 's/\(.*\)--\(.*\)/{"\1", "\2",/'; \
@@ -69,7 +69,7 @@ src/upgrade_steps.h: $(UPGRADE_SQL) sql/upgrade Makefile
 	  done; } >$@
 
 # Few and small files: any header that changes rebuilds them all.
-$(OBJS) $(OBJS:.o=.bc): $(sort $(wildcard src/*.h) src/ledger_sql.h src/upgrade_steps.h) Makefile regpaydb.control
+$(OBJS) $(OBJS:.o=.bc): $(sort $(wildcard src/*/*.h) src/admin/ledger_sql.h src/admin/upgrade_steps.h) Makefile regpaydb.control
 
 .PHONY: output-folders installcheck-regress installcheck-isolation unit valgrind dist pictures
 
@@ -89,10 +89,10 @@ SANITIZE = $(shell echo 'int main(void) { return 0; }' | \
 	$(CC) $(SANITIZE_FLAGS) -x c -o /dev/null - 2>/dev/null && echo $(SANITIZE_FLAGS))
 UNIT_LIBS = -L$(pkglibdir) -lpgcommon -lpgport -lm
 
-$(OUTPUT_DIR)/unit/%: test/unit/%.c src/invoice_state.c $(wildcard src/*.h test/unit/*.h) Makefile
+$(OUTPUT_DIR)/unit/%: test/unit/%.c src/base/invoice_state.c $(wildcard src/base/*.h test/unit/*.h) Makefile
 	@$(MKDIR_P) $(@D)
 	$(CC) -g -O1 -Wall -Wextra $(COPT) $(SANITIZE) -DFRONTEND $(CPPFLAGS) -Isrc \
-		$< src/invoice_state.c $(UNIT_LIBS) -o $@
+		$< src/base/invoice_state.c $(UNIT_LIBS) -o $@
 
 # The second part plants faults in the core, which the test has to notice.
 unit: $(UNIT)

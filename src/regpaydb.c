@@ -7,12 +7,12 @@
 #include "fmgr.h"
 #include "utils/guc.h"
 
-#include "actor_setting.h"
-#include "kept.h"
-#include "ledger.h"
-#include "standing.h"
-#include "store.h"
-#include "table.h"
+#include "base/actor_setting.h"
+#include "engine/standing.h"
+#include "ledger/catalog.h"
+#include "ledger/ledger.h"
+#include "ledger/snapshot_mark.h"
+#include "rows/store.h"
 
 PG_MODULE_MAGIC;
 
@@ -48,9 +48,8 @@ _PG_init(void)
 							   &schema_owner_setting, "",
 							   PGC_USERSET, 0, NULL, NULL, NULL);
 	MarkGUCPrefixReserved("regpaydb");
-	kept_init();
+	snapshot_mark_init();
 	ledger_init();
 	standing_init();
-	store_init();
-	table_init();
+	catalog_init();
 }

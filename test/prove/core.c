@@ -1,6 +1,6 @@
 /*
  * core.c
- *	  What is proved of src/invoice_state.c, for all 64-bit inputs, by the bounded
+ *	  What is proved of src/base/invoice_state.c, for all 64-bit inputs, by the bounded
  *	  model checker CBMC: there is no loop, so that its bounds leave nothing out.
  *
  * Assumed of an invoice is what its table's constraints say: its value is not
@@ -11,7 +11,7 @@
  * prove_* have to be verified, reach_* to be refuted: each says that something
  * can't happen that can, so that the assumptions leave the cases in.
  */
-#include "invoice_state.h"
+#include "base/invoice_state.h"
 
 typedef __int128 Wide;
 

@@ -305,7 +305,7 @@ SQL
 	like($examples{'docs/reference.md'}, qr/regpaydb\.$function\(/, "$function: has an example");
 
 	# What its comment in the sources says that it raises.
-	my ($comment) = map { slurp_file($_) =~ m{^ \* \Q$function\E\((?:(?!\*/).)*?Raises\s(.*?)\*/}ms } glob "$sources/src/*.c";
+	my ($comment) = map { slurp_file($_) =~ m{^ \* \Q$function\E\((?:(?!\*/).)*?Raises\s(.*?)\*/}ms } glob "$sources/src/*.c $sources/src/*/*.c";
 	my ($errors) = $text =~ /^- Errors: (.*)$/m;
 	my @raised = ($comment // '') =~ /\b(RP\d{3}-RP\d{3}|RP\d{3}|[0-9][0-9A-Z]{4})\b/g;
 	@raised = map { /^RP(\d+)-RP(\d+)/ ? map { sprintf 'RP%03d', $_ } $1 .. $2 : $_ } @raised;
@@ -375,7 +375,7 @@ SQL
 my %setting = slurp_file("$sources/src/regpaydb.c") =~ /DefineCustom\w+Variable\("(regpaydb\.\w+)",\s*"(.*?)"/sg;
 is_same([ $reference =~ /^\| `(regpaydb\.\w+ *)` \| .*? \| (.*) \|$/mg ], [%setting],
 	'reference.md: settings are those of the library');
-my %code = slurp_file("$sources/src/errors.h") =~ /^#define RP_(\w+)\s+MAKE_SQLSTATE\(([^)]*)\)/mg;
+my %code = slurp_file("$sources/src/base/errors.h") =~ /^#define RP_(\w+)\s+MAKE_SQLSTATE\(([^)]*)\)/mg;
 is_same([ $reference =~ /^(\| RP\d{3} \| \w+ \|)/mg ],
 	[ map { '| ' . $code{$_} =~ s/\W//gr . ' | ' . lc . ' |' } keys %code ], 'reference.md: error codes are those of the library');
 

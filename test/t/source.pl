@@ -10,7 +10,7 @@ use Test::More;
 
 plan skip_all => 'REGPAYDB_SRC, the folder of the sources, is not set' unless $ENV{REGPAYDB_SRC};
 
-my %source = map { (m{([^/]+)$})[0] => slurp_file($_) } glob "$ENV{REGPAYDB_SRC}/src/*.c";
+my %source = map { (m{([^/]+)$})[0] => slurp_file($_) } glob "$ENV{REGPAYDB_SRC}/src/*.c $ENV{REGPAYDB_SRC}/src/*/*.c";
 my $sql = join '', map { slurp_file($_) } glob "$ENV{REGPAYDB_SRC}/sql/extension/*.sql";
 my %function = map { $_ => 1 } $sql =~ /^CREATE FUNCTION regpaydb\.(\w+)/mg;
 

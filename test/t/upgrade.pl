@@ -52,7 +52,7 @@ sub copy_sources
 
 	make_path($copy);
 	system_or_bail('cp', '-r', (map { "$ENV{REGPAYDB_SRC}/$_" } qw(Makefile regpaydb.control src sql)), $copy);
-	unlink glob "$copy/src/*.o $copy/*.so $copy/src/ledger_sql.h $copy/src/upgrade_steps.h";
+	unlink glob "$copy/src/*.o $copy/src/*/*.o $copy/*.so $copy/src/admin/ledger_sql.h $copy/src/admin/upgrade_steps.h";
 	return $copy;
 }
 
@@ -77,8 +77,8 @@ CREATE TABLE room (room_id bigint GENERATED ALWAYS AS IDENTITY);
 SQL
 change_file("$new_sources/sql/ledger/10_conference.sql", qr/(?=\n\);)/, ",\n\tplace text");
 change_file("$new_sources/sql/ledger/10_conference.sql", qr/\A/, "CREATE TABLE room (room_id bigint GENERATED ALWAYS AS IDENTITY);\n");
-change_file("$new_sources/src/grants.c", qr/(?<=\tfunctions\[\] = \{\n)/, qq(\t{ACCESS_REPORTS, "rooms()"},\n));
-change_file("$new_sources/src/grants.c", qr/(?<=\trelations\[\] = \{\n)/, qq(\t{ACCESS_REPORTS, "SELECT", "room"},\n));
+change_file("$new_sources/src/admin/grants.c", qr/(?<=\tfunctions\[\] = \{\n)/, qq(\t{ACCESS_REPORTS, "rooms()"},\n));
+change_file("$new_sources/src/admin/grants.c", qr/(?<=\trelations\[\] = \{\n)/, qq(\t{ACCESS_REPORTS, "SELECT", "room"},\n));
 my $rooms = <<'SQL';
 CREATE FUNCTION regpaydb.rooms() RETURNS integer LANGUAGE sql RETURN 0;
 REVOKE ALL ON FUNCTION regpaydb.rooms() FROM PUBLIC;

@@ -36,7 +36,7 @@ sub write_file
 	return;
 }
 
-# As the Makefile makes src/ledger_sql.h.
+# As the Makefile makes src/admin/ledger_sql.h.
 sub ledger_header
 {
 	my (%texts) = @_;
@@ -44,6 +44,17 @@ sub ledger_header
 
 	return join '', "static const char ledger_sql[] = \"\"\n",
 	  (map { my $line = $_; $line =~ s/([\\"])/\\$1/g; qq("$line\\n"\n) } split /\n/, $all), ";\n", qq(static const char ledger_views_sql[] = "";\n);
+}
+
+# What the Makefile makes, in a folder of its own.
+sub make_headers
+{
+	my ($work, %texts) = @_;
+
+	mkdir "$work/admin";
+	write_file("$work/admin/ledger_sql.h", ledger_header(%texts));
+	write_file("$work/admin/upgrade_steps.h", '');
+	return;
 }
 
 sub compile
@@ -54,12 +65,12 @@ sub compile
 	return;
 }
 
-my %object = map { (basename($_) => "$folder/" . basename($_, '.c') . '.o') } glob "$source/src/*.c";
+my @sources = sort glob "$source/src/*.c $source/src/*/*.c";
+my %object = map { (basename($_) => "$folder/" . basename($_, '.c') . '.o') } @sources;
 
 mkdir "$folder/sound";
-write_file("$folder/sound/ledger_sql.h", ledger_header());
-write_file("$folder/sound/upgrade_steps.h", '');
-compile("$source/src/$_", $object{$_}, "-I$folder/sound") for sort keys %object;
+make_headers("$folder/sound");
+compile($_, $object{ basename($_) }, "-I$folder/sound") for @sources;
 
 # The one source, of those that were not changed yet and those that were, in which
 # a text stands, and stands once.
@@ -69,7 +80,7 @@ sub file_with
 	my $times = 0;
 	my $result;
 
-	for my $path (glob "$source/src/*.c")
+	for my $path (@sources)
 	{
 		my $found = () = ($text->{$path} // slurp_file($path)) =~ /\Q$from\E/g;
 
@@ -104,10 +115,8 @@ sub library
 	{
 		if ($path =~ /\.sql$/)
 		{
-			write_file("$work/ledger_sql.h", ledger_header(%text));
-			write_file("$work/upgrade_steps.h", '');
-			write_file("$work/install.c", slurp_file("$source/src/install.c"));
-			compile("$work/install.c", "$work/install.o", "-I$work");
+			make_headers($work, %text);
+			compile("$source/src/admin/install.c", "$work/install.o", "-I$work");
 			$changed{'install.c'} = "$work/install.o";
 		}
 		else

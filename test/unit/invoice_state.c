@@ -6,7 +6,7 @@
  * Prints TAP, a test for each property.  Run it with "make unit".  With any
  * argument it stops at the first failure.
  */
-#include "invoice_state.h"
+#include "base/invoice_state.h"
 
 static const char *const status_names[] = {"UNPAID", "PAID", "REFUNDED", "VOID"};
 static const char *const cart_names[] = {"unchanged", "pay", "release"};

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Plants faults in src/invoice_state.c, one at a time, and sees that the unit
+# Plants faults in src/base/invoice_state.c, one at a time, and sees that the unit
 # test notices each of them. Prints TAP. "make unit" runs it; by hand, from the
 # project's folder:
 #   sh test/unit/mutants.sh [compiler and flags...]
@@ -8,7 +8,7 @@ set -u
 
 [ $# != 0 ] || set -- cc -DFRONTEND -I"$(pg_config --includedir-server)"
 : "${LDLIBS:=-L$(pg_config --pkglibdir) -L$(pg_config --libdir) -lpgcommon -lpgport -lm}"
-source=src/invoice_state.c
+source=src/base/invoice_state.c
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM

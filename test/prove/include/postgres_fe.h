@@ -1,5 +1,5 @@
 /*
- * What src/invoice_state.[ch] need of PostgreSQL's postgres_fe.h, so that the proof
+ * What src/base/invoice_state.[ch] need of PostgreSQL's postgres_fe.h, so that the proof
  * needs no headers but its own.
  */
 typedef _Bool bool;

@@ -1,0 +1,185 @@
+/*
+ * cart_check.c
+ *	  Whether a cart can be sold, found out without SQL in the usual case that
+ *	  it can.
+ *
+ * The view cart_problem says what keeps a cart from being sold, and is asked
+ * whenever there may be something.
+ */
+#include "postgres.h"
+
+#include "common/pg_prng.h"
+#include "miscadmin.h"
+
+#include "flow/cart_check.h"
+#include "rows/rows.h"
+
+/* What an attendee has of one product in one cart. */
+typedef struct Holding
+{
+	int64		product_id;
+	int64		category_id;
+	int32		quantity;
+	bool		in_cart;		/* the one that is looked at, else a paid one */
+	int32	   *limit;			/* on the product, NULL for none */
+} Holding;
+
+typedef struct Holdings
+{
+	Holding    *holdings;
+	int			nholdings;
+	int			capacity;
+} Holdings;
+
+/* ---- what the attendee has ---- */
+
+static void
+add_holding(Holdings *all, const ProductRow *product, int32 quantity, bool in_cart)
+{
+	if (all->nholdings == all->capacity)
+	{
+		all->capacity = Max(16, all->capacity * 2);
+		all->holdings = all->holdings == NULL ? palloc(all->capacity * sizeof(Holding)) :
+			repalloc_huge(all->holdings, all->capacity * sizeof(Holding));
+	}
+	all->holdings[all->nholdings++] = (Holding)
+	{
+		product->product_id, product->category_id, quantity, in_cart, product->limit_per_attendee
+	};
+}
+
+static bool
+add_paid_carts(Ledger *ledger, const CartRow *cart, Holdings *all)
+{
+	int			ncarts;
+	int64	   *cart_ids = row_paid_carts(ledger, cart->attendee_id, &ncarts);
+
+	if (cart_ids == NULL)
+		return false;
+	for (int i = 0; i < ncarts; i++)
+	{
+		int			nitems;
+		CartItemRow *items;
+
+		if (cart_ids[i] == cart->cart_id)
+			continue;
+		items = row_listed_items(ledger, cart_ids[i], &nitems);
+		if (items == NULL)
+			return false;
+		for (int j = 0; j < nitems; j++)
+		{
+			ProductRow	product;
+
+			CHECK_FOR_INTERRUPTS();
+			if (!row_product(ledger, items[j].product_id, &product))
+				return false;
+			add_holding(all, &product, items[j].quantity, false);
+		}
+	}
+	return true;
+}
+
+/* ---- what it may have ---- */
+
+/*
+ * Where there is plenty, an upper bound of what others reserve will do.  Once in
+ * so many times, at random, the rows are looked at nevertheless: that takes those
+ * that are gone out of the index.
+ */
+#define LOOK_AT_ROWS_ONCE_IN	16
+
+static bool
+is_in_stock(Ledger *ledger, int64 cart_id, const ProductRow *product, int32 quantity)
+{
+	int64		reserved;
+
+	if (product->stock == NULL)
+		return true;
+	if (pg_prng_uint32(&pg_global_prng_state) % LOOK_AT_ROWS_ONCE_IN != 0 &&
+		row_reserved_at_most(ledger, product->product_id, &cart_id, &reserved) &&
+		quantity <= *product->stock - product->sold - reserved)
+		return true;
+	return row_reserved_by_others(ledger, product->product_id, &cart_id, &reserved) &&
+		quantity <= *product->stock - product->sold - reserved;
+}
+
+static bool
+product_limit_is_kept(const Holdings *all, const Holding *holding)
+{
+	int64		quantity = 0;
+
+	if (!holding->in_cart || holding->limit == NULL)
+		return true;
+	for (int i = 0; i < all->nholdings; i++)
+		if (all->holdings[i].product_id == holding->product_id)
+			quantity += all->holdings[i].quantity;
+	return quantity <= *holding->limit;
+}
+
+static bool
+category_is_kept(const Holdings *all, const CategoryRow *category, int checks)
+{
+	int64		quantity = 0;
+	bool		has_some = false;
+	bool		in_cart = false;
+
+	for (int i = 0; i < all->nholdings; i++)
+		if (all->holdings[i].category_id == category->category_id)
+		{
+			has_some = true;
+			in_cart = in_cart || all->holdings[i].in_cart;
+			quantity += all->holdings[i].quantity;
+		}
+	if ((checks & CART_CHECK_REQUIRED) != 0 && category->required && !has_some)
+		return false;
+	return (checks & CART_CHECK_LIMITS) == 0 || category->unlimited || !in_cart ||
+		quantity <= category->limit_per_attendee;
+}
+
+static bool
+rules_are_kept(Ledger *ledger, const Holdings *all, int checks)
+{
+	int			ncategories;
+	CategoryRow *categories = row_categories(ledger, &ncategories);
+
+	if (categories == NULL)
+		return false;
+	for (int i = 0; i < ncategories; i++)
+		if (!category_is_kept(all, &categories[i], checks))
+			return false;
+	for (int i = 0; (checks & CART_CHECK_LIMITS) != 0 && i < all->nholdings; i++)
+		if (!product_limit_is_kept(all, &all->holdings[i]))
+			return false;
+	return true;
+}
+
+/*
+ * cart_is_sound
+ *		Whether there is surely nothing of what is looked for; false also where
+ *		SQL has to look.
+ */
+bool
+cart_is_sound(Ledger *ledger, int64 cart_id, int checks)
+{
+	CartRow		cart;
+	Holdings	all = {0};
+	int			nitems;
+	CartItemRow *items = row_listed_items(ledger, cart_id, &nitems);
+
+	if (items == NULL || (nitems == 0 && (checks & CART_CHECK_REQUIRED) != 0))
+		return false;
+	for (int i = 0; i < nitems; i++)
+	{
+		ProductRow	product;
+
+		if (!row_product(ledger, items[i].product_id, &product) ||
+			((checks & CART_CHECK_STOCK) != 0 &&
+			 !is_in_stock(ledger, cart_id, &product, items[i].quantity)))
+			return false;
+		add_holding(&all, &product, items[i].quantity, true);
+	}
+	if ((checks & (CART_CHECK_LIMITS | CART_CHECK_REQUIRED)) == 0)
+		return true;
+	return row_cart(ledger, cart_id, &cart) && add_paid_carts(ledger, &cart, &all) &&
+		rules_are_kept(ledger, &all, checks);
+}

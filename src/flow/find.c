@@ -1,0 +1,127 @@
+/*
+ * find.c
+ *	  Finds and locks the invoice, cart or credit note that a caller names, if
+ *	  the actor may view it.
+ */
+#include "postgres.h"
+
+#include "base/errors.h"
+#include "engine/actor.h"
+#include "flow/find.h"
+#include "flow/settle.h"
+#include "flow/stock.h"
+#include "ledger/catalog.h"
+#include "rows/rows.h"
+
+/*
+ * not_found
+ *		Raise RP002.  The same words for what does not exist and for what the
+ *		actor may not view, so that they tell nobody which it is.
+ */
+void
+not_found(const char *what, int64 id)
+{
+	ereport(ERROR,
+			(errcode(RP_NOT_FOUND),
+			 errmsg("there is no %s " INT64_FORMAT, what, id),
+			 errdetail("It does not exist in this ledger, or may not be viewed."),
+			 errhint("Check the number, and the settings regpaydb.ledger, regpaydb.user_id and regpaydb.access_code.")));
+}
+
+/*
+ * Whether the actor may view what is an attendee's, if it exists.  Asked of any
+ * attendee if it does not: that takes the time that it takes for what does.
+ */
+static bool
+is_visible(Ledger *ledger, bool exists, int64 attendee_id, int64 any_id)
+{
+	return actor_may_view(ledger, exists ? attendee_id : any_id) && exists;
+}
+
+/* find_invoice: read an invoice that the actor may view, or raise RP002. */
+void
+find_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice)
+{
+	bool		exists = row_invoice(ledger, invoice_id, invoice);
+
+	if (!is_visible(ledger, exists, invoice->attendee_id, invoice_id))
+		not_found("invoice", invoice_id);
+}
+
+/*
+ * lock_invoice
+ *		Lock and read an invoice that the actor may view, and before it its cart
+ *		and what is in it; raises RP002.
+ */
+void
+lock_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice)
+{
+	int			nlocked;
+
+	find_invoice(ledger, invoice_id, invoice);
+	if (invoice->has_cart)
+		lock_carts(ledger, &invoice->cart_id, 1, &nlocked);
+	if (!settle_lock_invoice(ledger, invoice_id, invoice))
+		not_found("invoice", invoice_id);
+}
+
+static void
+check_visible_cart(Ledger *ledger, bool found, int64 cart_id, const CartRow *cart)
+{
+	if (!is_visible(ledger, found, cart->attendee_id, cart_id))
+		not_found("cart", cart_id);
+}
+
+/* find_cart: read a cart that the actor may view, or raise RP002. */
+void
+find_cart(Ledger *ledger, int64 cart_id, CartRow *cart)
+{
+	check_visible_cart(ledger, row_cart(ledger, cart_id, cart), cart_id, cart);
+}
+
+/* lock_active_cart: lock a cart that can change; raises RP002, RP008. */
+void
+lock_active_cart(Ledger *ledger, int64 cart_id, CartRow *cart)
+{
+	check_visible_cart(ledger, row_lock_cart(ledger, cart_id, cart), cart_id, cart);
+	if (cart->status != CART_STATUS_ACTIVE)
+		cart_is_closed(cart);
+}
+
+/* cart_is_closed: raise RP008. */
+void
+cart_is_closed(const CartRow *cart)
+{
+	ereport(ERROR,
+			(errcode(RP_INVALID_STATE),
+			 errmsg("cart " INT64_FORMAT " is %s and can't be changed", cart->cart_id,
+					cart_status_names[cart->status]),
+			 errdetail("Only an active cart changes."),
+			 errhint("regpaydb.current_cart() gives the attendee's active cart.")));
+}
+
+/* find_credit_note: read a note that the actor may view, or raise RP002. */
+void
+find_credit_note(Ledger *ledger, int64 credit_note_id, CreditNoteRow *note)
+{
+	bool		exists = row_credit_note(ledger, credit_note_id, note);
+
+	if (!is_visible(ledger, exists, note->attendee_id, credit_note_id))
+		not_found("credit note", credit_note_id);
+}
+
+/* lock_unclaimed_note: lock a note that can be claimed; raises RP002, RP006. */
+void
+lock_unclaimed_note(Ledger *ledger, int64 credit_note_id, CreditNoteRow *note)
+{
+	find_credit_note(ledger, credit_note_id, note);
+	if (!row_lock_credit_note(ledger, credit_note_id, note))
+		not_found("credit note", credit_note_id);
+	if (note->state != CREDIT_NOTE_UNCLAIMED)
+		ereport(ERROR,
+				(errcode(RP_CREDIT_NOTE_CLAIMED),
+				 errmsg("credit note " INT64_FORMAT " is claimed already", credit_note_id),
+				 errdetail(note->state == CREDIT_NOTE_APPLIED ?
+						   "It was applied to an invoice." : "It was refunded."),
+				 errhint("A credit note is used once, in full; what is left over of one that is applied is a note of its own.")));
+}

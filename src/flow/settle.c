@@ -1,0 +1,451 @@
+/*
+ * settle.c
+ *	  The life of money.  Whatever happens to an invoice - a payment, a refund,
+ *	  a credit note put on it, voiding - comes through here: the invoice is
+ *	  locked, invoice_state decides what it becomes, and that is written.
+ *
+ * An invoice without a cart that only takes payments need not be locked before:
+ * its row is written if it is still the one that was read, which locks it, and
+ * otherwise all of it is done again, the lock first.
+ *
+ * Spec section 4.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "base/errors.h"
+#include "base/money.h"
+#include "engine/engine.h"
+#include "flow/inventory.h"
+#include "flow/settle.h"
+#include "flow/stock.h"
+#include "ledger/catalog.h"
+#include "rows/rows.h"
+
+/* settle_refuse: raise the error for what can't be done to an invoice. */
+void
+settle_refuse(Ledger *ledger, InvoiceRefusal refusal, const InvoiceRow *invoice)
+{
+	const char *status = invoice_status_names[invoice->state.status];
+
+	switch (refusal)
+	{
+		case INVOICE_TOO_LARGE:
+			ereport(ERROR,
+					(errcode(RP_INVALID_AMOUNT),
+					 errmsg("the payments of invoice " INT64_FORMAT " would add up to too much",
+							invoice->invoice_id),
+					 errdetail("The ledger holds amounts up to %s.",
+							   money_to_cstring(invoice->state.limit, ledger->decimals)),
+					 errhint("Check the amount.")));
+			break;
+		case INVOICE_OVERDRAWN:
+			ereport(ERROR,
+					(errcode(RP_INVALID_AMOUNT),
+					 errmsg("invoice " INT64_FORMAT " can't give back more than was paid on it",
+							invoice->invoice_id),
+					 errdetail("%s is paid on this invoice.",
+							   money_to_cstring(invoice->state.paid, ledger->decimals)),
+					 errhint("Check the amount. What regpaydb.total_payments() says is what can be given back.")));
+			break;
+		case INVOICE_HAS_PAYMENTS:
+			ereport(ERROR,
+					(errcode(RP_INVOICE_HAS_PAYMENTS),
+					 errmsg("invoice " INT64_FORMAT " has payments and can't be voided",
+							invoice->invoice_id),
+					 errdetail("%s is paid on this invoice.",
+							   money_to_cstring(invoice->state.paid, ledger->decimals)),
+					 errhint("Use regpaydb.refund_invoice() to turn the payments into a credit note.")));
+			break;
+		case INVOICE_CLOSED:
+			ereport(ERROR,
+					(errcode(RP_INVALID_STATE),
+					 errmsg("invoice " INT64_FORMAT " is %s already", invoice->invoice_id, status),
+					 errdetail("A refunded or void invoice never changes."),
+					 errhint("What became of its payments, if it had any, is in regpaydb.invoice_document().")));
+			break;
+		case INVOICE_OK:
+			break;
+	}
+	elog(ERROR, "unexpected refusal: %d", refusal);
+}
+
+/*
+ * What is done to an invoice: the verdict on it, and what the verdict does not
+ * know.
+ */
+typedef struct Settlement
+{
+	const InvoiceRow *invoice;
+	InvoiceVerdict verdict;
+	bool		has_payment;	/* whether last_payment_id is not null */
+	int64		last_payment_id;	/* the highest one taken into account */
+	int64		credit_note_id; /* of the note, where the verdict makes one */
+	int64		credit_owner;	/* the attendee whose it is */
+	text	   *reason;			/* why, or NULL */
+} Settlement;
+
+/* Take a payment into account. */
+static void
+count_payment(Settlement *settlement, int64 payment_id)
+{
+	if (!settlement->has_payment || payment_id > settlement->last_payment_id)
+		settlement->last_payment_id = payment_id;
+	settlement->has_payment = true;
+}
+
+static Settlement
+begin_settlement(const InvoiceRow *invoice, int64 credit_owner, text *reason)
+{
+	return (Settlement)
+	{
+		.invoice = invoice,
+		.has_payment = invoice->has_payment,
+		.last_payment_id = invoice->last_payment_id,
+		.credit_owner = credit_owner,
+		.reason = reason
+	};
+}
+
+static void
+make_credit_note(Ledger *ledger, const Settlement *settlement)
+{
+	const InvoiceRow *invoice = settlement->invoice;
+	PaymentRow	payment = {
+		.payment_id = settlement->credit_note_id,
+		.invoice_id = invoice->invoice_id,
+		.kind = PAYMENT_CREDIT_NOTE,
+		.amount = -settlement->verdict.credit,
+		.reference = settlement->reason != NULL ? settlement->reason :
+		cstring_to_text(psprintf("Credit note from invoice " INT64_FORMAT, invoice->invoice_id)),
+	};
+	CreditNoteRow note = {
+		.credit_note_id = settlement->credit_note_id,
+		.attendee_id = settlement->credit_owner,
+		.value = settlement->verdict.credit,
+	};
+
+	row_insert_payment(ledger, &payment);
+	row_insert_credit_note(ledger, &note);
+	row_log_credit_note(ledger, OUTBOX_CREDIT_NOTE_CREATED, note.credit_note_id,
+						&invoice->invoice_id);
+}
+
+/*
+ * The invoices whose verdicts are being carried out.  A trigger of a user's may
+ * bring us back here from any row that we write; what it does to other
+ * invoices is none of ours, but this one is halfway between two states.
+ */
+typedef struct BusyInvoice
+{
+	Oid			schema;
+	int64		invoice_id;
+	struct BusyInvoice *outer;
+} BusyInvoice;
+
+static BusyInvoice *busy_invoices;
+
+/* Raise 55006 for an invoice whose verdict is being carried out. */
+static void
+check_not_busy(Ledger *ledger, int64 invoice_id)
+{
+	for (BusyInvoice *busy = busy_invoices; busy != NULL; busy = busy->outer)
+		if (busy->schema == ledger->schema && busy->invoice_id == invoice_id)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_IN_USE),
+					 errmsg("invoice " INT64_FORMAT " is being settled", invoice_id),
+					 errdetail("A trigger tries to change it while it changes."),
+					 errhint("Let the trigger write down what is to be done, and do it afterwards.")));
+}
+
+/*
+ * settle_lock_invoice
+ *		Lock an invoice to change it; false where there is none.
+ *
+ * Its cart, and what is in that, are locked already.  Raises 55006 where a
+ * trigger wants to change the invoice that it was fired by a change of.
+ */
+bool
+settle_lock_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice)
+{
+	check_not_busy(ledger, invoice_id);
+	return row_lock_invoice(ledger, invoice_id, invoice);
+}
+
+/*
+ * The invoice that could not be written without being locked before, the last
+ * time: others want it too, so that to try it again costs more than it saves.
+ */
+static struct
+{
+	Oid			schema;
+	int64		invoice_id;
+}			contended;
+
+/*
+ * settle_is_contended
+ *		Whether other sessions have lately changed the invoice in between.
+ */
+bool
+settle_is_contended(Ledger *ledger, int64 invoice_id)
+{
+	return contended.schema == ledger->schema && contended.invoice_id == invoice_id;
+}
+
+/*
+ * settle_peek_invoice
+ *		Read an invoice that is to be settled without being locked: its row is
+ *		written only if it is still the one that was read.  False where it has to
+ *		be locked first.  tid is where it may be found, or NULL.
+ *
+ * Raises 55006 as settle_lock_invoice does.
+ */
+bool
+settle_peek_invoice(Ledger *ledger, int64 invoice_id, ItemPointer tid, InvoiceRow *invoice)
+{
+	if (settle_is_contended(ledger, invoice_id))
+		return false;
+	check_not_busy(ledger, invoice_id);
+	/* What is done about a cart comes before the invoice is written. */
+	return row_peek_invoice(ledger, invoice_id, tid, invoice) && !invoice->has_cart;
+}
+
+/* False where the invoice was not locked and has changed. */
+static bool
+write_verdict(Ledger *ledger, const Settlement *settlement)
+{
+	const InvoiceRow *invoice = settlement->invoice;
+	const InvoiceVerdict *verdict = &settlement->verdict;
+	CartAction	cart = invoice->has_cart ? verdict->cart : CART_UNCHANGED;
+
+	if (cart == CART_PAY)
+		sell_cart(ledger, invoice);
+	if (cart == CART_RELEASE)
+		release_cart(ledger, invoice);
+	if (!row_update_invoice(ledger, invoice, verdict,
+							settlement->has_payment ? &settlement->last_payment_id : NULL,
+							settlement->reason))
+		return false;
+	if (verdict->status != invoice->state.status)
+		row_log_invoice(ledger, OUTBOX_INVOICE_UPDATED, invoice->invoice_id,
+						&invoice->state.status, verdict->status);
+	/* There may be triggers on the tables of notes. */
+	if (verdict->credit > 0 && invoice->inventory != NULL)
+		inventory_write(invoice->inventory);
+	if (verdict->credit > 0)
+		make_credit_note(ledger, settlement);
+	if (cart != CART_UNCHANGED)
+		row_log_cart(ledger, cart == CART_PAY ? OUTBOX_CART_PAID : OUTBOX_CART_RELEASED,
+					 invoice->cart_id);
+	return true;
+}
+
+/*
+ * Carry out a settlement: the invoice's row, the log, its credit note, its cart.
+ * False where the invoice was not locked and has changed.
+ */
+static bool
+carry_out(Ledger *ledger, Settlement *settlement)
+{
+	const InvoiceRow *invoice = settlement->invoice;
+	BusyInvoice busy = {ledger->schema, invoice->invoice_id, busy_invoices};
+	volatile bool written = false;
+
+	if (settlement->verdict.credit > 0)
+	{
+		settlement->credit_note_id = row_next_payment_id(ledger);
+		count_payment(settlement, settlement->credit_note_id);
+	}
+	PG_TRY();
+	{
+		busy_invoices = &busy;
+		written = write_verdict(ledger, settlement);
+	}
+	PG_FINALLY();
+	{
+		busy_invoices = busy.outer;
+	}
+	PG_END_TRY();
+	if (!written)
+	{
+		contended.schema = ledger->schema;
+		contended.invoice_id = invoice->invoice_id;
+	}
+	return written;
+}
+
+/*
+ * Settle an invoice on which payments of amount were not counted yet; state is
+ * what was, and settlement has taken the last of them into account.  False where
+ * the invoice was not locked and has changed, or has to be locked to be sure.
+ */
+static bool
+settle(Ledger *ledger, Settlement *settlement, InvoiceState state, int64 amount,
+	   int64 npayments)
+{
+	const InvoiceRow *invoice = settlement->invoice;
+	InvoiceVerdict *verdict = &settlement->verdict;
+	InvoiceRefusal refusal;
+	bool		arrives = npayments != invoice->state.payment_count - state.payment_count ||
+		amount != invoice->state.paid - state.paid;
+
+	state.unsellable = arrives && state.status == INVOICE_UNPAID &&
+		!invoice->cart_checked && cart_is_unsellable(ledger, invoice);
+	refusal = invoice_state_settle(&state, amount, npayments, verdict);
+	if (refusal != INVOICE_OK && !invoice->locked)
+		return false;
+	if (refusal != INVOICE_OK)
+		settle_refuse(ledger, refusal, invoice);
+	if (verdict->status == invoice->state.status && verdict->paid == invoice->state.paid &&
+		verdict->payment_count == invoice->state.payment_count &&
+		settlement->has_payment == invoice->has_payment &&
+		settlement->last_payment_id == invoice->last_payment_id)
+		return invoice->locked;
+	return carry_out(ledger, settlement);
+}
+
+/* Settle a locked invoice with all of its payments; returns what it is then. */
+static InvoiceStatus
+settle_totals(Ledger *ledger, const InvoiceRow *invoice, const PaymentTotals *totals,
+			  int64 credit_owner)
+{
+	InvoiceState nothing_paid = invoice->state;
+	Settlement	settlement = begin_settlement(invoice, credit_owner, NULL);
+
+	Assert(invoice->locked);
+	nothing_paid.paid = 0;
+	nothing_paid.payment_count = 0;
+	settlement.has_payment = totals->payment_count > 0;
+	settlement.last_payment_id = settlement.has_payment ? totals->last_payment_id : 0;
+	(void) settle(ledger, &settlement, nothing_paid, totals->amount, totals->payment_count);
+	return settlement.verdict.status;
+}
+
+/*
+ * settle_afresh
+ *		Bring a locked invoice to the state that its payments call for,
+ *		whatever its row says that they are.
+ */
+InvoiceStatus
+settle_afresh(Ledger *ledger, const InvoiceRow *invoice)
+{
+	PaymentTotals totals = row_payment_totals(ledger, invoice->invoice_id);
+
+	return settle_totals(ledger, invoice, &totals, invoice->attendee_id);
+}
+
+/*
+ * settle_added
+ *		Settle an invoice with payments that settle_is_counted said are not; false
+ *		where it was not locked and has to be.
+ */
+bool
+settle_added(Ledger *ledger, const InvoiceRow *invoice, const SettleAdded *added,
+			 const PaymentTotals *totals, int64 credit_owner)
+{
+	Settlement	settlement = begin_settlement(invoice, credit_owner, NULL);
+
+	if (totals->payment_count > 0)
+	{
+		settle_totals(ledger, invoice, totals, credit_owner);
+		return true;
+	}
+	if (added->npayments > 0)
+		count_payment(&settlement, added->last_id);
+	return settle(ledger, &settlement, invoice->state, added->amount, added->npayments);
+}
+
+/*
+ * settle_payment
+ *		Settle an invoice, locked or peeked at after the payment was inserted;
+ *		false where it has to be locked for that.
+ *
+ * check, if any, is called before what was not counted yet is settled.
+ * credit_owner is the attendee who gets what is paid too much.
+ */
+bool
+settle_payment(Ledger *ledger, const InvoiceRow *invoice, const PaymentRow *payment,
+			   SettleCheck check, int64 credit_owner)
+{
+	SettleAdded added = {payment->amount, 1, payment->payment_id, payment->payment_id};
+	PaymentTotals totals;
+	InvoiceRow	checked = *invoice;
+
+	if (!invoice->locked && !settle_is_surely_new(invoice, payment->payment_id))
+		return false;
+	if (settle_is_counted(ledger, invoice, &added, &totals))
+		return true;
+	if (check != NULL)
+	{
+		check(ledger, invoice);
+		checked.cart_checked = true;
+	}
+	return settle_added(ledger, &checked, &added, &totals, credit_owner);
+}
+
+/*
+ * settle_refund
+ *		Turn all that was paid on a locked invoice into a credit note, whose id
+ *		goes to credit_note_id; false where nothing was paid.
+ *
+ * reason may be NULL; else it is kept with the invoice and the note.
+ */
+bool
+settle_refund(Ledger *ledger, const InvoiceRow *invoice, text *reason, int64 *credit_note_id)
+{
+	Settlement	settlement = begin_settlement(invoice, invoice->attendee_id, reason);
+	InvoiceRefusal refusal = invoice_state_refund(&invoice->state, &settlement.verdict);
+
+	if (refusal != INVOICE_OK)
+		settle_refuse(ledger, refusal, invoice);
+	Assert(invoice->locked);
+	(void) carry_out(ledger, &settlement);
+	*credit_note_id = settlement.credit_note_id;
+	return settlement.verdict.credit > 0;
+}
+
+/* settle_void: void a locked invoice; nothing happens to a void one. */
+void
+settle_void(Ledger *ledger, const InvoiceRow *invoice, text *reason)
+{
+	Settlement	settlement = begin_settlement(invoice, invoice->attendee_id, reason);
+	InvoiceRefusal refusal = invoice_state_void(&invoice->state, &settlement.verdict);
+
+	if (refusal != INVOICE_OK)
+		settle_refuse(ledger, refusal, invoice);
+	Assert(invoice->locked);
+	if (settlement.verdict.status != invoice->state.status)
+		(void) carry_out(ledger, &settlement);
+}
+
+/*
+ * settle_application
+ *		Put a locked, unclaimed credit note on a locked invoice; returns the
+ *		payment's id.  What is left over belongs to the owner of the note.
+ */
+int64
+settle_application(Ledger *ledger, const InvoiceRow *invoice, const CreditNoteRow *note)
+{
+	PaymentRow	payment = {
+		.payment_id = row_next_payment_id(ledger),
+		.invoice_id = invoice->invoice_id,
+		.kind = PAYMENT_CREDIT_APPLICATION,
+		.amount = note->value,
+		.reference = cstring_to_text(psprintf("Credit note " INT64_FORMAT,
+											  note->credit_note_id)),
+	};
+	InvoiceRow	locked;
+
+	row_claim_credit_note(ledger, note, CREDIT_NOTE_APPLIED);
+	row_insert_payment(ledger, &payment);
+	row_insert_application(ledger, payment.payment_id, note->credit_note_id);
+	row_log_credit_note(ledger, OUTBOX_CREDIT_NOTE_APPLIED, note->credit_note_id,
+						&invoice->invoice_id);
+	if (!settle_lock_invoice(ledger, invoice->invoice_id, &locked))
+		elog(ERROR, "invoice " INT64_FORMAT " is gone", invoice->invoice_id);
+	(void) settle_payment(ledger, &locked, &payment, NULL, note->attendee_id);
+	return payment.payment_id;
+}

@@ -1,0 +1,226 @@
+/*
+ * settle_batch.c
+ *	  All payments of a statement, settled invoice by invoice.
+ */
+#include "postgres.h"
+
+#include "common/int.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "base/errors.h"
+#include "engine/engine.h"
+#include "flow/inventory.h"
+#include "flow/settle.h"
+#include "flow/settle_batch.h"
+#include "flow/stock.h"
+#include "rows/rows.h"
+
+/*
+ * What the payments of one invoice, sorted by id, add up to.  False where that is
+ * more than an int64 holds.
+ */
+static bool
+add_up(const NewPayment *payments, int64 npayments, SettleAdded *added)
+{
+	bool		fits = true;
+
+	*added = (SettleAdded)
+	{
+		0, npayments, payments[0].payment_id, payments[npayments - 1].payment_id
+	};
+	for (int64 i = 0; i < npayments; i++)
+		if (pg_add_s64_overflow(added->amount, payments[i].amount, &added->amount))
+			fits = false;
+	return fits;
+}
+
+/* What only payments that a restore brings back may be. */
+static void
+check_new(const NewPayment *payments, int64 npayments)
+{
+	for (int64 i = 0; i < npayments; i++)
+	{
+		if (payments[i].engine_kind)
+			ereport(ERROR,
+					(errcode(RP_INVALID_STATE),
+					 errmsg("payment " INT64_FORMAT " is of a kind that only the engine makes",
+							payments[i].payment_id),
+					 errdetail("Payments of kind credit_note and credit_application belong to a credit note."),
+					 errhint("Use regpaydb.refund_invoice() or regpaydb.apply_credit_note().")));
+		if (payments[i].other_time)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("payment " INT64_FORMAT " is not of the time at which it is recorded",
+							payments[i].payment_id),
+					 errdetail("The time of a new payment is that of its transaction, so that sums of the past stay what they were."),
+					 errhint("Leave out the column \"time\", and give the bank's date as value_date.")));
+	}
+}
+
+/*
+ * Settle the payments of one invoice, sorted by id, without locking it before.
+ * False where that is not possible.
+ */
+static bool
+settle_unlocked(Ledger *ledger, NewPayment *payments, int64 npayments, Inventory *inventory)
+{
+	InvoiceRow	invoice;
+	PaymentTotals nothing = {0};
+	SettleAdded added;
+
+	/* It may not be, while a dump is restored. */
+	if (!ledger->version_checked || payments[0].has_cart ||
+		!settle_peek_invoice(ledger, payments[0].invoice_id, &payments[0].invoice_tid, &invoice) ||
+		!settle_is_surely_new(&invoice, payments[0].payment_id) ||
+		!add_up(payments, npayments, &added))
+		return false;
+	check_new(payments, npayments);
+	invoice.inventory = inventory;
+	return settle_added(ledger, &invoice, &added, &nothing, invoice.attendee_id);
+}
+
+/*
+ * Settle the payments of one invoice, which are sorted by id.  inventory is that of
+ * the statement, NULL for none; an invoice without a cart has it written, too,
+ * before triggers look.
+ */
+static void
+settle_group(Ledger *ledger, NewPayment *payments, int64 npayments, Inventory *inventory)
+{
+	InvoiceRow	invoice;
+	PaymentTotals totals;
+	SettleAdded added;
+	bool		fits;
+
+	if (settle_unlocked(ledger, payments, npayments, inventory))
+		return;
+	if (!settle_lock_invoice(ledger, payments[0].invoice_id, &invoice))
+		ereport(ERROR,
+				(errcode(RP_NOT_FOUND),
+				 errmsg("there is no invoice " INT64_FORMAT, payments[0].invoice_id),
+				 errdetail("The foreign key of table \"payment\" did not refuse it."),
+				 errhint("Restore the constraints that regpaydb.create_ledger() made.")));
+	invoice.inventory = inventory;
+	fits = add_up(payments, npayments, &added);
+	if (settle_is_counted(ledger, &invoice, &added, &totals))
+		return;
+	engine_check_version(ledger, false);
+	check_new(payments, npayments);
+	if (!fits)
+		settle_refuse(ledger, INVOICE_TOO_LARGE, &invoice);
+	settle_added(ledger, &invoice, &added, &totals, invoice.attendee_id);
+}
+
+static int
+compare_payments(const void *a, const void *b)
+{
+	const NewPayment *left = a;
+	const NewPayment *right = b;
+
+	if (left->invoice_id != right->invoice_id)
+		return left->invoice_id < right->invoice_id ? -1 : 1;
+	if (left->payment_id != right->payment_id)
+		return left->payment_id < right->payment_id ? -1 : 1;
+	return 0;
+}
+
+/* Lock the carts of those invoices that may have one, ninvoices of them. */
+static void
+find_and_lock_carts(Ledger *ledger, const NewPayment *payments, int64 npayments, int ninvoices)
+{
+	int64	   *invoice_ids = MemoryContextAllocHuge(CurrentMemoryContext,
+													 ninvoices * sizeof(int64));
+	int			n = 0;
+
+	for (int64 i = 0; i < npayments; i++)
+		if (payments[i].has_cart)
+			invoice_ids[n++] = payments[i].invoice_id;
+	Assert(n == ninvoices);
+	lock_carts_of_invoices(ledger, invoice_ids, ninvoices);
+	pfree(invoice_ids);
+}
+
+/*
+ * Lock what has to be locked before any of the invoices is: the carts that they
+ * bill, if they do.  Marks the first payment of each invoice that may, and
+ * returns how many these are.
+ */
+static int
+lock_their_carts(Ledger *ledger, NewPayment *payments, int64 npayments)
+{
+	int64	   *cart_ids = NULL;
+	int			ncarts = 0;
+	int			capacity = 0;
+	bool		known = true;	/* else SQL has to look */
+
+	for (int64 i = 0; i < npayments; i++)
+	{
+		bool		has_cart;
+		int64		cart_id = 0;
+
+		ItemPointerSetInvalid(&payments[i].invoice_tid);
+		payments[i].has_cart = false;
+		if (i > 0 && payments[i].invoice_id == payments[i - 1].invoice_id)
+			continue;
+		CHECK_FOR_INTERRUPTS();
+		if (!row_invoice_cart(ledger, payments[i].invoice_id, &payments[i].invoice_tid,
+							  &has_cart, &cart_id))
+			known = false;
+		else if (!has_cart)
+			continue;
+		payments[i].has_cart = true;
+		if (ncarts == capacity)
+		{
+			capacity = capacity == 0 ? 64 : capacity * 2;
+			cart_ids = cart_ids == NULL ? palloc(capacity * sizeof(int64)) :
+				repalloc_huge(cart_ids, capacity * sizeof(int64));
+		}
+		cart_ids[ncarts++] = cart_id;
+	}
+	if (ncarts == 0)
+		return 0;
+	if (known)
+		(void) lock_carts(ledger, cart_ids, ncarts, &capacity);
+	else
+		find_and_lock_carts(ledger, payments, npayments, ncarts);
+	pfree(cart_ids);
+	return ncarts;
+}
+
+/*
+ * settle_new_payments
+ *		Settle payments that a statement inserted, each of their invoices once.
+ *
+ * Sorts them, so that invoices are locked in the order of their ids.  Raises
+ * RP003 where an invoice would be left with less than nothing, RP008 for
+ * kinds that only the engine makes, 22023 for times of the past, RP012.
+ */
+void
+settle_new_payments(Ledger *ledger, NewPayment *payments, int64 npayments)
+{
+	MemoryContext group_context = AllocSetContextCreate(CurrentMemoryContext,
+														"regpaydb invoice",
+														ALLOCSET_SMALL_SIZES);
+	MemoryContext save_context;
+	Inventory  *inventory = NULL;
+	int64		first = 0;
+
+	qsort(payments, npayments, sizeof(NewPayment), compare_payments);
+	if (lock_their_carts(ledger, payments, npayments) > 1)
+		inventory = inventory_begin(ledger);
+	save_context = MemoryContextSwitchTo(group_context);
+	for (int64 i = 1; i <= npayments; i++)
+	{
+		if (i < npayments && payments[i].invoice_id == payments[first].invoice_id)
+			continue;
+		CHECK_FOR_INTERRUPTS();
+		settle_group(ledger, payments + first, i - first, inventory);
+		MemoryContextReset(group_context);
+		first = i;
+	}
+	MemoryContextSwitchTo(save_context);
+	if (inventory != NULL)
+		inventory_write(inventory);
+	MemoryContextDelete(group_context);
+}

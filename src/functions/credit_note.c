@@ -1,0 +1,188 @@
+/*
+ * credit_note.c
+ *	  Credit notes: applied to an invoice, paid out, charged with a fee.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "base/args.h"
+#include "base/errors.h"
+#include "base/money.h"
+#include "engine/actor.h"
+#include "engine/engine.h"
+#include "flow/bill.h"
+#include "flow/find.h"
+#include "flow/payable.h"
+#include "flow/settle.h"
+#include "rows/rows.h"
+
+/*
+ * apply_credit_note(credit_note_id, invoice_id) -> payment_id
+ *		Put a credit note's full value on an invoice that can be paid; what is
+ *		left over becomes a new note of the same owner.
+ *
+ * Raises RP001-RP006, RP010, RP012, 22004, 42501.  Spec section 3.
+ */
+PG_FUNCTION_INFO_V1(regpaydb_apply_credit_note);
+Datum
+regpaydb_apply_credit_note(PG_FUNCTION_ARGS)
+{
+	EngineScope scope;
+	Ledger	   *ledger = staff_begin(&scope, CREDIT_NOTE_APPLICATION, "credit_note_id", ACL_INSERT);
+	int64		credit_note_id = int8_arg(fcinfo, 0, "credit_note_id");
+	InvoiceRow	invoice;
+	CreditNoteRow note;
+	int64		payment_id;
+
+	lock_invoice(ledger, int8_arg(fcinfo, 1, "invoice_id"), &invoice);
+	check_payable(ledger, &invoice);
+	lock_unclaimed_note(ledger, credit_note_id, &note);
+	payment_id = settle_application(ledger, &invoice, &note);
+	engine_end(&scope);
+	PG_RETURN_INT64(payment_id);
+}
+
+/*
+ * refund_credit_note(credit_note_id, reference, entered_by DEFAULT NULL)
+ *	   -> credit_note_refund_id
+ *		Record that a credit note was paid out in full.
+ *
+ * entered_by is a user of the staff's; the actor, where it is NULL.  Raises RP002,
+ * RP006, RP010, RP012, 22001, 22004, 42501.  Spec section 3.
+ */
+PG_FUNCTION_INFO_V1(regpaydb_refund_credit_note);
+Datum
+regpaydb_refund_credit_note(PG_FUNCTION_ARGS)
+{
+	EngineScope scope;
+	Ledger	   *ledger = staff_begin(&scope, CREDIT_NOTE_REFUND, "credit_note_id", ACL_INSERT);
+	int64		credit_note_id = int8_arg(fcinfo, 0, "credit_note_id");
+	text	   *reference = text_arg(fcinfo, 1, "reference", MAX_TEXT_LENGTH);
+	int64		entered_by;
+	CreditNoteRow note;
+	int64		refund_id;
+
+	if (!PG_ARGISNULL(2))
+	{
+		entered_by = PG_GETARG_INT64(2);
+		check_entered_by(ledger, entered_by);
+	}
+	lock_unclaimed_note(ledger, credit_note_id, &note);
+	row_claim_credit_note(ledger, &note, CREDIT_NOTE_REFUNDED);
+	refund_id = row_insert_refund(ledger, credit_note_id, reference,
+								  PG_ARGISNULL(2) ? NULL : &entered_by);
+	row_log_credit_note(ledger, OUTBOX_CREDIT_NOTE_REFUNDED, credit_note_id, NULL);
+	engine_end(&scope);
+	PG_RETURN_INT64(refund_id);
+}
+
+/*
+ * The fee in minor units, rounded half up; percentage is 0 to 100, with any
+ * number of decimals, so that this is exact in numeric only.
+ */
+static int64
+fee_of(int64 value, Numeric percentage, int decimals)
+{
+	Datum		fee = DirectFunctionCall2(numeric_mul,
+										  NumericGetDatum(money_to_numeric(value, decimals)),
+										  NumericGetDatum(percentage));
+
+	fee = DirectFunctionCall2(numeric_mul, fee, NumericGetDatum(int64_div_fast_to_numeric(1, 2)));
+	fee = DirectFunctionCall2(numeric_round, fee, Int32GetDatum(decimals));
+	return money_from_numeric(DatumGetNumeric(fee), decimals, "fee");
+}
+
+static void
+check_percentage(Numeric percentage)
+{
+	Datum		value = NumericGetDatum(percentage);
+
+	if (numeric_is_nan(percentage) ||
+		DatumGetBool(DirectFunctionCall2(numeric_lt, value,
+										 NumericGetDatum(int64_to_numeric(0)))) ||
+		DatumGetBool(DirectFunctionCall2(numeric_gt, value,
+										 NumericGetDatum(int64_to_numeric(100)))))
+		ereport(ERROR,
+				(errcode(RP_INVALID_AMOUNT),
+				 errmsg("percentage is out of range"),
+				 errdetail("A fee is a part of its credit note."),
+				 errhint("Give a percentage of the credit note from 0 to 100.")));
+}
+
+/*
+ * cancellation_fee(credit_note_id, percentage) -> invoice_id
+ *		Invoice a percentage of a credit note, due in one day, and pay it by this
+ *		very note; what is left over becomes a new note.
+ *
+ * Returns NULL, and does nothing, where the fee is zero.  Raises RP002, RP003,
+ * RP006, RP010, RP012, 22004, 42501.  Spec section 3.
+ */
+PG_FUNCTION_INFO_V1(regpaydb_cancellation_fee);
+Datum
+regpaydb_cancellation_fee(PG_FUNCTION_ARGS)
+{
+	EngineScope scope;
+	Ledger	   *ledger;
+	int64		credit_note_id;
+	Interval	one_day = {.day = 1};
+	LineItemRow line = {.quantity = 1};
+	AttendeeRow attendee;
+	InvoiceRow	invoice;
+	CreditNoteRow note;
+	int64		invoice_id;
+
+	engine_check_privilege(INVOICE, "value", ACL_INSERT);
+	ledger = staff_begin(&scope, CREDIT_NOTE_APPLICATION, "credit_note_id", ACL_INSERT);
+	credit_note_id = int8_arg(fcinfo, 0, "credit_note_id");
+	require_arg(fcinfo, 1, "percentage");
+	check_percentage(PG_GETARG_NUMERIC(1));
+
+	/*
+	 * The note is locked before the invoice here, against the lock order, but
+	 * nobody else can know of an invoice that this transaction makes.
+	 */
+	lock_unclaimed_note(ledger, credit_note_id, &note);
+	line.price = fee_of(note.value, PG_GETARG_NUMERIC(1), ledger->decimals);
+	if (line.price == 0)
+	{
+		engine_end(&scope);
+		PG_RETURN_NULL();
+	}
+	line.description = cstring_to_text(psprintf("Cancellation fee on credit note " INT64_FORMAT,
+												credit_note_id));
+	if (!row_attendee(ledger, note.attendee_id, &attendee))
+		not_found("attendee", note.attendee_id);
+	invoice_id = settle_new_invoice(ledger, note.attendee_id, NULL, attendee.recipient,
+									&one_day, &line, 1);
+	lock_invoice(ledger, invoice_id, &invoice);
+	settle_application(ledger, &invoice, &note);
+	engine_end(&scope);
+	PG_RETURN_INT64(invoice_id);
+}
+
+/*
+ * available_credit(attendee_id) -> numeric
+ *		Sum of the attendee's unclaimed notes, in units of the ledger's currency.
+ *
+ * Raises RP002, RP012, 22004, 42501.  Spec section 3.
+ */
+PG_FUNCTION_INFO_V1(regpaydb_available_credit);
+Datum
+regpaydb_available_credit(PG_FUNCTION_ARGS)
+{
+	EngineScope scope;
+	Ledger	   *ledger = engine_begin_read(&scope, CREDIT_NOTE, "value", ACL_SELECT);
+	int64		attendee_id = int8_arg(fcinfo, 0, "attendee_id");
+	AttendeeRow attendee;
+	Numeric		credit;
+
+	if (!row_attendee(ledger, attendee_id, &attendee) ||
+		!actor_may_view(ledger, attendee_id))
+		not_found("attendee", attendee_id);
+	credit = row_available_credit(ledger, attendee_id);
+	engine_end(&scope);
+	PG_RETURN_NUMERIC(credit);
+}

@@ -1,0 +1,43 @@
+/*
+ * catalog.h
+ *	  The extension's types and functions in PostgreSQL's catalog.
+ */
+#ifndef REGPAYDB_CATALOG_H
+#define REGPAYDB_CATALOG_H
+
+#include "ledger/model.h"
+
+/* The extension's types of which columns are. */
+typedef enum EnumType
+{
+	ENUM_INVOICE_STATUS,
+	ENUM_PAYMENT_KIND,
+	ENUM_OUTBOX_KIND,
+	ENUM_CART_STATUS,
+	ENUM_CREDIT_NOTE_STATE,
+	ENUM_TYPES
+} EnumType;
+
+/* Our trigger functions that let the engine's rows pass. */
+typedef struct TriggerFunctions
+{
+	Oid			settle_payments;
+	Oid			guard_rows;
+	Oid			move_reservation;
+} TriggerFunctions;
+
+extern const char *const cart_status_names[CART_STATUS_RELEASED + 1];
+extern const char *const credit_note_state_names[CREDIT_NOTE_REFUNDED + 1];
+extern const char *const invoice_status_names[INVOICE_VOID + 1];
+extern const char *const outbox_kind_names[OUTBOX_CART_RELEASED + 1];
+extern const char *const payment_kind_names[PAYMENT_CREDIT_APPLICATION + 1];
+
+extern void catalog_init(void);
+extern Oid	extension_type(const char *name);
+extern Oid	enum_type(EnumType type);
+extern Oid	enum_oid(EnumType type, int value);
+extern int	enum_value(EnumType type, Oid oid);
+extern const TriggerFunctions *our_trigger_functions(void);
+extern uint64 code_changes(void);
+
+#endif							/* REGPAYDB_CATALOG_H */

@@ -1,0 +1,77 @@
+/*
+ * ledger.h
+ *	  Which ledger is worked on, its tables and its owner.
+ */
+#ifndef REGPAYDB_LEDGER_H
+#define REGPAYDB_LEDGER_H
+
+#include "postgres.h"
+
+#include "utils/relcache.h"
+
+#include "base/compat.h"
+
+#define DEFAULT_LEDGER	"regpaydb"
+
+typedef enum LedgerTable
+{
+	CONFERENCE,
+	ATTENDEE,
+	STAFF,
+	CATEGORY,
+	PRODUCT,
+	CART,
+	CART_ITEM,
+	CART_DISCOUNT,
+	RESERVATION,
+	INVOICE,
+	LINE_ITEM,
+	PAYMENT,
+	CREDIT_NOTE,
+	CREDIT_NOTE_CLAIM,
+	CREDIT_NOTE_APPLICATION,
+	CREDIT_NOTE_REFUND,
+	OUTBOX,
+	LEDGER_TABLES
+} LedgerTable;
+
+/*
+ * A ledger, as cached; never freed, so that a pointer to it stays good.  What is in
+ * its context may be when a transaction ends that has not found it, see ledger.c.
+ */
+typedef struct Ledger
+{
+	Oid			schema;			/* hash key */
+	bool		valid;			/* set last, cleared by invalidations */
+	bool		version_checked;
+	bool		read_only;		/* reads see what the calling query sees */
+	char		schema_name[NAMEDATALEN];
+	char		quoted_schema[NAMEDATALEN * 2 + 3];
+	Oid			owner;			/* of every table */
+	Oid			tables[LEDGER_TABLES];
+	Oid			payment_sequence;
+	int			decimals;		/* of amounts of money */
+	uint64		checked_at;		/* changes seen before its name was looked at */
+	uint64		loads;			/* how often it was loaded */
+	uint64		found_in;		/* number of the transaction */
+	struct Ledger *original;	/* itself, also in a copy */
+	MemoryContext context;		/* of what follows; NULL while there is none */
+	struct TableInfo *table_infos[LEDGER_TABLES];	/* table.c's */
+	MemoryContext name_context; /* of what was made with its name */
+	struct Plans *plans;		/* store.c's; NULL while there are none */
+} Ledger;
+
+extern char *ledger_setting;
+
+extern void ledger_init(void);
+extern Ledger *ledger_of_setting(void);
+extern Ledger *ledger_of_schema(Oid schema);
+extern Ledger *ledger_of_relation(Relation rel, LedgerTable table,
+								  LedgerTable other_table);
+extern void ledger_refresh(Ledger *ledger);
+extern void ledger_check_name(Ledger *ledger);
+extern uint64 ledger_changes(void);
+extern bool ledger_is_of_setting(const Ledger *ledger);
+pg_noreturn extern void no_ledger(const char *schema_name);
+
+#endif							/* REGPAYDB_LEDGER_H */

@@ -1,0 +1,148 @@
+/*
+ * model.h
+ *	  The rows of a ledger's tables as C has them.
+ */
+#ifndef REGPAYDB_MODEL_H
+#define REGPAYDB_MODEL_H
+
+#include "storage/itemptr.h"
+#include "utils/date.h"
+#include "utils/timestamp.h"
+
+#include "base/invoice_state.h"
+#include "ledger/ledger.h"
+
+typedef struct InvoiceRow
+{
+	bool		locked;			/* else another session may be changing it */
+	bool		committed;		/* surely not written by this transaction */
+	int64		invoice_id;
+	int64		attendee_id;
+	bool		has_payment;	/* whether last_payment_id is not null */
+	int64		last_payment_id;
+	bool		has_cart;		/* whether the next two are not null */
+	int64		cart_id;
+	int32		cart_revision;
+	bool		cart_checked;	/* it was locked, and can be sold */
+	struct Inventory *inventory;	/* of its statement, NULL for what the tables say */
+	InvoiceState state;
+} InvoiceRow;
+
+typedef enum PaymentKind
+{
+	PAYMENT_PLAIN,
+	PAYMENT_MANUAL,
+	PAYMENT_CREDIT_NOTE,
+	PAYMENT_CREDIT_APPLICATION
+} PaymentKind;
+
+typedef struct PaymentRow
+{
+	int64		payment_id;
+	int64		invoice_id;
+	PaymentKind kind;
+	int64		amount;
+	text	   *reference;
+	text	   *provider;		/* NULL where not given, as the next three */
+	text	   *provider_ref;
+	int64	   *entered_by;		/* then it is the actor, if there is one */
+	DateADT    *value_date;
+} PaymentRow;
+
+typedef enum CreditNoteState
+{
+	CREDIT_NOTE_UNCLAIMED,
+	CREDIT_NOTE_APPLIED,
+	CREDIT_NOTE_REFUNDED
+} CreditNoteState;
+
+typedef struct CreditNoteRow
+{
+	int64		credit_note_id;
+	int64		attendee_id;
+	int64		value;
+	CreditNoteState state;
+} CreditNoteRow;
+
+typedef struct LineItemRow
+{
+	text	   *description;
+	int32		quantity;
+	int64		price;
+	int64	   *product_id;		/* NULL where there is none */
+} LineItemRow;
+
+typedef struct AttendeeRow
+{
+	int64		user_id;
+	char	   *access_code;	/* NULL where it was not asked for, as the next */
+	text	   *recipient;
+} AttendeeRow;
+
+typedef struct PaymentTotals
+{
+	int64		amount;
+	int64		payment_count;
+	int64		last_payment_id;	/* where there is one */
+} PaymentTotals;
+
+typedef enum OutboxKind
+{
+	OUTBOX_INVOICE_CREATED,
+	OUTBOX_INVOICE_UPDATED,
+	OUTBOX_CREDIT_NOTE_CREATED,
+	OUTBOX_CREDIT_NOTE_APPLIED,
+	OUTBOX_CREDIT_NOTE_REFUNDED,
+	OUTBOX_CART_PAID,
+	OUTBOX_CART_RELEASED
+} OutboxKind;
+
+typedef enum CartStatus
+{
+	CART_STATUS_ACTIVE,
+	CART_STATUS_PAID,
+	CART_STATUS_RELEASED
+} CartStatus;
+
+typedef struct CartRow
+{
+	int64		cart_id;
+	int64		attendee_id;
+	CartStatus	status;
+	int32		revision;
+	int32		entry_count;
+	bool		lapsed;			/* its items are reserved no more */
+} CartRow;
+
+typedef struct CartItemRow
+{
+	int64		product_id;
+	int32		quantity;
+} CartItemRow;
+
+typedef struct ProductRow
+{
+	int64		product_id;
+	int64		category_id;
+	int32	   *stock;			/* NULL for any number, as the next one */
+	int32	   *limit_per_attendee;
+	int64		sold;
+} ProductRow;
+
+typedef struct ReservationRow
+{
+	ItemPointerData tid;
+	int64		product_id;
+	int32		quantity;
+	TimestampTz reserved_until;
+} ReservationRow;
+
+typedef struct CategoryRow
+{
+	int64		category_id;
+	bool		required;
+	bool		unlimited;
+	int32		limit_per_attendee;
+} CategoryRow;
+
+#endif							/* REGPAYDB_MODEL_H */

@@ -1,0 +1,235 @@
+/*
+ * cart_queries.c
+ *	  The texts about products and carts.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+
+#include "rows/queries.h"
+
+#define CART_COLUMNS \
+	"c.cart_id::bigint, c.attendee_id::bigint, c.status::pg_catalog.text, " \
+	"c.revision::integer, c.entry_count::integer, " \
+	"(" RESERVED_UNTIL " OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp()) FROM @.cart c "
+
+const QueryText cart_queries[] = {
+	[Q_PRODUCT - CART_QUERIES] = {
+		"SELECT p.stock::integer, (p.stock OPERATOR(pg_catalog.-) p.sold "
+		"OPERATOR(pg_catalog.-) (SELECT COALESCE(pg_catalog.sum(r.quantity), 0) "
+		"FROM @.current_reservation r WHERE r.product_id" EQ "p.product_id))::bigint "
+		"FROM @.product p WHERE p.product_id" EQ "$1",
+		1, {INT8OID}
+	},
+	/* So that REPEATABLE READ notices who reserved in between. */
+	[Q_TOUCH_PRODUCTS - CART_QUERIES] = {
+		"UPDATE @.product SET sold = sold WHERE product_id" EQ "ANY "
+		"(SELECT i.product_id FROM @.cart_item i WHERE i.cart_id" EQ "$1)",
+		1, {INT8OID}
+	},
+	[Q_CHANGE_SOLD - CART_QUERIES] = {
+		"UPDATE @.product SET sold = sold OPERATOR(pg_catalog.+) $2 "
+		"WHERE product_id" EQ "$1",
+		2, {INT8OID, INT8OID}
+	},
+	[Q_CART - CART_QUERIES] = {
+		"SELECT " CART_COLUMNS "WHERE c.cart_id" EQ "$1",
+		1, {INT8OID}
+	},
+	[Q_LOCK_CART - CART_QUERIES] = {
+		"SELECT " CART_COLUMNS "WHERE c.cart_id" EQ "$1 FOR NO KEY UPDATE",
+		1, {INT8OID}
+	},
+	[Q_FIND_ACTIVE_CART - CART_QUERIES] = {
+		"SELECT cart_id::bigint FROM @.cart WHERE attendee_id" EQ "$1 "
+		"AND status" EQ "'active'::regpaydb.cart_status",
+		1, {INT8OID}
+	},
+	[Q_INSERT_CART - CART_QUERIES] = {
+		"INSERT INTO @.cart (attendee_id) VALUES ($1) "
+		"ON CONFLICT (attendee_id) WHERE status" EQ "'active'::regpaydb.cart_status "
+		"DO NOTHING RETURNING cart_id::bigint",
+		1, {INT8OID}
+	},
+	[Q_CARTS_OF_INVOICES - CART_QUERIES] = {
+		"SELECT DISTINCT i.cart_id::bigint FROM @.invoice i "
+		"WHERE i.invoice_id" EQ "ANY ($1) AND i.cart_id IS NOT NULL",
+		1, {INT8ARRAYOID}
+	},
+	[Q_LOCK_CARTS - CART_QUERIES] = {
+		"SELECT " CART_COLUMNS "WHERE c.cart_id" EQ "ANY ($1) "
+		"ORDER BY c.cart_id FOR NO KEY UPDATE",
+		1, {INT8ARRAYOID}
+	},
+	/* The same for one cart, with a plan that fits that. */
+	[Q_LOCK_PRODUCTS_OF_CART - CART_QUERIES] = {
+		"SELECT 1 FROM @.product p WHERE p.product_id" EQ "ANY "
+		"(SELECT i.product_id FROM @.cart_item i WHERE i.cart_id" EQ "$1) "
+		"ORDER BY p.product_id FOR NO KEY UPDATE",
+		1, {INT8OID}
+	},
+	[Q_LOCK_PRODUCTS_OF_CARTS - CART_QUERIES] = {
+		"SELECT 1 FROM @.product p WHERE p.product_id" EQ "ANY "
+		"(SELECT i.product_id FROM @.cart_item i WHERE i.cart_id" EQ "ANY ($1)) "
+		"ORDER BY p.product_id FOR NO KEY UPDATE",
+		1, {INT8ARRAYOID}
+	},
+	[Q_CART_PROBLEM - CART_QUERIES] = {
+		"SELECT problem::pg_catalog.text FROM @.cart_problem "
+		"WHERE cart_id" EQ "$1 ORDER BY problem LIMIT 1",
+		1, {INT8OID}
+	},
+	/* The kinds are constants so that the rest is not even planned. */
+	[Q_RESERVATION_PROBLEM - CART_QUERIES] = {
+		"SELECT problem::pg_catalog.text FROM @.cart_problem WHERE cart_id" EQ "$1 "
+		"AND (kind" EQ "'sold_out' OR kind" EQ "'limit') ORDER BY problem LIMIT 1",
+		1, {INT8OID}
+	},
+	[Q_STOCK_PROBLEM - CART_QUERIES] = {
+		"SELECT problem::pg_catalog.text FROM @.cart_problem WHERE cart_id" EQ "$1 "
+		"AND kind" EQ "'sold_out' ORDER BY problem LIMIT 1",
+		1, {INT8OID}
+	},
+	/* Whether a cart has more of something than it reserves. */
+	[Q_CART_GROWS - CART_QUERIES] = {
+		"SELECT 1 FROM @.cart_item i WHERE i.cart_id" EQ "$1 AND NOT EXISTS ("
+		"SELECT 1 FROM @.reservation r WHERE r.cart_id" EQ "i.cart_id "
+		"AND r.product_id" EQ "i.product_id "
+		"AND r.quantity OPERATOR(pg_catalog.>=) i.quantity) LIMIT 1",
+		1, {INT8OID}
+	},
+	[Q_CART_ITEMS - CART_QUERIES] = {
+		"SELECT product_id::bigint, quantity::integer FROM @.cart_item "
+		"WHERE cart_id" EQ "$1 ORDER BY product_id",
+		1, {INT8OID}
+	},
+	[Q_ITEM - CART_QUERIES] = {
+		"SELECT quantity::integer FROM @.cart_item "
+		"WHERE cart_id" EQ "$1 AND product_id" EQ "$2",
+		2, {INT8OID, INT8OID}
+	},
+	[Q_RESERVED - CART_QUERIES] = {
+		"SELECT quantity::integer FROM @.reservation "
+		"WHERE cart_id" EQ "$1 AND product_id" EQ "$2",
+		2, {INT8OID, INT8OID}
+	},
+	[Q_CART_LINES - CART_QUERIES] = {
+		"SELECT l.description::pg_catalog.text, l.quantity::integer, l.price::numeric, "
+		"l.product_id::bigint FROM @.cart_line l WHERE l.cart_id" EQ "$1 ORDER BY l.place",
+		1, {INT8OID}
+	},
+	[Q_COUNT_ENTRIES - CART_QUERIES] = {
+		"SELECT ((SELECT pg_catalog.count(*) FROM @.cart_item i WHERE i.cart_id" EQ "$1) "
+		"OPERATOR(pg_catalog.+) "
+		"(SELECT pg_catalog.count(*) FROM @.cart_discount d WHERE d.cart_id" EQ "$1))::bigint",
+		1, {INT8OID}
+	},
+	[Q_SET_ITEM - CART_QUERIES] = {
+		"INSERT INTO @.cart_item AS i (cart_id, product_id, quantity) VALUES ($1, $2, $3) "
+		"ON CONFLICT (cart_id, product_id) DO UPDATE SET quantity = EXCLUDED.quantity",
+		3, {INT8OID, INT8OID, INT4OID}
+	},
+	[Q_DELETE_ITEM - CART_QUERIES] = {
+		"DELETE FROM @.cart_item WHERE cart_id" EQ "$1 AND product_id" EQ "$2",
+		2, {INT8OID, INT8OID}
+	},
+	[Q_AMEND_CART - CART_QUERIES] = {
+		"UPDATE @.cart c SET revision = c.revision OPERATOR(pg_catalog.+) 1, "
+		"entry_count = $2 WHERE c.cart_id" EQ "$1",
+		2, {INT8OID, INT4OID}
+	},
+	/* So that REPEATABLE READ notices an invoice made in between. */
+	[Q_TOUCH_CART - CART_QUERIES] = {
+		"UPDATE @.cart SET revision = revision WHERE cart_id" EQ "$1",
+		1, {INT8OID}
+	},
+	/* To the longest of what is left and what the products ask for. */
+	[Q_RENEW_CART - CART_QUERIES] = {
+		"UPDATE @.cart c SET time_last_updated = pg_catalog.now(), "
+		"reservation_duration = GREATEST('0'::interval, "
+		RESERVED_UNTIL " OPERATOR(pg_catalog.-) pg_catalog.now(), "
+		"(SELECT pg_catalog.max(p.reservation_duration) FROM @.cart_item i "
+		"JOIN @.product p ON p.product_id" EQ "i.product_id WHERE i.cart_id" EQ "$1)) "
+		"WHERE c.cart_id" EQ "$1",
+		1, {INT8OID}
+	},
+	[Q_EXTEND_CART - CART_QUERIES] = {
+		"UPDATE @.cart c SET time_last_updated = pg_catalog.now(), "
+		"reservation_duration = GREATEST('0'::interval, $2, "
+		RESERVED_UNTIL " OPERATOR(pg_catalog.-) pg_catalog.now()) WHERE c.cart_id" EQ "$1",
+		2, {INT8OID, INTERVALOID}
+	},
+	[Q_SET_CART_STATUS - CART_QUERIES] = {
+		"UPDATE @.cart SET status = $2::regpaydb.cart_status WHERE cart_id" EQ "$1",
+		2, {INT8OID, TEXTOID}
+	},
+	[Q_RELEASE_ITEMS - CART_QUERIES] = {
+		"DELETE FROM @.reservation WHERE cart_id" EQ "$1",
+		1, {INT8OID}
+	},
+	[Q_HOLDS_ITEMS - CART_QUERIES] = {
+		"SELECT 1 FROM @.reservation WHERE cart_id" EQ "$1 LIMIT 1",
+		1, {INT8OID}
+	},
+	/* Items of which the reservation is not as it should be. */
+	[Q_UNRESERVED_ITEMS - CART_QUERIES] = {
+		"SELECT 1 FROM @.cart_item i JOIN @.cart c ON c.cart_id" EQ "i.cart_id "
+		"WHERE i.cart_id" EQ "$1 AND NOT EXISTS (SELECT 1 FROM @.reservation r "
+		"WHERE r.cart_id" EQ "i.cart_id AND r.product_id" EQ "i.product_id "
+		"AND r.quantity" EQ "i.quantity AND r.reserved_until" EQ RESERVED_UNTIL ") LIMIT 1",
+		1, {INT8OID}
+	},
+	[Q_RESERVE_ITEMS - CART_QUERIES] = {
+		"INSERT INTO @.reservation (cart_id, product_id, quantity, reserved_until) "
+		"SELECT i.cart_id, i.product_id, i.quantity, " RESERVED_UNTIL " "
+		"FROM @.cart_item i JOIN @.cart c ON c.cart_id" EQ "i.cart_id "
+		"WHERE i.cart_id" EQ "$1",
+		1, {INT8OID}
+	},
+	[Q_MOVE_RESERVATION - CART_QUERIES] = {
+		"UPDATE @.reservation r SET reserved_until = " RESERVED_UNTIL " "
+		"FROM @.cart c WHERE r.cart_id" EQ "$1 AND c.cart_id" EQ "$1",
+		1, {INT8OID}
+	},
+	[Q_MISTIMED_RESERVATION - CART_QUERIES] = {
+		"SELECT 1 FROM @.reservation r JOIN @.cart c ON c.cart_id" EQ "r.cart_id "
+		"WHERE r.cart_id" EQ "$1 AND r.reserved_until" NE RESERVED_UNTIL " LIMIT 1",
+		1, {INT8OID}
+	},
+	[Q_UNPAID_INVOICES_OF_CART - CART_QUERIES] = {
+		"SELECT invoice_id::bigint FROM @.invoice WHERE cart_id" EQ "$1 "
+		"AND status" EQ UNPAID " ORDER BY invoice_id",
+		1, {INT8OID}
+	},
+	[Q_INVOICE_OF_REVISION - CART_QUERIES] = {
+		"SELECT invoice_id::bigint FROM @.invoice WHERE cart_id" EQ "$1 "
+		"AND cart_revision" EQ "$2 "
+		"AND (status" EQ UNPAID " OR status" EQ "'paid'::regpaydb.invoice_status)",
+		2, {INT8OID, INT4OID}
+	},
+	/*
+	 * Nobody is waited for, so that the order of the carts does not matter.
+	 * What is sold out is worked out here for all carts at once: cart_problem
+	 * adds the reservations of a product up for every cart that has it.
+	 */
+	[Q_LOCK_EXPIRED - CART_QUERIES] = {
+		"SELECT i.invoice_id::bigint, c.cart_id::bigint "
+		"FROM @.invoice i JOIN @.cart c ON c.cart_id" EQ "i.cart_id "
+		"WHERE i.status" EQ UNPAID " AND (c.revision" NE "i.cart_revision "
+		"OR c.cart_id" EQ "ANY (SELECT e.cart_id FROM @.cart_item e "
+		"JOIN @.product p ON p.product_id" EQ "e.product_id "
+		"LEFT JOIN (SELECT r.product_id, pg_catalog.sum(r.quantity) AS quantity "
+		"FROM @.current_reservation r GROUP BY r.product_id) held "
+		"ON held.product_id" EQ "e.product_id "
+		"LEFT JOIN @.current_reservation own ON own.product_id" EQ "e.product_id "
+		"AND own.cart_id" EQ "e.cart_id "
+		"JOIN @.invoice u ON u.cart_id" EQ "e.cart_id AND u.status" EQ UNPAID " "
+		"WHERE e.quantity OPERATOR(pg_catalog.>) (p.stock OPERATOR(pg_catalog.-) p.sold "
+		"OPERATOR(pg_catalog.-) COALESCE(held.quantity, 0) "
+		"OPERATOR(pg_catalog.+) COALESCE(own.quantity, 0))) "
+		"OR EXISTS (SELECT 1 FROM @.cart_problem o WHERE o.cart_id" EQ "c.cart_id "
+		"AND o.kind" NE "'sold_out')) "
+		"ORDER BY i.invoice_id LIMIT $1 FOR NO KEY UPDATE OF c SKIP LOCKED",
+		1, {INT4OID}
+	},
+};

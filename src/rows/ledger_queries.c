@@ -1,0 +1,290 @@
+/*
+ * ledger_queries.c
+ *	  The texts about attendees, invoices, payments and credit notes.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+
+#include "rows/queries.h"
+
+#define INVOICE_COLUMNS \
+	"invoice_id::bigint, attendee_id::bigint, status::pg_catalog.text, " \
+	"value::numeric, paid::numeric, payment_count::bigint, " \
+	"last_payment_id::bigint, cart_id::bigint, " \
+	"COALESCE(cart_revision, 0)::integer FROM @.invoice WHERE invoice_id" EQ "$1"
+
+#define CREDIT_NOTE_COLUMNS \
+	"n.credit_note_id::bigint, n.attendee_id::bigint, n.value::numeric, " \
+	"n.state::pg_catalog.text FROM @.credit_note n "
+
+#define ACTOR_IS_ATTENDEE \
+	"FROM @.attendee a WHERE a.user_id" EQ "$1 OR a.access_code" EQ "$2"
+
+#define CREDIT_NOTE_IS_UNCLAIMED "n.state" EQ "'unclaimed'::regpaydb.credit_note_state"
+
+/* Of an invoice at time $1, from the times that it keeps. */
+#define IS_ISSUED_AND_OPEN \
+	"i.issue_time" LE "$1 AND (i.closed_time" LE "$1) IS NOT TRUE"
+
+#define WAS_PAID	IS_ISSUED_AND_OPEN " AND i.paid_time" LE "$1"
+
+#define WAS_UNPAID	IS_ISSUED_AND_OPEN " AND (i.paid_time" LE "$1) IS NOT TRUE"
+
+#define SUM_WHERE(amount, condition) \
+	"COALESCE(pg_catalog.sum(" amount ") FILTER (WHERE " condition "), #)"
+
+#define ARRAY_OF(members, key) \
+	"COALESCE(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(" members ") " \
+	"ORDER BY " key "), '[]'::pg_catalog.jsonb)"
+
+const QueryText ledger_queries[] = {
+	[Q_LEDGER_VERSION] = {
+		"SELECT ledger_version::pg_catalog.text FROM @.conference",
+		0, {0}
+	},
+	[Q_ACCESS_CODE_LENGTH] = {
+		"SELECT access_code_length::integer FROM @.conference",
+		0, {0}
+	},
+	[Q_HAS_PAYMENTS] = {
+		"SELECT 1 FROM @.payment LIMIT 1",
+		0, {0}
+	},
+	[Q_IS_STAFF] = {
+		"SELECT 1 FROM @.staff WHERE user_id" EQ "$1",
+		1, {INT8OID}
+	},
+	[Q_ATTENDEE] = {
+		"SELECT user_id::bigint, access_code::pg_catalog.text, "
+		"recipient::pg_catalog.text FROM @.attendee WHERE attendee_id" EQ "$1",
+		1, {INT8OID}
+	},
+	/* Whoever a user or the holder of a code is; either may be NULL. */
+	[Q_ACTOR_ATTENDEES] = {
+		"SELECT a.attendee_id::bigint " ACTOR_IS_ATTENDEE,
+		2, {INT8OID, TEXTOID}
+	},
+	[Q_ACTOR_INVOICES] = {
+		"SELECT i.invoice_id::bigint FROM @.invoice i WHERE i.attendee_id" EQ "ANY "
+		"(ARRAY(SELECT a.attendee_id " ACTOR_IS_ATTENDEE "))",
+		2, {INT8OID, TEXTOID}
+	},
+	[Q_ACTOR_CARTS] = {
+		"SELECT c.cart_id::bigint FROM @.cart c WHERE c.attendee_id" EQ "ANY "
+		"(ARRAY(SELECT a.attendee_id " ACTOR_IS_ATTENDEE "))",
+		2, {INT8OID, TEXTOID}
+	},
+	[Q_INVOICE_ATTENDEE] = {
+		"SELECT a.user_id::bigint, a.access_code::pg_catalog.text, "
+		"a.recipient::pg_catalog.text "
+		"FROM @.invoice i JOIN @.attendee a ON a.attendee_id" EQ "i.attendee_id "
+		"WHERE i.invoice_id" EQ "$1",
+		1, {INT8OID}
+	},
+	/* An update, so that REPEATABLE READ notices who came in between. */
+	[Q_LOCK_ATTENDEE] = {
+		"UPDATE @.attendee SET recipient = recipient WHERE attendee_id" EQ "$1 "
+		"RETURNING recipient::pg_catalog.text",
+		1, {INT8OID}
+	},
+	[Q_SET_ACCESS_CODE] = {
+		"UPDATE @.attendee SET access_code = $2 WHERE attendee_id" EQ "$1",
+		2, {INT8OID, TEXTOID}
+	},
+	[Q_ACCESS_CODE_EXISTS] = {
+		"SELECT 1 FROM @.attendee WHERE access_code" EQ "$1",
+		1, {TEXTOID}
+	},
+	[Q_INVOICE_FOR_ACCESS_CODE] = {
+		"SELECT i.invoice_id::bigint "
+		"FROM @.attendee a JOIN @.invoice i ON i.attendee_id" EQ "a.attendee_id "
+		"WHERE a.access_code" EQ "$1 "
+		"ORDER BY CASE WHEN i.status" EQ "'unpaid'::regpaydb.invoice_status THEN 0 "
+		"WHEN i.status" EQ "'paid'::regpaydb.invoice_status THEN 1 ELSE 2 END, "
+		"i.issue_time DESC, i.invoice_id DESC LIMIT 1",
+		1, {TEXTOID}
+	},
+	[Q_AVAILABLE_CREDIT] = {
+		"SELECT COALESCE(pg_catalog.sum(n.value), #)::numeric FROM @.credit_note n "
+		"WHERE n.attendee_id" EQ "$1 AND " CREDIT_NOTE_IS_UNCLAIMED,
+		1, {INT8OID}
+	},
+	[Q_INVOICE] = {
+		"SELECT " INVOICE_COLUMNS,
+		1, {INT8OID}
+	},
+	[Q_LOCK_INVOICE] = {
+		"SELECT " INVOICE_COLUMNS " FOR NO KEY UPDATE",
+		1, {INT8OID}
+	},
+	[Q_INSERT_INVOICE] = {
+		"INSERT INTO @.invoice (attendee_id, recipient, issue_time, due_time, value, cart_id, "
+		"cart_revision, issued_by) VALUES ($1, $2, pg_catalog.now(), COALESCE(pg_catalog.now() OPERATOR(pg_catalog.+) $3, "
+		"(SELECT GREATEST(pg_catalog.now(), " RESERVED_UNTIL ") FROM @.cart c "
+		"WHERE c.cart_id" EQ "$5)), $4, $5, $6, $7) "
+		"RETURNING invoice_id::bigint, issue_time",
+		7, {INT8OID, TEXTOID, INTERVALOID, NUMERICOID, INT8OID, INT4OID, INT8OID}
+	},
+	[Q_UPDATE_INVOICE] = {
+		"UPDATE @.invoice SET status = $2::regpaydb.invoice_status, paid = $3, "
+		"payment_count = $4, last_payment_id = $5, "
+		"paid_time = CASE WHEN $6 THEN pg_catalog.now() ELSE paid_time END, "
+		"closed_time = CASE WHEN $7 THEN pg_catalog.now() ELSE closed_time END, "
+		"closed_by = CASE WHEN $7 THEN $8 ELSE closed_by END, "
+		"closed_reason = CASE WHEN $7 THEN $9 ELSE closed_reason END "
+		"WHERE invoice_id" EQ "$1",
+		9, {INT8OID, TEXTOID, NUMERICOID, INT8OID, INT8OID, BOOLOID, BOOLOID, INT8OID, TEXTOID}
+	},
+	[Q_TAKES_CREDIT] = {
+		"SELECT 1 FROM @.conference WHERE auto_apply_credit AND EXISTS ("
+		"SELECT 1 FROM @.credit_note n WHERE n.attendee_id" EQ "$1 "
+		"AND " CREDIT_NOTE_IS_UNCLAIMED ") AND NOT EXISTS ("
+		"SELECT 1 FROM @.invoice i WHERE i.attendee_id" EQ "$1 "
+		"AND i.status" EQ "'unpaid'::regpaydb.invoice_status AND i.invoice_id" NE "$2)",
+		2, {INT8OID, INT8OID}
+	},
+	[Q_INSERT_LINE] = {
+		"INSERT INTO @.line_item (invoice_id, description, quantity, price, product_id) "
+		"VALUES ($1, $2, $3, $4, $5)",
+		5, {INT8OID, TEXTOID, INT4OID, NUMERICOID, INT8OID}
+	},
+	[Q_INSERT_PAYMENT] = {
+		"INSERT INTO @.payment (payment_id, invoice_id, kind, \"time\", amount, reference, "
+		"provider, provider_ref, entered_by, value_date) VALUES ($1, $2, "
+		"$3::regpaydb.payment_kind, pg_catalog.now(), $4, $5, $6, $7, $8, $9) "
+		"ON CONFLICT (provider, provider_ref) DO NOTHING "
+		"RETURNING payment_id::bigint, invoice_id::bigint, amount::numeric, \"time\"",
+		9, {INT8OID, INT8OID, TEXTOID, NUMERICOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, DATEOID}
+	},
+	[Q_PAYMENT_BY_REF] = {
+		"SELECT payment_id::bigint, invoice_id::bigint, amount::numeric FROM @.payment "
+		"WHERE provider" EQ "$1 AND provider_ref" EQ "$2",
+		2, {TEXTOID, TEXTOID}
+	},
+	[Q_PAYMENT_TOTALS] = {
+		"SELECT COALESCE(pg_catalog.sum(amount), 0)::numeric AS \"sum of the payments\", pg_catalog.count(*)::bigint, "
+		"pg_catalog.max(payment_id)::bigint FROM @.payment "
+		"WHERE invoice_id" EQ "$1",
+		1, {INT8OID}
+	},
+	[Q_PAYMENTS_ABOVE] = {
+		"SELECT COALESCE(pg_catalog.sum(amount), 0)::numeric AS \"sum of the payments\", pg_catalog.count(*)::bigint, "
+		"COALESCE(pg_catalog.sum(amount) FILTER (WHERE payment_id OPERATOR(pg_catalog.<=) $3), 0)::numeric "
+		"AS \"sum of the payments\", "
+		"pg_catalog.count(*) FILTER (WHERE payment_id OPERATOR(pg_catalog.<=) $3)::bigint "
+		"FROM @.payment WHERE invoice_id" EQ "$1 AND payment_id OPERATOR(pg_catalog.>) $2",
+		3, {INT8OID, INT8OID, INT8OID}
+	},
+	[Q_CREDIT_NOTE] = {
+		"SELECT " CREDIT_NOTE_COLUMNS "WHERE n.credit_note_id" EQ "$1",
+		1, {INT8OID}
+	},
+	[Q_LOCK_CREDIT_NOTE] = {
+		"SELECT " CREDIT_NOTE_COLUMNS "WHERE n.credit_note_id" EQ "$1 FOR NO KEY UPDATE",
+		1, {INT8OID}
+	},
+	[Q_LOCK_OLDEST_CREDIT_NOTE] = {
+		"SELECT " CREDIT_NOTE_COLUMNS
+		"LEFT JOIN @.payment p ON p.payment_id" EQ "n.credit_note_id "
+		"WHERE n.attendee_id" EQ "$1 AND " CREDIT_NOTE_IS_UNCLAIMED
+		" ORDER BY p.\"time\", n.credit_note_id LIMIT 1 FOR NO KEY UPDATE OF n",
+		1, {INT8OID}
+	},
+	[Q_INSERT_CREDIT_NOTE] = {
+		"INSERT INTO @.credit_note (credit_note_id, attendee_id, value) VALUES ($1, $2, $3)",
+		3, {INT8OID, INT8OID, NUMERICOID}
+	},
+	[Q_CLAIM_CREDIT_NOTE] = {
+		"UPDATE @.credit_note n SET state = $2::regpaydb.credit_note_state "
+		"WHERE n.credit_note_id" EQ "$1 AND " CREDIT_NOTE_IS_UNCLAIMED,
+		2, {INT8OID, TEXTOID}
+	},
+	[Q_INSERT_CLAIM] = {
+		"INSERT INTO @.credit_note_claim (credit_note_id, claim) "
+		"VALUES ($1, $2::regpaydb.credit_note_state)",
+		2, {INT8OID, TEXTOID}
+	},
+	[Q_INSERT_APPLICATION] = {
+		"INSERT INTO @.credit_note_application (payment_id, credit_note_id) VALUES ($1, $2)",
+		2, {INT8OID, INT8OID}
+	},
+	[Q_INSERT_REFUND] = {
+		"INSERT INTO @.credit_note_refund (credit_note_id, \"time\", reference, entered_by) "
+		"VALUES ($1, pg_catalog.now(), $2, $3) "
+		"RETURNING credit_note_refund_id::bigint, \"time\"",
+		3, {INT8OID, TEXTOID, INT8OID}
+	},
+	[Q_LOG] = {
+		"INSERT INTO @.outbox (kind, invoice_id, old_status, new_status, credit_note_id, "
+		"cart_id, entered_by) VALUES ($1::regpaydb.outbox_kind, $2, $3::regpaydb.invoice_status, "
+		"$4::regpaydb.invoice_status, $5, $6, $7)",
+		7, {TEXTOID, INT8OID, TEXTOID, TEXTOID, INT8OID, INT8OID, INT8OID}
+	},
+	[Q_INTEGRITY_PROBLEMS] = {
+		"SELECT object::pg_catalog.text, problem::pg_catalog.text FROM @.integrity_problem",
+		0, {0}
+	},
+	/*
+	 * Sums of what had been recorded by $1.  A claim is taken to be no earlier
+	 * than its note: a transaction that began before the note was made, and
+	 * waited for it, has an earlier time.
+	 */
+	[Q_RECONCILIATION] = {
+		"SELECT m.received::numeric, m.on_paid::numeric, m.on_other::numeric, "
+		"n.unclaimed::numeric, n.refunded::numeric, "
+		"(m.received" MINUS "m.on_paid" MINUS "m.on_other" MINUS "n.unclaimed" MINUS "n.refunded)::numeric, "
+		"i.paid_value::numeric, (i.unpaid_value" MINUS "m.on_unpaid)::numeric "
+		"FROM (SELECT "
+		SUM_WHERE("p.amount", "p.kind" EQ "ANY ('{payment,manual}'::regpaydb.payment_kind[])") " AS received, "
+		SUM_WHERE("p.amount", WAS_PAID) " AS on_paid, "
+		SUM_WHERE("p.amount", "(" WAS_PAID ") IS NOT TRUE") " AS on_other, "
+		SUM_WHERE("p.amount", WAS_UNPAID) " AS on_unpaid "
+		"FROM @.payment p JOIN @.invoice i ON i.invoice_id" EQ "p.invoice_id "
+		"LEFT JOIN @.credit_note_application c ON c.payment_id" EQ "p.payment_id "
+		"LEFT JOIN @.payment made ON made.payment_id" EQ "c.credit_note_id "
+		"WHERE p.\"time\"" LE "$1 AND (made.\"time\"" GT "$1) IS NOT TRUE) m, "
+		"(SELECT "
+		SUM_WHERE("i.value", WAS_PAID) " AS paid_value, "
+		SUM_WHERE("i.value", WAS_UNPAID) " AS unpaid_value FROM @.invoice i) i, "
+		"(SELECT "
+		SUM_WHERE("n.value", "(used.\"time\"" LE "$1) IS NOT TRUE AND (r.\"time\"" LE "$1) IS NOT TRUE") " AS unclaimed, "
+		SUM_WHERE("n.value", "r.\"time\"" LE "$1") " AS refunded "
+		"FROM @.credit_note n JOIN @.payment made ON made.payment_id" EQ "n.credit_note_id "
+		"LEFT JOIN @.credit_note_application c ON c.credit_note_id" EQ "n.credit_note_id "
+		"LEFT JOIN @.payment used ON used.payment_id" EQ "c.payment_id "
+		"LEFT JOIN @.credit_note_refund r ON r.credit_note_id" EQ "n.credit_note_id "
+		"WHERE made.\"time\"" LE "$1) n",
+		1, {TIMESTAMPTZOID}
+	},
+	[Q_INVOICE_DOCUMENT] = {
+		"SELECT pg_catalog.jsonb_build_object("
+		"'invoice_id', i.invoice_id, 'conference', f.name, 'currency', f.currency, "
+		"'status', i.status, 'attendee_id', i.attendee_id, 'recipient', i.recipient, "
+		"'issue_time', i.issue_time, 'due_time', i.due_time, "
+		"'paid_time', i.paid_time, 'closed_time', i.closed_time, "
+		"'lines', (SELECT " ARRAY_OF("'description', l.description, 'quantity', l.quantity, "
+									 "'price', l.price, 'total', l.price OPERATOR(pg_catalog.*) l.quantity, "
+									 "'product_id', l.product_id", "l.line_item_id")
+		" FROM @.line_item l WHERE l.invoice_id" EQ "i.invoice_id), "
+		"'payments', (SELECT " ARRAY_OF("'payment_id', p.payment_id, 'time', p.\"time\", 'kind', p.kind, "
+										"'reference', p.reference, 'provider', p.provider, 'amount', p.amount, "
+										"'credit_note_id', CASE WHEN p.kind" EQ "'credit_note'::regpaydb.payment_kind "
+										"THEN p.payment_id ELSE c.credit_note_id END", "p.payment_id")
+		" FROM @.payment p LEFT JOIN @.credit_note_application c ON c.payment_id" EQ "p.payment_id "
+		"WHERE p.invoice_id" EQ "i.invoice_id), "
+		"'credit_notes', (SELECT " ARRAY_OF("'credit_note_id', n.credit_note_id, 'time', p.\"time\", "
+											"'value', n.value, 'state', n.state, 'applied_to_invoice_id', used.invoice_id, "
+											"'claim_time', COALESCE(used.\"time\", r.\"time\"), "
+											"'reference', r.reference", "n.credit_note_id")
+		" FROM @.payment p JOIN @.credit_note n ON n.credit_note_id" EQ "p.payment_id "
+		"LEFT JOIN @.credit_note_application c ON c.credit_note_id" EQ "n.credit_note_id "
+		"LEFT JOIN @.payment used ON used.payment_id" EQ "c.payment_id "
+		"LEFT JOIN @.credit_note_refund r ON r.credit_note_id" EQ "n.credit_note_id "
+		"WHERE p.invoice_id" EQ "i.invoice_id), "
+		"'totals', pg_catalog.jsonb_build_object('value', i.value, 'paid', i.paid, "
+		"'due', CASE WHEN i.status" EQ UNPAID " THEN i.value" MINUS "i.paid ELSE # END))"
+		"::pg_catalog.jsonb FROM @.invoice i, @.conference f WHERE i.invoice_id" EQ "$1",
+		1, {INT8OID}
+	},
+};

@@ -1,0 +1,61 @@
+/*
+ * table.h
+ *	  What the engine knows of a ledger's table whose rows it reads and writes
+ *	  without SQL.
+ */
+#ifndef REGPAYDB_TABLE_H
+#define REGPAYDB_TABLE_H
+
+#include "postgres.h"
+
+#include "access/attnum.h"
+#include "nodes/bitmapset.h"
+#include "nodes/execnodes.h"
+#include "utils/rel.h"
+
+#include "ledger/ledger.h"
+#include "rows/specs.h"
+
+/*
+ * A table of a ledger.  Never changed once it is made, but for is_evaluated: when
+ * the table or code that it uses changes, another one takes its place, and this
+ * one lives on until the end of the transaction, as somebody may be using it.
+ */
+typedef struct TableInfo
+{
+	MemoryContext context;
+	uint64		ledger_loads;	/* what it was made from */
+	uint64		code_changes;
+
+	/* Whether rows are read, updated, inserted as they are by SQL. */
+	bool		can_read;		/* by its key; payments by the provider's reference */
+	bool		can_list;
+	bool		can_update;
+	bool		can_insert;
+	bool		can_delete;
+
+	AttrNumber	columns[MAX_TABLE_COLUMNS];
+	int			ncolumns;
+	Bitmapset  *updated_columns;	/* as RangeTblEntry has them */
+	Oid			key_index;		/* of the first of the columns */
+	Oid			unique_index;	/* of two texts, by which rows are inserted once */
+	Oid			list_indexes[MAX_LISTS];
+	bool		list_has_time[MAX_LISTS];	/* as the second column */
+
+	/* The columns in each of them, where all of ours are, else 0. */
+	AttrNumber	list_columns[MAX_LISTS][MAX_TABLE_COLUMNS];
+
+	ExprState **checks;			/* as ResultRelInfo has them */
+	ExprState **defaults;		/* by column, NULL for those that have none */
+	bool		is_evaluated;	/* these are, just now: once at a time is what they can */
+
+	/* Whether triggers are fired after a row: those of keys and foreign keys. */
+	bool		insert_fires;
+	bool		update_fires;
+	bool		update_keeps_keys;
+} TableInfo;
+
+extern const TableInfo *table_info(Ledger *ledger, LedgerTable table, Relation rel);
+extern bool table_info_is_current(const Ledger *ledger, const TableInfo *info);
+
+#endif							/* REGPAYDB_TABLE_H */

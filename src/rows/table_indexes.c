@@ -1,0 +1,156 @@
+/*
+ * table_indexes.c
+ *	  The indexes by which a table's rows are found as a query would.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_opfamily.h"
+#include "catalog/pg_type.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "rows/table_indexes.h"
+
+/* find_key_index: the primary key's index, if rows are found by it as a query would. */
+Oid
+find_key_index(const TableInfo *info, Relation rel)
+{
+	List	   *indexes = RelationGetIndexList(rel);
+	Oid			result = InvalidOid;
+	ListCell   *lc;
+
+	foreach(lc, indexes)
+	{
+		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
+		Form_pg_index form = index->rd_index;
+
+		if (form->indisprimary && form->indisvalid && form->indisready && form->indislive &&
+			form->indimmediate && !form->indcheckxmin && form->indnkeyatts == 1 &&
+			form->indkey.values[0] == info->columns[0] &&
+			index->rd_rel->relam == BTREE_AM_OID &&
+			index->rd_opfamily[0] == INTEGER_BTREE_FAM_OID &&
+			index->rd_opcintype[0] == INT8OID)
+			result = RelationGetRelid(index);
+		index_close(index, NoLock);
+	}
+	list_free(indexes);
+	return result;
+}
+
+/* Whether rows are found by an index as a query would that uses it. */
+static bool
+is_list_index(const TableInfo *info, Relation index, const ListSpec *list)
+{
+	Form_pg_index form = index->rd_index;
+
+	if (!form->indisvalid || !form->indisready || !form->indislive || form->indcheckxmin ||
+		index->rd_rel->relam != BTREE_AM_OID || RelationGetIndexPredicate(index) != NIL ||
+		form->indkey.values[0] != info->columns[list->column] ||
+		index->rd_opfamily[0] != INTEGER_BTREE_FAM_OID || index->rd_opcintype[0] != INT8OID)
+		return false;
+	return list->time_column == 0 ||
+		(form->indnkeyatts > 1 &&
+		 form->indkey.values[1] == info->columns[list->time_column] &&
+		 index->rd_opcintype[1] == TIMESTAMPTZOID &&
+		 get_opcode(get_opfamily_member(index->rd_opfamily[1], TIMESTAMPTZOID, TIMESTAMPTZOID,
+										BTGreaterStrategyNumber)) == F_TIMESTAMPTZ_GT);
+}
+
+/* Where an index has all of the columns that we read. */
+static void
+find_covered_columns(TableInfo *info, int number, Relation index)
+{
+	Form_pg_index form = index->rd_index;
+	int			ncovered = 0;
+
+	for (int i = 0; i < info->ncolumns; i++)
+		for (int place = 0; place < form->indnatts; place++)
+			if (form->indkey.values[place] == info->columns[i] &&
+				index_can_return(index, place + 1))
+			{
+				info->list_columns[number][i] = place + 1;
+				ncovered++;
+				break;
+			}
+	if (ncovered < info->ncolumns)
+		memset(info->list_columns[number], 0, sizeof(info->list_columns[number]));
+}
+
+/* find_list_indexes: those of a table's lists; false where one is missing. */
+bool
+find_list_indexes(TableInfo *info, LedgerTable table, Relation rel)
+{
+	List	   *indexes = RelationGetIndexList(rel);
+	int			nfound = 0;
+	ListCell   *lc;
+
+	for (int number = 0; number < table_specs[table].nlists; number++)
+		foreach(lc, indexes)
+		{
+			Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
+			bool		fits = is_list_index(info, index, &table_specs[table].lists[number]);
+
+			if (fits)
+			{
+				info->list_indexes[number] = RelationGetRelid(index);
+				info->list_has_time[number] = table_specs[table].lists[number].time_column != 0;
+				find_covered_columns(info, number, index);
+				nfound++;
+			}
+			index_close(index, NoLock);
+			if (fits)
+				break;
+		}
+	list_free(indexes);
+	return nfound == table_specs[table].nlists;
+}
+
+/*
+ * find_unique_index
+ *		The index that makes a provider's payment unique, if it is the only one that
+ * SQL would take for that and finds rows as a query would.
+ */
+Oid
+find_unique_index(const TableInfo *info, Relation rel)
+{
+	AttrNumber	first = info->columns[PAYMENT_COL_PROVIDER];
+	AttrNumber	second = info->columns[PAYMENT_COL_PROVIDER_REF];
+	List	   *indexes = RelationGetIndexList(rel);
+	Oid			result = InvalidOid;
+	int			nindexes = 0;
+	ListCell   *lc;
+
+	foreach(lc, indexes)
+	{
+		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
+		Form_pg_index form = index->rd_index;
+		bool		same = form->indisunique && form->indnkeyatts == 2 &&
+			((form->indkey.values[0] == first && form->indkey.values[1] == second) ||
+			 (form->indkey.values[0] == second && form->indkey.values[1] == first));
+
+		if (same)
+			nindexes++;
+		if (same && form->indkey.values[0] == first && form->indisvalid &&
+			form->indisready && form->indislive && form->indimmediate &&
+			!form->indcheckxmin && RelationGetIndexPredicate(index) == NIL &&
+			index->rd_rel->relam == BTREE_AM_OID)
+		{
+			bool		fits = true;
+
+			for (int i = 0; i < 2; i++)
+				fits = fits && index->rd_opfamily[i] == TEXT_BTREE_FAM_OID &&
+					index->rd_opcintype[i] == TEXTOID &&
+					index->rd_indcollation[i] ==
+					TupleDescAttr(RelationGetDescr(rel), (i == 0 ? first : second) - 1)->attcollation;
+			if (fits)
+				result = RelationGetRelid(index);
+		}
+		index_close(index, NoLock);
+	}
+	list_free(indexes);
+	return nindexes == 1 ? result : InvalidOid;
+}
