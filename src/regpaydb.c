@@ -8,11 +8,13 @@
 #include "utils/guc.h"
 
 #include "base/actor_setting.h"
-#include "engine/standing.h"
+#include "engine/query_call.h"
+#include "flow/settle.h"
 #include "ledger/catalog.h"
+#include "ledger/engine_call.h"
 #include "ledger/ledger.h"
 #include "ledger/snapshot_mark.h"
-#include "rows/store.h"
+#include "rows/plan.h"
 
 PG_MODULE_MAGIC;
 
@@ -50,6 +52,7 @@ _PG_init(void)
 	MarkGUCPrefixReserved("regpaydb");
 	snapshot_mark_init();
 	ledger_init();
-	standing_init();
+	engine_call_init();
+	query_call_init();
 	catalog_init();
 }

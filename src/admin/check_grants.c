@@ -18,8 +18,9 @@
 #include "admin/grants.h"
 #include "engine/actor.h"
 #include "engine/engine.h"
-#include "ledger/ledger.h"
-#include "rows/direct.h"
+#include "flow/settle.h"
+#include "rows/open_table.h"
+#include "rows/plan.h"
 
 /*
  * All privileges on a ledger's schema $1, and on what is in it, that others have
@@ -147,14 +148,13 @@ Datum
 regpaydb_check_grants(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	EngineScope scope;
 	Ledger	   *ledger;
 	uint64		count;
 
 	InitMaterializedSRF(fcinfo, 0);
-	ledger = engine_begin_read(&scope, PAYMENT, "amount", ACL_SELECT);
+	ledger = engine_begin_read(PAYMENT, "amount", ACL_SELECT);
 	actor_must_be_staff(ledger);
-	direct_begin_sql();
+	begin_sql();
 	count = find_privileges(ledger->schema, true);
 	for (uint64 i = 0; i < count; i++)
 	{
@@ -178,6 +178,6 @@ regpaydb_check_grants(PG_FUNCTION_ARGS)
 												 privilege.grantable ? " WITH GRANT OPTION" : ""));
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
-	engine_end(&scope);
+	engine_end();
 	return (Datum) 0;
 }

@@ -31,9 +31,10 @@
 #include "base/args.h"
 #include "base/compat.h"
 #include "base/ddl.h"
-#include "base/errors.h"
 #include "engine/engine.h"
+#include "flow/settle.h"
 #include "ledger/ledger.h"
+#include "rows/plan.h"
 
 static const struct
 {
@@ -179,7 +180,6 @@ static Ledger *
 own_ledger(void)
 {
 	Ledger	   *ledger = ledger_of_setting();
-	EngineScope scope;
 
 	if (!relation_ownercheck(ledger->tables[CONFERENCE], GetUserId()))
 		ereport(ERROR,
@@ -187,9 +187,9 @@ own_ledger(void)
 				 errmsg("must be owner of ledger \"%s\"", ledger->schema_name),
 				 errhint("SET ROLE to its owner first.")));
 	ddl_check_schema_owner(ledger->schema, ledger->owner);
-	engine_begin_as_owner(&scope, ledger);
+	engine_begin_as_owner(ledger);
 	engine_check_version(ledger, false);
-	engine_end(&scope);
+	engine_end();
 	return ledger;
 }
 

@@ -22,15 +22,15 @@
 #include "admin/grants.h"
 #include "admin/ledger_sql.h"
 #include "base/args.h"
-#include "base/compat.h"
 #include "base/ddl.h"
 #include "base/errors.h"
 #include "base/money.h"
 #include "engine/actor.h"
 #include "engine/engine.h"
-#include "ledger/catalog.h"
+#include "flow/settle.h"
 #include "ledger/ledger.h"
-#include "rows/rows.h"
+#include "rows/ledger_rows.h"
+#include "rows/plan.h"
 
 /*
  * What upgrade_ledger runs to bring a ledger from one version to the next, in
@@ -362,15 +362,14 @@ Datum
 regpaydb_check_integrity(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	EngineScope scope;
 	Ledger	   *ledger;
 
 	InitMaterializedSRF(fcinfo, 0);
-	ledger = engine_begin_read(&scope, PAYMENT, "amount", ACL_SELECT);
+	ledger = engine_begin_read(PAYMENT, "amount", ACL_SELECT);
 	actor_must_be_staff(ledger);
 	row_integrity_problems(ledger);
 	for (uint64 i = 0; i < SPI_processed; i++)
 		tuplestore_puttuple(result->setResult, SPI_tuptable->vals[i]);
-	engine_end(&scope);
+	engine_end();
 	return (Datum) 0;
 }

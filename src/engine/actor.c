@@ -5,9 +5,14 @@
  */
 #include "postgres.h"
 
+#include "base/actor_setting.h"
 #include "base/errors.h"
 #include "engine/actor.h"
-#include "rows/rows.h"
+#include "engine/engine.h"
+#include "flow/settle.h"
+#include "rows/attendee_rows.h"
+#include "rows/ledger_rows.h"
+#include "rows/plan.h"
 
 /*
  * Compare codes in a time that depends on the length of the given one only,
@@ -103,9 +108,9 @@ actor_must_be_staff(Ledger *ledger)
  *		As engine_begin, for what only staff may do.  Raises RP010, too.
  */
 Ledger *
-staff_begin(EngineScope *scope, LedgerTable table, const char *column, AclMode privilege)
+staff_begin(LedgerTable table, const char *column, AclMode privilege)
 {
-	Ledger	   *ledger = engine_begin(scope, table, column, privilege);
+	Ledger	   *ledger = engine_begin(table, column, privilege);
 
 	actor_must_be_staff(ledger);
 	return ledger;

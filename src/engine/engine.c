@@ -18,7 +18,12 @@
 #include "base/ddl.h"
 #include "base/errors.h"
 #include "engine/engine.h"
-#include "rows/rows.h"
+#include "flow/settle.h"
+#include "ledger/engine_call.h"
+#include "ledger/ledger.h"
+#include "rows/ledger_rows.h"
+#include "rows/open_table.h"
+#include "rows/plan.h"
 
 /*
  * engine_check_privilege_in
@@ -115,18 +120,18 @@ engine_check_version(Ledger *ledger, bool missing_ok)
  * what runs as the owner.  An error restores all of it by itself.
  */
 void
-engine_begin_as_owner(EngineScope *scope, Ledger *ledger)
+engine_begin_as_owner(Ledger *ledger)
 {
+	EngineCall *call = engine_call_new(ledger);
 	int			sec_context;
 
-	direct_begin(&scope->direct);
-	GetUserIdAndSecContext(&scope->save_userid, &scope->save_sec_context);
-	scope->save_nestlevel = 0;
-	sec_context = scope->save_sec_context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS;
-	if (scope->save_userid != ledger->owner)
+	GetUserIdAndSecContext(&call->save_userid, &call->save_sec_context);
+	engine_call_push(call);
+	sec_context = call->save_sec_context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS;
+	if (call->save_userid != ledger->owner)
 	{
 		sec_context |= SECURITY_RESTRICTED_OPERATION;
-		scope->save_nestlevel = NewGUCNestLevel();
+		call->save_nestlevel = NewGUCNestLevel();
 		ddl_search_path(ledger->schema_name);
 	}
 	SetUserIdAndSecContext(ledger->owner, sec_context);
@@ -140,15 +145,27 @@ engine_begin_as_owner(EngineScope *scope, Ledger *ledger)
  * Raises 42501 and RP012.
  */
 Ledger *
-engine_begin(EngineScope *scope, LedgerTable table, const char *column,
-			 AclMode privilege)
+engine_begin(LedgerTable table, const char *column, AclMode privilege)
 {
 	Ledger	   *ledger = ledger_of_setting();
 
 	engine_check_privilege_in(ledger, table, column, privilege);
-	engine_begin_as_owner(scope, ledger);
+	engine_begin_as_owner(ledger);
 	engine_check_version(ledger, false);
 	return ledger;
+}
+
+/*
+ * engine_reader
+ *		The ledger of the running call, for reads that see what the query that
+ *		calls it sees.
+ */
+Ledger *
+engine_reader(void)
+{
+	engine_call->reader = *engine_call->ledger;
+	engine_call->reader.read_only = true;
+	return &engine_call->reader;
 }
 
 /*
@@ -157,40 +174,41 @@ engine_begin(EngineScope *scope, LedgerTable table, const char *column,
  *		what the query that calls it sees, and it runs on a standby.
  */
 Ledger *
-engine_begin_read(EngineScope *scope, LedgerTable table, const char *column,
-				  AclMode privilege)
+engine_begin_read(LedgerTable table, const char *column, AclMode privilege)
 {
-	return engine_begin_read_in(scope, ledger_of_setting(), table, column, privilege);
+	return engine_begin_read_in(ledger_of_setting(), table, column, privilege);
 }
 
 /* engine_begin_read_in: the same for a given ledger. */
 Ledger *
-engine_begin_read_in(EngineScope *scope, Ledger *ledger, LedgerTable table,
-					 const char *column, AclMode privilege)
+engine_begin_read_in(Ledger *ledger, LedgerTable table, const char *column, AclMode privilege)
 {
+	Ledger	   *reader;
+
 	engine_check_privilege_in(ledger, table, column, privilege);
-	engine_begin_as_owner(scope, ledger);
-	scope->reader = *ledger;
-	scope->reader.read_only = true;
-	engine_check_version(&scope->reader, false);
+	engine_begin_as_owner(ledger);
+	reader = engine_reader();
+	engine_check_version(reader, false);
 	ledger->version_checked = true;
-	return &scope->reader;
+	return reader;
 }
 
 /* engine_leave: be the caller again, of a call that is not ended yet. */
 void
-engine_leave(EngineScope *scope)
+engine_leave(void)
 {
-	direct_suspend(&scope->direct);
-	SetUserIdAndSecContext(scope->save_userid, scope->save_sec_context);
-	if (scope->save_nestlevel > 0)
-		AtEOXact_GUC(false, scope->save_nestlevel);
+	EngineCall *call = engine_call;
+
+	SetUserIdAndSecContext(call->save_userid, call->save_sec_context);
+	if (call->save_nestlevel > 0)
+		AtEOXact_GUC(false, call->save_nestlevel);
 }
 
 /* engine_end: close what is open, and be the caller again. */
 void
-engine_end(EngineScope *scope)
+engine_end(void)
 {
-	direct_end(&scope->direct);
-	engine_leave(scope);
+	end_rows(engine_call);
+	engine_leave();
+	engine_call_pop();
 }

@@ -8,7 +8,9 @@
 #include "flow/amend.h"
 #include "flow/settle.h"
 #include "flow/stock.h"
-#include "rows/rows.h"
+#include "rows/cart_rows.h"
+#include "rows/plan.h"
+#include "rows/product_rows.h"
 
 /*
  * cart_has_lapsed
@@ -46,7 +48,7 @@ amend_cart(Ledger *ledger, int64 cart_id)
 	else if (cart_has_lapsed(ledger, cart_id))
 		renew = reservation_is_possible(ledger, cart_id);
 
-	row_touch_products(ledger, cart_id);
+	touch_products(ledger, cart_id);
 	row_amend_cart(ledger, cart_id, row_count_entries(ledger, cart_id));
 	if (renew)
 		row_renew_cart(ledger, cart_id);

@@ -11,7 +11,10 @@
 #include "base/money.h"
 #include "flow/bill.h"
 #include "flow/settle.h"
-#include "rows/rows.h"
+#include "rows/credit_note_rows.h"
+#include "rows/invoice_rows.h"
+#include "rows/outbox_rows.h"
+#include "rows/plan.h"
 
 /*
  * What lines add up to, in minor units.  Raises RP003 where that is less than
@@ -72,7 +75,7 @@ settle_new_invoice(Ledger *ledger, int64 attendee_id, const CartRow *cart, text 
 		row_insert_line(ledger, invoice.invoice_id, &lines[i]);
 	row_log_invoice(ledger, OUTBOX_INVOICE_CREATED, invoice.invoice_id, NULL, INVOICE_UNPAID);
 	if (invoice.state.value == 0)
-		(void) settle_added(ledger, &invoice, &no_payments, &not_added_up, attendee_id);
+		settle_added(ledger, &invoice, &no_payments, &not_added_up, attendee_id);
 	return invoice.invoice_id;
 }
 

@@ -1,6 +1,6 @@
 /*
  * cart_check.c
- *	  Whether a cart can be sold, found out without SQL in the usual case that
+ *	  Whether a cart can be sold, found out from the rows in the usual case that
  *	  it can.
  *
  * The view cart_problem says what keeps a cart from being sold, and is asked
@@ -12,7 +12,11 @@
 #include "miscadmin.h"
 
 #include "flow/cart_check.h"
-#include "rows/rows.h"
+#include "flow/settle.h"
+#include "rows/cart_rows.h"
+#include "rows/plan.h"
+#include "rows/product_rows.h"
+#include "rows/row.h"
 
 /* What an attendee has of one product in one cart. */
 typedef struct Holding
@@ -48,14 +52,13 @@ add_holding(Holdings *all, const ProductRow *product, int32 quantity, bool in_ca
 	};
 }
 
+/* False where a product is gone. */
 static bool
 add_paid_carts(Ledger *ledger, const CartRow *cart, Holdings *all)
 {
 	int			ncarts;
 	int64	   *cart_ids = row_paid_carts(ledger, cart->attendee_id, &ncarts);
 
-	if (cart_ids == NULL)
-		return false;
 	for (int i = 0; i < ncarts; i++)
 	{
 		int			nitems;
@@ -63,9 +66,7 @@ add_paid_carts(Ledger *ledger, const CartRow *cart, Holdings *all)
 
 		if (cart_ids[i] == cart->cart_id)
 			continue;
-		items = row_listed_items(ledger, cart_ids[i], &nitems);
-		if (items == NULL)
-			return false;
+		items = row_cart_items(ledger, cart_ids[i], &nitems);
 		for (int j = 0; j < nitems; j++)
 		{
 			ProductRow	product;
@@ -91,16 +92,15 @@ add_paid_carts(Ledger *ledger, const CartRow *cart, Holdings *all)
 static bool
 is_in_stock(Ledger *ledger, int64 cart_id, const ProductRow *product, int32 quantity)
 {
-	int64		reserved;
+	int64		unsold;
 
 	if (product->stock == NULL)
 		return true;
+	unsold = *product->stock - product->sold;
 	if (pg_prng_uint32(&pg_global_prng_state) % LOOK_AT_ROWS_ONCE_IN != 0 &&
-		row_reserved_at_most(ledger, product->product_id, &cart_id, &reserved) &&
-		quantity <= *product->stock - product->sold - reserved)
+		quantity <= unsold - row_reserved_at_most(ledger, product->product_id, &cart_id))
 		return true;
-	return row_reserved_by_others(ledger, product->product_id, &cart_id, &reserved) &&
-		quantity <= *product->stock - product->sold - reserved;
+	return quantity <= unsold - row_reserved_by_others(ledger, product->product_id, &cart_id);
 }
 
 static bool
@@ -132,8 +132,8 @@ category_is_kept(const Holdings *all, const CategoryRow *category, int checks)
 		}
 	if ((checks & CART_CHECK_REQUIRED) != 0 && category->required && !has_some)
 		return false;
-	return (checks & CART_CHECK_LIMITS) == 0 || category->unlimited || !in_cart ||
-		quantity <= category->limit_per_attendee;
+	return (checks & CART_CHECK_LIMITS) == 0 || category->limit_per_attendee == NULL ||
+		!in_cart || quantity <= *category->limit_per_attendee;
 }
 
 static bool
@@ -142,8 +142,6 @@ rules_are_kept(Ledger *ledger, const Holdings *all, int checks)
 	int			ncategories;
 	CategoryRow *categories = row_categories(ledger, &ncategories);
 
-	if (categories == NULL)
-		return false;
 	for (int i = 0; i < ncategories; i++)
 		if (!category_is_kept(all, &categories[i], checks))
 			return false;
@@ -153,10 +151,17 @@ rules_are_kept(Ledger *ledger, const Holdings *all, int checks)
 	return true;
 }
 
+/* Whether what was read of all of this are the numbers that the tables have. */
+static bool
+rows_are_exact(Ledger *ledger)
+{
+	return row_is_exact(ledger, CART_ITEM) && row_is_exact(ledger, PRODUCT) &&
+		row_is_exact(ledger, RESERVATION) && row_is_exact(ledger, CATEGORY);
+}
+
 /*
  * cart_is_sound
- *		Whether there is surely nothing of what is looked for; false also where
- *		SQL has to look.
+ *		Whether there is surely nothing of what is looked for.
  */
 bool
 cart_is_sound(Ledger *ledger, int64 cart_id, int checks)
@@ -164,9 +169,9 @@ cart_is_sound(Ledger *ledger, int64 cart_id, int checks)
 	CartRow		cart;
 	Holdings	all = {0};
 	int			nitems;
-	CartItemRow *items = row_listed_items(ledger, cart_id, &nitems);
+	CartItemRow *items = row_cart_items(ledger, cart_id, &nitems);
 
-	if (items == NULL || (nitems == 0 && (checks & CART_CHECK_REQUIRED) != 0))
+	if (nitems == 0 && (checks & CART_CHECK_REQUIRED) != 0)
 		return false;
 	for (int i = 0; i < nitems; i++)
 	{
@@ -178,8 +183,9 @@ cart_is_sound(Ledger *ledger, int64 cart_id, int checks)
 			return false;
 		add_holding(&all, &product, items[i].quantity, true);
 	}
-	if ((checks & (CART_CHECK_LIMITS | CART_CHECK_REQUIRED)) == 0)
-		return true;
-	return row_cart(ledger, cart_id, &cart) && add_paid_carts(ledger, &cart, &all) &&
-		rules_are_kept(ledger, &all, checks);
+	if ((checks & (CART_CHECK_LIMITS | CART_CHECK_REQUIRED)) != 0 &&
+		!(row_cart(ledger, cart_id, &cart) && add_paid_carts(ledger, &cart, &all) &&
+		  rules_are_kept(ledger, &all, checks)))
+		return false;
+	return rows_are_exact(ledger);
 }

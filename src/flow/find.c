@@ -11,7 +11,10 @@
 #include "flow/settle.h"
 #include "flow/stock.h"
 #include "ledger/catalog.h"
-#include "rows/rows.h"
+#include "rows/cart_rows.h"
+#include "rows/credit_note_rows.h"
+#include "rows/invoice_rows.h"
+#include "rows/plan.h"
 
 /*
  * not_found
@@ -49,20 +52,31 @@ find_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice)
 }
 
 /*
- * lock_invoice
- *		Lock and read an invoice that the actor may view, and before it its cart
- *		and what is in it; raises RP002.
+ * lock_found_invoice
+ *		Lock an invoice that was found, and before it its cart and what is in it,
+ *		and read what it is now; raises RP002.
  */
+void
+lock_found_invoice(Ledger *ledger, InvoiceRow *invoice)
+{
+	int64		invoice_id = invoice->invoice_id;
+	CartRow		cart;
+
+	if (invoice->has_cart && !invoice->locked)
+	{
+		(void) row_lock_cart(ledger, invoice->cart_id, &cart);
+		lock_products(ledger, &invoice->cart_id, 1);
+	}
+	if (!settle_lock_invoice(ledger, invoice_id, invoice))
+		not_found("invoice", invoice_id);
+}
+
+/* lock_invoice: the same with an invoice that the actor may view. */
 void
 lock_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice)
 {
-	int			nlocked;
-
 	find_invoice(ledger, invoice_id, invoice);
-	if (invoice->has_cart)
-		lock_carts(ledger, &invoice->cart_id, 1, &nlocked);
-	if (!settle_lock_invoice(ledger, invoice_id, invoice))
-		not_found("invoice", invoice_id);
+	lock_found_invoice(ledger, invoice);
 }
 
 static void

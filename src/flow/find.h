@@ -9,6 +9,7 @@
 #include "ledger/model.h"
 
 extern void find_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice);
+extern void lock_found_invoice(Ledger *ledger, InvoiceRow *invoice);
 extern void lock_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice);
 extern void find_cart(Ledger *ledger, int64 cart_id, CartRow *cart);
 extern void lock_active_cart(Ledger *ledger, int64 cart_id, CartRow *cart);

@@ -4,9 +4,8 @@
  *	  all of them, and written once.
  *
  * In between only the inventory knows.  That is nobody's business: the products
- * are locked, and no code but the engine's runs as long as rows are written
- * without SQL.  Before any other does, or SQL is asked about stock, the inventory
- * has to be written.
+ * are locked, and no code but the engine's runs.  Before any other does, or SQL is
+ * asked about stock, the inventory has to be written.
  */
 #include "postgres.h"
 
@@ -16,8 +15,11 @@
 #include "utils/memutils.h"
 
 #include "flow/inventory.h"
-#include "rows/direct.h"
-#include "rows/rows.h"
+#include "flow/settle.h"
+#include "rows/cart_rows.h"
+#include "rows/plan.h"
+#include "rows/product_rows.h"
+#include "rows/row.h"
 
 /* Of one product; the key comes first. */
 typedef struct StockCount
@@ -60,16 +62,16 @@ forget(Inventory *inventory)
 	inventory->has_cart = false;
 }
 
-/* Whether everything that selling a cart writes is written without SQL. */
+/* Whether no code but the engine's runs in anything that selling a cart does. */
 static bool
 is_usable(Ledger *ledger)
 {
-	return direct_open(ledger, PRODUCT, DIRECT_UPDATE) != NULL &&
-		direct_open(ledger, CART, DIRECT_UPDATE) != NULL &&
-		direct_open(ledger, CART_ITEM, DIRECT_LIST) != NULL &&
-		direct_open(ledger, RESERVATION, DIRECT_DELETE) != NULL &&
-		direct_open(ledger, INVOICE, DIRECT_UPDATE) != NULL &&
-		direct_open(ledger, OUTBOX, DIRECT_INSERT) != NULL;
+	return row_runs_no_code(ledger, PRODUCT, ROW_UPDATE) &&
+		row_runs_no_code(ledger, CART, ROW_UPDATE) &&
+		row_runs_no_code(ledger, CART_ITEM, ROW_LIST) &&
+		row_runs_no_code(ledger, RESERVATION, ROW_DELETE) &&
+		row_runs_no_code(ledger, INVOICE, ROW_UPDATE) &&
+		row_runs_no_code(ledger, OUTBOX, ROW_INSERT);
 }
 
 /*
@@ -108,7 +110,7 @@ inventory_write(Inventory *inventory)
 	forget(inventory);
 }
 
-/* NULL where SQL has to look. */
+/* NULL where there is no such product. */
 static StockCount *
 count_of(Inventory *inventory, int64 product_id)
 {
@@ -119,12 +121,12 @@ count_of(Inventory *inventory, int64 product_id)
 	if (found)
 		return count;
 	count->unwritten = 0;
-	if (!row_product(inventory->ledger, product_id, &product) ||
-		!row_reserved_by_others(inventory->ledger, product_id, NULL, &count->reserved))
+	if (!row_product(inventory->ledger, product_id, &product))
 	{
 		hash_search(inventory->counts, &product_id, HASH_REMOVE, NULL);
 		return NULL;
 	}
+	count->reserved = row_reserved_by_others(inventory->ledger, product_id, NULL);
 	count->unlimited = product.stock == NULL;
 	count->stock = count->unlimited ? 0 : *product.stock;
 	count->sold = product.sold;
@@ -144,12 +146,10 @@ read_cart(Inventory *inventory, int64 cart_id)
 	inventory->has_cart = false;
 	MemoryContextReset(inventory->cart_context);
 	save_context = MemoryContextSwitchTo(inventory->cart_context);
-	inventory->items = row_listed_items(inventory->ledger, cart_id, &inventory->nitems);
+	inventory->items = row_cart_items(inventory->ledger, cart_id, &inventory->nitems);
 	inventory->reservations = row_reservations(inventory->ledger, cart_id,
 											   &inventory->nreservations);
 	MemoryContextSwitchTo(save_context);
-	if (inventory->items == NULL || inventory->reservations == NULL)
-		return false;
 	for (int i = 0; i < inventory->nitems; i++)
 		if (count_of(inventory, inventory->items[i].product_id) == NULL)
 			return false;
@@ -226,13 +226,12 @@ inventory_suffices(Inventory *inventory, int64 cart_id)
 bool
 inventory_sell(Inventory *inventory, int64 cart_id)
 {
-	if (!read_cart(inventory, cart_id) ||
-		!row_delete_reservations(inventory->ledger, cart_id, inventory->reservations,
-								 inventory->nreservations))
+	if (!read_cart(inventory, cart_id))
 	{
 		inventory_write(inventory);
 		return false;
 	}
+	row_release_items(inventory->ledger, cart_id);
 	count_reservations(inventory, -1);
 	count_sold(inventory, 1);
 	inventory->has_cart = false;

@@ -4,9 +4,7 @@
  *	  a credit note put on it, voiding - comes through here: the invoice is
  *	  locked, invoice_state decides what it becomes, and that is written.
  *
- * An invoice without a cart that only takes payments need not be locked before:
- * its row is written if it is still the one that was read, which locks it, and
- * otherwise all of it is done again, the lock first.
+ * The lock comes first, always: what is read before may have changed.
  *
  * Spec section 4.
  */
@@ -16,62 +14,18 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-#include "base/errors.h"
-#include "base/money.h"
-#include "engine/engine.h"
+#include "base/invoice_state.h"
 #include "flow/inventory.h"
+#include "flow/refuse.h"
 #include "flow/settle.h"
+#include "flow/settle_counted.h"
 #include "flow/stock.h"
-#include "ledger/catalog.h"
-#include "rows/rows.h"
-
-/* settle_refuse: raise the error for what can't be done to an invoice. */
-void
-settle_refuse(Ledger *ledger, InvoiceRefusal refusal, const InvoiceRow *invoice)
-{
-	const char *status = invoice_status_names[invoice->state.status];
-
-	switch (refusal)
-	{
-		case INVOICE_TOO_LARGE:
-			ereport(ERROR,
-					(errcode(RP_INVALID_AMOUNT),
-					 errmsg("the payments of invoice " INT64_FORMAT " would add up to too much",
-							invoice->invoice_id),
-					 errdetail("The ledger holds amounts up to %s.",
-							   money_to_cstring(invoice->state.limit, ledger->decimals)),
-					 errhint("Check the amount.")));
-			break;
-		case INVOICE_OVERDRAWN:
-			ereport(ERROR,
-					(errcode(RP_INVALID_AMOUNT),
-					 errmsg("invoice " INT64_FORMAT " can't give back more than was paid on it",
-							invoice->invoice_id),
-					 errdetail("%s is paid on this invoice.",
-							   money_to_cstring(invoice->state.paid, ledger->decimals)),
-					 errhint("Check the amount. What regpaydb.total_payments() says is what can be given back.")));
-			break;
-		case INVOICE_HAS_PAYMENTS:
-			ereport(ERROR,
-					(errcode(RP_INVOICE_HAS_PAYMENTS),
-					 errmsg("invoice " INT64_FORMAT " has payments and can't be voided",
-							invoice->invoice_id),
-					 errdetail("%s is paid on this invoice.",
-							   money_to_cstring(invoice->state.paid, ledger->decimals)),
-					 errhint("Use regpaydb.refund_invoice() to turn the payments into a credit note.")));
-			break;
-		case INVOICE_CLOSED:
-			ereport(ERROR,
-					(errcode(RP_INVALID_STATE),
-					 errmsg("invoice " INT64_FORMAT " is %s already", invoice->invoice_id, status),
-					 errdetail("A refunded or void invoice never changes."),
-					 errhint("What became of its payments, if it had any, is in regpaydb.invoice_document().")));
-			break;
-		case INVOICE_OK:
-			break;
-	}
-	elog(ERROR, "unexpected refusal: %d", refusal);
-}
+#include "ledger/engine_call.h"
+#include "rows/credit_note_rows.h"
+#include "rows/invoice_rows.h"
+#include "rows/outbox_rows.h"
+#include "rows/payment_rows.h"
+#include "rows/plan.h"
 
 /*
  * What is done to an invoice: the verdict on it, and what the verdict does not
@@ -135,25 +89,16 @@ make_credit_note(Ledger *ledger, const Settlement *settlement)
 }
 
 /*
- * The invoices whose verdicts are being carried out.  A trigger of a user's may
- * bring us back here from any row that we write; what it does to other
- * invoices is none of ours, but this one is halfway between two states.
+ * Raise 55006 for an invoice whose verdict is being carried out.  A trigger of a
+ * user's may bring us back here from any row that we write; what it does to other
+ * invoices is its own affair, but this one is halfway between two states.
  */
-typedef struct BusyInvoice
-{
-	Oid			schema;
-	int64		invoice_id;
-	struct BusyInvoice *outer;
-} BusyInvoice;
-
-static BusyInvoice *busy_invoices;
-
-/* Raise 55006 for an invoice whose verdict is being carried out. */
 static void
 check_not_busy(Ledger *ledger, int64 invoice_id)
 {
-	for (BusyInvoice *busy = busy_invoices; busy != NULL; busy = busy->outer)
-		if (busy->schema == ledger->schema && busy->invoice_id == invoice_id)
+	for (EngineCall *call = engine_call; call != NULL; call = call->outer)
+		if (call->is_settling && call->settled_invoice == invoice_id &&
+			call->ledger->schema == ledger->schema)
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_IN_USE),
 					 errmsg("invoice " INT64_FORMAT " is being settled", invoice_id),
@@ -176,45 +121,9 @@ settle_lock_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice)
 }
 
 /*
- * The invoice that could not be written without being locked before, the last
- * time: others want it too, so that to try it again costs more than it saves.
+ * Carry out a verdict: the invoice's row, the log, its credit note, its cart.
  */
-static struct
-{
-	Oid			schema;
-	int64		invoice_id;
-}			contended;
-
-/*
- * settle_is_contended
- *		Whether other sessions have lately changed the invoice in between.
- */
-bool
-settle_is_contended(Ledger *ledger, int64 invoice_id)
-{
-	return contended.schema == ledger->schema && contended.invoice_id == invoice_id;
-}
-
-/*
- * settle_peek_invoice
- *		Read an invoice that is to be settled without being locked: its row is
- *		written only if it is still the one that was read.  False where it has to
- *		be locked first.  tid is where it may be found, or NULL.
- *
- * Raises 55006 as settle_lock_invoice does.
- */
-bool
-settle_peek_invoice(Ledger *ledger, int64 invoice_id, ItemPointer tid, InvoiceRow *invoice)
-{
-	if (settle_is_contended(ledger, invoice_id))
-		return false;
-	check_not_busy(ledger, invoice_id);
-	/* What is done about a cart comes before the invoice is written. */
-	return row_peek_invoice(ledger, invoice_id, tid, invoice) && !invoice->has_cart;
-}
-
-/* False where the invoice was not locked and has changed. */
-static bool
+static void
 write_verdict(Ledger *ledger, const Settlement *settlement)
 {
 	const InvoiceRow *invoice = settlement->invoice;
@@ -225,10 +134,9 @@ write_verdict(Ledger *ledger, const Settlement *settlement)
 		sell_cart(ledger, invoice);
 	if (cart == CART_RELEASE)
 		release_cart(ledger, invoice);
-	if (!row_update_invoice(ledger, invoice, verdict,
-							settlement->has_payment ? &settlement->last_payment_id : NULL,
-							settlement->reason))
-		return false;
+	row_update_invoice(ledger, invoice, verdict,
+					   settlement->has_payment ? &settlement->last_payment_id : NULL,
+					   settlement->reason);
 	if (verdict->status != invoice->state.status)
 		row_log_invoice(ledger, OUTBOX_INVOICE_UPDATED, invoice->invoice_id,
 						&invoice->state.status, verdict->status);
@@ -240,49 +148,29 @@ write_verdict(Ledger *ledger, const Settlement *settlement)
 	if (cart != CART_UNCHANGED)
 		row_log_cart(ledger, cart == CART_PAY ? OUTBOX_CART_PAID : OUTBOX_CART_RELEASED,
 					 invoice->cart_id);
-	return true;
 }
 
-/*
- * Carry out a settlement: the invoice's row, the log, its credit note, its cart.
- * False where the invoice was not locked and has changed.
- */
-static bool
+/* The same, while nobody else is to change the invoice. */
+static void
 carry_out(Ledger *ledger, Settlement *settlement)
 {
-	const InvoiceRow *invoice = settlement->invoice;
-	BusyInvoice busy = {ledger->schema, invoice->invoice_id, busy_invoices};
-	volatile bool written = false;
-
 	if (settlement->verdict.credit > 0)
 	{
 		settlement->credit_note_id = row_next_payment_id(ledger);
 		count_payment(settlement, settlement->credit_note_id);
 	}
-	PG_TRY();
-	{
-		busy_invoices = &busy;
-		written = write_verdict(ledger, settlement);
-	}
-	PG_FINALLY();
-	{
-		busy_invoices = busy.outer;
-	}
-	PG_END_TRY();
-	if (!written)
-	{
-		contended.schema = ledger->schema;
-		contended.invoice_id = invoice->invoice_id;
-	}
-	return written;
+	engine_call->is_settling = true;
+	engine_call->settled_invoice = settlement->invoice->invoice_id;
+	write_verdict(ledger, settlement);
+	engine_call->is_settling = false;
 }
 
 /*
  * Settle an invoice on which payments of amount were not counted yet; state is
- * what was, and settlement has taken the last of them into account.  False where
- * the invoice was not locked and has changed, or has to be locked to be sure.
+ * what was, and settlement has taken the last of them into account.  Returns what
+ * the invoice is then.
  */
-static bool
+static InvoiceStatus
 settle(Ledger *ledger, Settlement *settlement, InvoiceState state, int64 amount,
 	   int64 npayments)
 {
@@ -295,19 +183,17 @@ settle(Ledger *ledger, Settlement *settlement, InvoiceState state, int64 amount,
 	state.unsellable = arrives && state.status == INVOICE_UNPAID &&
 		!invoice->cart_checked && cart_is_unsellable(ledger, invoice);
 	refusal = invoice_state_settle(&state, amount, npayments, verdict);
-	if (refusal != INVOICE_OK && !invoice->locked)
-		return false;
 	if (refusal != INVOICE_OK)
 		settle_refuse(ledger, refusal, invoice);
-	if (verdict->status == invoice->state.status && verdict->paid == invoice->state.paid &&
-		verdict->payment_count == invoice->state.payment_count &&
-		settlement->has_payment == invoice->has_payment &&
-		settlement->last_payment_id == invoice->last_payment_id)
-		return invoice->locked;
-	return carry_out(ledger, settlement);
+	if (verdict->status != invoice->state.status || verdict->paid != invoice->state.paid ||
+		verdict->payment_count != invoice->state.payment_count ||
+		settlement->has_payment != invoice->has_payment ||
+		settlement->last_payment_id != invoice->last_payment_id)
+		carry_out(ledger, settlement);
+	return verdict->status;
 }
 
-/* Settle a locked invoice with all of its payments; returns what it is then. */
+/* Settle an invoice with all of its payments, whatever its row says of them. */
 static InvoiceStatus
 settle_totals(Ledger *ledger, const InvoiceRow *invoice, const PaymentTotals *totals,
 			  int64 credit_owner)
@@ -315,13 +201,11 @@ settle_totals(Ledger *ledger, const InvoiceRow *invoice, const PaymentTotals *to
 	InvoiceState nothing_paid = invoice->state;
 	Settlement	settlement = begin_settlement(invoice, credit_owner, NULL);
 
-	Assert(invoice->locked);
 	nothing_paid.paid = 0;
 	nothing_paid.payment_count = 0;
 	settlement.has_payment = totals->payment_count > 0;
 	settlement.last_payment_id = settlement.has_payment ? totals->last_payment_id : 0;
-	(void) settle(ledger, &settlement, nothing_paid, totals->amount, totals->payment_count);
-	return settlement.verdict.status;
+	return settle(ledger, &settlement, nothing_paid, totals->amount, totals->payment_count);
 }
 
 /*
@@ -339,10 +223,9 @@ settle_afresh(Ledger *ledger, const InvoiceRow *invoice)
 
 /*
  * settle_added
- *		Settle an invoice with payments that settle_is_counted said are not; false
- *		where it was not locked and has to be.
+ *		Settle a locked invoice with payments that settle_is_counted said are not.
  */
-bool
+void
 settle_added(Ledger *ledger, const InvoiceRow *invoice, const SettleAdded *added,
 			 const PaymentTotals *totals, int64 credit_owner)
 {
@@ -350,23 +233,22 @@ settle_added(Ledger *ledger, const InvoiceRow *invoice, const SettleAdded *added
 
 	if (totals->payment_count > 0)
 	{
-		settle_totals(ledger, invoice, totals, credit_owner);
-		return true;
+		(void) settle_totals(ledger, invoice, totals, credit_owner);
+		return;
 	}
 	if (added->npayments > 0)
 		count_payment(&settlement, added->last_id);
-	return settle(ledger, &settlement, invoice->state, added->amount, added->npayments);
+	(void) settle(ledger, &settlement, invoice->state, added->amount, added->npayments);
 }
 
 /*
  * settle_payment
- *		Settle an invoice, locked or peeked at after the payment was inserted;
- *		false where it has to be locked for that.
+ *		Settle an invoice that was locked after the payment was inserted.
  *
  * check, if any, is called before what was not counted yet is settled.
  * credit_owner is the attendee who gets what is paid too much.
  */
-bool
+void
 settle_payment(Ledger *ledger, const InvoiceRow *invoice, const PaymentRow *payment,
 			   SettleCheck check, int64 credit_owner)
 {
@@ -374,16 +256,14 @@ settle_payment(Ledger *ledger, const InvoiceRow *invoice, const PaymentRow *paym
 	PaymentTotals totals;
 	InvoiceRow	checked = *invoice;
 
-	if (!invoice->locked && !settle_is_surely_new(invoice, payment->payment_id))
-		return false;
 	if (settle_is_counted(ledger, invoice, &added, &totals))
-		return true;
+		return;
 	if (check != NULL)
 	{
 		check(ledger, invoice);
 		checked.cart_checked = true;
 	}
-	return settle_added(ledger, &checked, &added, &totals, credit_owner);
+	settle_added(ledger, &checked, &added, &totals, credit_owner);
 }
 
 /*
@@ -401,8 +281,7 @@ settle_refund(Ledger *ledger, const InvoiceRow *invoice, text *reason, int64 *cr
 
 	if (refusal != INVOICE_OK)
 		settle_refuse(ledger, refusal, invoice);
-	Assert(invoice->locked);
-	(void) carry_out(ledger, &settlement);
+	carry_out(ledger, &settlement);
 	*credit_note_id = settlement.credit_note_id;
 	return settlement.verdict.credit > 0;
 }
@@ -416,9 +295,8 @@ settle_void(Ledger *ledger, const InvoiceRow *invoice, text *reason)
 
 	if (refusal != INVOICE_OK)
 		settle_refuse(ledger, refusal, invoice);
-	Assert(invoice->locked);
 	if (settlement.verdict.status != invoice->state.status)
-		(void) carry_out(ledger, &settlement);
+		carry_out(ledger, &settlement);
 }
 
 /*
@@ -446,6 +324,6 @@ settle_application(Ledger *ledger, const InvoiceRow *invoice, const CreditNoteRo
 						&invoice->invoice_id);
 	if (!settle_lock_invoice(ledger, invoice->invoice_id, &locked))
 		elog(ERROR, "invoice " INT64_FORMAT " is gone", invoice->invoice_id);
-	(void) settle_payment(ledger, &locked, &payment, NULL, note->attendee_id);
+	settle_payment(ledger, &locked, &payment, NULL, note->attendee_id);
 	return payment.payment_id;
 }

@@ -13,16 +13,11 @@
 typedef void (*SettleCheck) (Ledger *ledger, const InvoiceRow *invoice);
 
 extern bool settle_lock_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice);
-extern bool settle_is_contended(Ledger *ledger, int64 invoice_id);
-extern bool settle_peek_invoice(Ledger *ledger, int64 invoice_id, ItemPointer tid,
-								InvoiceRow *invoice);
-extern bool settle_payment(Ledger *ledger, const InvoiceRow *invoice,
+extern void settle_payment(Ledger *ledger, const InvoiceRow *invoice,
 						   const PaymentRow *payment, SettleCheck check,
 						   int64 credit_owner);
-extern bool settle_added(Ledger *ledger, const InvoiceRow *invoice, const SettleAdded *added,
+extern void settle_added(Ledger *ledger, const InvoiceRow *invoice, const SettleAdded *added,
 						 const PaymentTotals *totals, int64 credit_owner);
-pg_noreturn extern void settle_refuse(Ledger *ledger, InvoiceRefusal refusal,
-									  const InvoiceRow *invoice);
 extern InvoiceStatus settle_afresh(Ledger *ledger, const InvoiceRow *invoice);
 extern bool settle_refund(Ledger *ledger, const InvoiceRow *invoice, text *reason,
 						  int64 *credit_note_id);

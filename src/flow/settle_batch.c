@@ -11,10 +11,12 @@
 #include "base/errors.h"
 #include "engine/engine.h"
 #include "flow/inventory.h"
+#include "flow/refuse.h"
 #include "flow/settle.h"
 #include "flow/settle_batch.h"
+#include "flow/settle_counted.h"
 #include "flow/stock.h"
-#include "rows/rows.h"
+#include "rows/plan.h"
 
 /*
  * What the payments of one invoice, sorted by id, add up to.  False where that is
@@ -59,28 +61,6 @@ check_new(const NewPayment *payments, int64 npayments)
 }
 
 /*
- * Settle the payments of one invoice, sorted by id, without locking it before.
- * False where that is not possible.
- */
-static bool
-settle_unlocked(Ledger *ledger, NewPayment *payments, int64 npayments, Inventory *inventory)
-{
-	InvoiceRow	invoice;
-	PaymentTotals nothing = {0};
-	SettleAdded added;
-
-	/* It may not be, while a dump is restored. */
-	if (!ledger->version_checked || payments[0].has_cart ||
-		!settle_peek_invoice(ledger, payments[0].invoice_id, &payments[0].invoice_tid, &invoice) ||
-		!settle_is_surely_new(&invoice, payments[0].payment_id) ||
-		!add_up(payments, npayments, &added))
-		return false;
-	check_new(payments, npayments);
-	invoice.inventory = inventory;
-	return settle_added(ledger, &invoice, &added, &nothing, invoice.attendee_id);
-}
-
-/*
  * Settle the payments of one invoice, which are sorted by id.  inventory is that of
  * the statement, NULL for none; an invoice without a cart has it written, too,
  * before triggers look.
@@ -93,8 +73,6 @@ settle_group(Ledger *ledger, NewPayment *payments, int64 npayments, Inventory *i
 	SettleAdded added;
 	bool		fits;
 
-	if (settle_unlocked(ledger, payments, npayments, inventory))
-		return;
 	if (!settle_lock_invoice(ledger, payments[0].invoice_id, &invoice))
 		ereport(ERROR,
 				(errcode(RP_NOT_FOUND),
@@ -125,66 +103,20 @@ compare_payments(const void *a, const void *b)
 	return 0;
 }
 
-/* Lock the carts of those invoices that may have one, ninvoices of them. */
-static void
-find_and_lock_carts(Ledger *ledger, const NewPayment *payments, int64 npayments, int ninvoices)
+/* Lock what has to be locked before any of the invoices is; returns how many carts. */
+static int
+lock_their_carts(Ledger *ledger, const NewPayment *payments, int64 npayments)
 {
 	int64	   *invoice_ids = MemoryContextAllocHuge(CurrentMemoryContext,
-													 ninvoices * sizeof(int64));
-	int			n = 0;
+													 npayments * sizeof(int64));
+	int64		ninvoices = 0;
+	int			ncarts;
 
 	for (int64 i = 0; i < npayments; i++)
-		if (payments[i].has_cart)
-			invoice_ids[n++] = payments[i].invoice_id;
-	Assert(n == ninvoices);
-	lock_carts_of_invoices(ledger, invoice_ids, ninvoices);
+		if (i == 0 || payments[i].invoice_id != payments[i - 1].invoice_id)
+			invoice_ids[ninvoices++] = payments[i].invoice_id;
+	ncarts = lock_carts_of_invoices(ledger, invoice_ids, ninvoices);
 	pfree(invoice_ids);
-}
-
-/*
- * Lock what has to be locked before any of the invoices is: the carts that they
- * bill, if they do.  Marks the first payment of each invoice that may, and
- * returns how many these are.
- */
-static int
-lock_their_carts(Ledger *ledger, NewPayment *payments, int64 npayments)
-{
-	int64	   *cart_ids = NULL;
-	int			ncarts = 0;
-	int			capacity = 0;
-	bool		known = true;	/* else SQL has to look */
-
-	for (int64 i = 0; i < npayments; i++)
-	{
-		bool		has_cart;
-		int64		cart_id = 0;
-
-		ItemPointerSetInvalid(&payments[i].invoice_tid);
-		payments[i].has_cart = false;
-		if (i > 0 && payments[i].invoice_id == payments[i - 1].invoice_id)
-			continue;
-		CHECK_FOR_INTERRUPTS();
-		if (!row_invoice_cart(ledger, payments[i].invoice_id, &payments[i].invoice_tid,
-							  &has_cart, &cart_id))
-			known = false;
-		else if (!has_cart)
-			continue;
-		payments[i].has_cart = true;
-		if (ncarts == capacity)
-		{
-			capacity = capacity == 0 ? 64 : capacity * 2;
-			cart_ids = cart_ids == NULL ? palloc(capacity * sizeof(int64)) :
-				repalloc_huge(cart_ids, capacity * sizeof(int64));
-		}
-		cart_ids[ncarts++] = cart_id;
-	}
-	if (ncarts == 0)
-		return 0;
-	if (known)
-		(void) lock_carts(ledger, cart_ids, ncarts, &capacity);
-	else
-		find_and_lock_carts(ledger, payments, npayments, ncarts);
-	pfree(cart_ids);
 	return ncarts;
 }
 

@@ -13,10 +13,8 @@ typedef struct NewPayment
 	int64		invoice_id;
 	int64		payment_id;
 	int64		amount;
-	ItemPointerData invoice_tid;	/* where its row was, if that is known */
 	bool		engine_kind;	/* of a kind that only the engine makes */
 	bool		other_time;		/* not of the time of its transaction */
-	bool		has_cart;		/* the invoice may bill a cart */
 } NewPayment;
 
 extern void settle_new_payments(Ledger *ledger, NewPayment *payments, int64 npayments);

@@ -6,8 +6,10 @@
 
 #include "common/hashfn.h"
 
+#include "flow/settle.h"
 #include "flow/settle_counted.h"
-#include "rows/rows.h"
+#include "rows/payment_rows.h"
+#include "rows/plan.h"
 
 /*
  * What this session knows of an invoice that it has settled lately: what the
@@ -97,16 +99,6 @@ are_surely_new(Ledger *ledger, const InvoiceRow *invoice, const SettleAdded *add
 }
 
 /*
- * settle_is_surely_new
- *		Whether the invoice can't have counted this payment yet, by its id alone.
- */
-bool
-settle_is_surely_new(const InvoiceRow *invoice, int64 payment_id)
-{
-	return !invoice->has_payment || payment_id > invoice->last_payment_id;
-}
-
-/*
  * settle_is_counted
  *		Whether the invoice's row counts these payments already, as it does when a
  *		dump is restored into tables that have their triggers, or when a trigger of
@@ -121,7 +113,8 @@ settle_is_counted(Ledger *ledger, const InvoiceRow *invoice, const SettleAdded *
 				  PaymentTotals *totals)
 {
 	totals->payment_count = 0;
-	if (settle_is_surely_new(invoice, added->first_id) || are_surely_new(ledger, invoice, added))
+	if (!invoice->has_payment || added->first_id > invoice->last_payment_id ||
+		are_surely_new(ledger, invoice, added))
 		return false;
 	*totals = row_payment_totals(ledger, invoice->invoice_id);
 	set_out(milestone_of(ledger, invoice->invoice_id), ledger, invoice);

@@ -16,7 +16,6 @@ typedef struct SettleAdded
 	int64		last_id;
 } SettleAdded;
 
-extern bool settle_is_surely_new(const InvoiceRow *invoice, int64 payment_id);
 extern bool settle_is_counted(Ledger *ledger, const InvoiceRow *invoice,
 							  const SettleAdded *added, PaymentTotals *totals);
 

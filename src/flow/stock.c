@@ -7,34 +7,121 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
+
 #include "base/errors.h"
 #include "flow/cart_check.h"
 #include "flow/inventory.h"
+#include "flow/settle.h"
 #include "flow/stock.h"
-#include "rows/rows.h"
+#include "rows/cart_rows.h"
+#include "rows/invoice_rows.h"
+#include "rows/plan.h"
+#include "rows/product_rows.h"
 
-/* lock_carts: lock carts and the products in them; returns the carts. */
-CartRow *
-lock_carts(Ledger *ledger, const int64 *cart_ids, int ncarts, int *nlocked)
+static int
+compare_ids(const void *a, const void *b)
 {
-	CartRow    *carts = row_lock_carts(ledger, cart_ids, ncarts, nlocked);
+	int64		left = *(const int64 *) a;
+	int64		right = *(const int64 *) b;
 
-	row_lock_products_of_carts(ledger, cart_ids, ncarts);
+	return left < right ? -1 : left > right;
+}
+
+/* Sort ids and leave each out that is there already; returns how many are left. */
+static int
+sort_ids(int64 *ids, int nids)
+{
+	int			n = 0;
+
+	qsort(ids, nids, sizeof(int64), compare_ids);
+	for (int i = 0; i < nids; i++)
+		if (n == 0 || ids[i] != ids[n - 1])
+			ids[n++] = ids[i];
+	return n;
+}
+
+/* lock_products: lock what is in carts, in the order of the products' ids. */
+void
+lock_products(Ledger *ledger, const int64 *cart_ids, int ncarts)
+{
+	int64	   *product_ids = NULL;
+	int			nproducts = 0;
+
+	for (int i = 0; i < ncarts; i++)
+	{
+		int			nitems;
+		CartItemRow *items = row_cart_items(ledger, cart_ids[i], &nitems);
+
+		product_ids = product_ids == NULL ? palloc((nitems + 1) * sizeof(int64)) :
+			repalloc_huge(product_ids, (nproducts + nitems + 1) * sizeof(int64));
+		for (int j = 0; j < nitems; j++)
+			product_ids[nproducts++] = items[j].product_id;
+		pfree(items);
+	}
+	nproducts = sort_ids(product_ids, nproducts);
+	for (int i = 0; i < nproducts; i++)
+		(void) row_lock_product(ledger, product_ids[i]);
+	if (product_ids != NULL)
+		pfree(product_ids);
+}
+
+/*
+ * lock_carts
+ *		Lock carts, in the order of their ids, and the products in them; sorts
+ *		cart_ids, and returns those that there are.
+ */
+CartRow *
+lock_carts(Ledger *ledger, int64 *cart_ids, int ncarts, int *nlocked)
+{
+	CartRow    *carts = palloc(Max(ncarts, 1) * sizeof(CartRow));
+
+	*nlocked = 0;
+	ncarts = sort_ids(cart_ids, ncarts);
+	for (int i = 0; i < ncarts; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (row_lock_cart(ledger, cart_ids[i], &carts[*nlocked]))
+			(*nlocked)++;
+	}
+	lock_products(ledger, cart_ids, ncarts);
 	return carts;
 }
 
 /*
  * lock_carts_of_invoices
- *		Lock what has to be locked before these invoices are.
+ *		Lock what has to be locked before these invoices are: the carts that they
+ *		bill, if they do, and what is in them.  Returns how many these are.
  */
-void
-lock_carts_of_invoices(Ledger *ledger, const int64 *invoice_ids, int ninvoices)
+int
+lock_carts_of_invoices(Ledger *ledger, const int64 *invoice_ids, int64 ninvoices)
 {
-	int			ncarts;
-	int64	   *cart_ids = row_carts_of_invoices(ledger, invoice_ids, ninvoices, &ncarts);
+	int64	   *cart_ids = NULL;
+	int			ncarts = 0;
+	int			capacity = 0;
+	int			nlocked = 0;
 
+	for (int64 i = 0; i < ninvoices; i++)
+	{
+		InvoiceRow	invoice;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!row_invoice(ledger, invoice_ids[i], &invoice) || !invoice.has_cart)
+			continue;
+		if (ncarts == capacity)
+		{
+			capacity = capacity == 0 ? 64 : capacity * 2;
+			cart_ids = cart_ids == NULL ? palloc(capacity * sizeof(int64)) :
+				repalloc_huge(cart_ids, capacity * sizeof(int64));
+		}
+		cart_ids[ncarts++] = invoice.cart_id;
+	}
 	if (ncarts > 0)
-		lock_carts(ledger, cart_ids, ncarts, &ncarts);
+	{
+		pfree(lock_carts(ledger, cart_ids, ncarts, &nlocked));
+		pfree(cart_ids);
+	}
+	return nlocked;
 }
 
 static void
@@ -85,7 +172,7 @@ cart_has_changed(Ledger *ledger, const InvoiceRow *invoice)
 {
 	CartRow		cart;
 
-	return !row_locked_cart(ledger, invoice->cart_id, &cart) ||
+	return !row_lock_cart(ledger, invoice->cart_id, &cart) ||
 		cart.status != CART_STATUS_ACTIVE || cart.revision != invoice->cart_revision;
 }
 
@@ -155,4 +242,15 @@ release_cart(Ledger *ledger, const InvoiceRow *invoice)
 	if (invoice->inventory != NULL && inventory_take_back(invoice->inventory, invoice->cart_id))
 		return;
 	change_sold(ledger, invoice->cart_id, -1);
+}
+
+/*
+ * touch_products
+ *		Write the locked products of a cart as they are, as whoever reserves stock
+ *		has to.
+ */
+void
+touch_products(Ledger *ledger, int64 cart_id)
+{
+	change_sold(ledger, cart_id, 0);
 }

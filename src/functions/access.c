@@ -11,15 +11,21 @@
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
+#include "base/actor_setting.h"
 #include "base/args.h"
 #include "base/errors.h"
 #include "base/trigger.h"
 #include "engine/actor.h"
 #include "engine/engine.h"
-#include "engine/standing.h"
+#include "engine/query_call.h"
 #include "flow/find.h"
+#include "flow/settle.h"
+#include "ledger/ledger.h"
 #include "ledger/snapshot_mark.h"
-#include "rows/rows.h"
+#include "rows/attendee_rows.h"
+#include "rows/invoice_rows.h"
+#include "rows/ledger_rows.h"
+#include "rows/plan.h"
 
 /* 32 characters, so that each is worth 5 bits; none that looks like another. */
 static const char alphabet[] = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
@@ -35,7 +41,7 @@ static const char alphabet[] = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
 
 typedef struct ViewSite
 {
-	StandingCall standing;
+	QuerySite	query;
 
 	/* Who is staff, each user in the place of its number. */
 	Oid			schema;
@@ -91,6 +97,21 @@ is_known_staff(ViewSite *site, const Ledger *ledger, int64 user_id)
 }
 
 /*
+ * Whose invoice it is.  Looks for an attendee also where there is no such invoice,
+ * which takes the time that it takes where there is.
+ */
+static bool
+find_owner(Ledger *ledger, int64 invoice_id, bool with_code, AttendeeRow *attendee)
+{
+	int64		attendee_id;
+	bool		exists = row_invoice_owner(ledger, invoice_id, &attendee_id);
+
+	/* Any attendee will do where the answer is no. */
+	return row_attendee_access(ledger, exists ? attendee_id : invoice_id, with_code, attendee) &&
+		exists;
+}
+
+/*
  * Staff see every invoice, so whose it is need not be looked up; and whose it
  * is may see it, so that she is staff need not.  What takes less time so is to
  * say yes to whoever the user is, which tells nothing about invoices that she
@@ -101,12 +122,13 @@ may_view(ViewSite *site, Ledger *ledger, int64 invoice_id, const int64 *user_id,
 		 const text *code)
 {
 	AttendeeRow attendee;
+	int64		attendee_id;
 	bool		exists;
 	bool		by_staff;
 
 	if (user_id != NULL && is_known_staff(site, ledger, *user_id))
-		return row_invoice_exists(ledger, invoice_id);
-	exists = row_invoice_attendee(ledger, invoice_id, code != NULL, &attendee);
+		return row_invoice_owner(ledger, invoice_id, &attendee_id);
+	exists = find_owner(ledger, invoice_id, code != NULL, &attendee);
 	by_staff = user_id != NULL && !(exists && attendee.user_id == *user_id) &&
 		is_staff(site, ledger, *user_id);
 	return viewer_may_view(exists ? &attendee : NULL, user_id, by_staff,
@@ -130,25 +152,24 @@ regpaydb_can_view(PG_FUNCTION_ARGS)
 	ViewSite   *site = flinfo->fn_extra;
 	text	   *code = PG_ARGISNULL(2) ? NULL : PG_GETARG_TEXT_PP(2);
 	int64		user_id = PG_ARGISNULL(1) ? 0 : PG_GETARG_INT64(1);
-	EngineScope scope;
 	Ledger	   *ledger;
-	bool		stands;
+	bool		is_kept;
 	bool		result;
 
 	if (site == NULL)
 		flinfo->fn_extra = site = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(ViewSite));
-	ledger = standing_resume(&site->standing, flinfo, tables, lengthof(tables), "invoice_id");
-	stands = ledger != NULL;
-	if (!stands)
-		ledger = engine_begin_read(&scope, INVOICE, "invoice_id", ACL_SELECT);
+	ledger = query_call_resume(&site->query, flinfo, tables, lengthof(tables), "invoice_id");
+	is_kept = ledger != NULL;
+	if (!is_kept)
+		ledger = engine_begin_read(INVOICE, "invoice_id", ACL_SELECT);
 
 	result = !PG_ARGISNULL(0) &&
 		may_view(site, ledger, PG_GETARG_INT64(0), PG_ARGISNULL(1) ? NULL : &user_id, code);
 
-	if (stands)
-		standing_suspend(&site->standing);
+	if (is_kept)
+		query_call_suspend();
 	else
-		engine_end(&scope);
+		engine_end();
 	PG_RETURN_BOOL(result);
 }
 
@@ -163,8 +184,7 @@ PG_FUNCTION_INFO_V1(regpaydb_invoice_for_access_code);
 Datum
 regpaydb_invoice_for_access_code(PG_FUNCTION_ARGS)
 {
-	EngineScope scope;
-	Ledger	   *ledger = engine_begin_read(&scope, INVOICE, "invoice_id", ACL_SELECT);
+	Ledger	   *ledger = engine_begin_read(INVOICE, "invoice_id", ACL_SELECT);
 	int64		invoice_id;
 
 	require_arg(fcinfo, 0, "access_code");
@@ -174,7 +194,7 @@ regpaydb_invoice_for_access_code(PG_FUNCTION_ARGS)
 				 errmsg("there is no invoice for this access code"),
 				 errdetail("The code is wrong, or its attendee has no invoice yet."),
 				 errhint("Codes are case-sensitive; the attendee can look hers up.")));
-	engine_end(&scope);
+	engine_end();
 	PG_RETURN_INT64(invoice_id);
 }
 
@@ -214,8 +234,7 @@ PG_FUNCTION_INFO_V1(regpaydb_rotate_access_code);
 Datum
 regpaydb_rotate_access_code(PG_FUNCTION_ARGS)
 {
-	EngineScope scope;
-	Ledger	   *ledger = engine_begin(&scope, ATTENDEE, "access_code", ACL_UPDATE);
+	Ledger	   *ledger = engine_begin(ATTENDEE, "access_code", ACL_UPDATE);
 	int64		attendee_id = int8_arg(fcinfo, 0, "attendee_id");
 	char		code[MAX_CODE_LENGTH + 1];
 	AttendeeRow attendee;
@@ -228,7 +247,7 @@ regpaydb_rotate_access_code(PG_FUNCTION_ARGS)
 		not_found("attendee", attendee_id);
 	random_code(ledger, code);
 	row_set_access_code(ledger, attendee_id, code);
-	engine_end(&scope);
+	engine_end();
 	PG_RETURN_TEXT_P(cstring_to_text(code));
 }
 
@@ -247,7 +266,6 @@ regpaydb_make_access_code(PG_FUNCTION_ARGS)
 	Ledger	   *ledger = ledger_of_relation(trigger->tg_relation, ATTENDEE, ATTENDEE);
 	TupleDesc	desc = RelationGetDescr(trigger->tg_relation);
 	int			column = find_trigger_column(trigger, "access_code", TEXTOID);
-	EngineScope scope;
 	char		code[MAX_CODE_LENGTH + 1];
 	Datum		value;
 	bool		isnull;
@@ -256,10 +274,10 @@ regpaydb_make_access_code(PG_FUNCTION_ARGS)
 	if (!isnull)
 		return PointerGetDatum(trigger->tg_trigtuple);
 
-	engine_begin_as_owner(&scope, ledger);
+	engine_begin_as_owner(ledger);
 	engine_check_version(ledger, false);
 	random_code(ledger, code);
-	engine_end(&scope);
+	engine_end();
 
 	value = CStringGetTextDatum(code);
 	isnull = false;

@@ -21,8 +21,10 @@
 #include "flow/find.h"
 #include "flow/settle.h"
 #include "flow/stock.h"
-#include "rows/rows.h"
-#include "rows/store.h"
+#include "rows/attendee_rows.h"
+#include "rows/cart_rows.h"
+#include "rows/plan.h"
+#include "rows/product_rows.h"
 
 /*
  * current_cart(attendee_id) -> cart_id
@@ -34,8 +36,7 @@ PG_FUNCTION_INFO_V1(regpaydb_current_cart);
 Datum
 regpaydb_current_cart(PG_FUNCTION_ARGS)
 {
-	EngineScope scope;
-	Ledger	   *ledger = engine_begin(&scope, PAYMENT, "amount", ACL_INSERT);
+	Ledger	   *ledger = engine_begin(PAYMENT, "amount", ACL_INSERT);
 	int64		attendee_id = int8_arg(fcinfo, 0, "attendee_id");
 	AttendeeRow attendee;
 	int64		cart_id;
@@ -48,8 +49,8 @@ regpaydb_current_cart(PG_FUNCTION_ARGS)
 	if (!row_active_cart(ledger, attendee_id, &cart_id) &&
 		!row_insert_cart(ledger, attendee_id, &cart_id) &&
 		!row_active_cart(ledger, attendee_id, &cart_id))
-		store_not_written(ledger, CART);
-	engine_end(&scope);
+		row_not_written(ledger, CART);
+	engine_end();
 	PG_RETURN_INT64(cart_id);
 }
 
@@ -114,8 +115,7 @@ PG_FUNCTION_INFO_V1(regpaydb_set_quantity);
 Datum
 regpaydb_set_quantity(PG_FUNCTION_ARGS)
 {
-	EngineScope scope;
-	Ledger	   *ledger = engine_begin(&scope, PAYMENT, "amount", ACL_INSERT);
+	Ledger	   *ledger = engine_begin(PAYMENT, "amount", ACL_INSERT);
 	int64		cart_id = int8_arg(fcinfo, 0, "cart_id");
 	int64		product_id = int8_arg(fcinfo, 1, "product_id");
 	int32		quantity;
@@ -136,10 +136,10 @@ regpaydb_set_quantity(PG_FUNCTION_ARGS)
 	if (quantity != row_reserved(ledger, cart_id, product_id))
 	{
 		write_item(ledger, cart_id, product_id, quantity);
-		row_lock_products_of_carts(ledger, &cart_id, 1);
+		lock_products(ledger, &cart_id, 1);
 		amend_cart(ledger, cart_id);
 	}
-	engine_end(&scope);
+	engine_end();
 	PG_RETURN_VOID();
 }
 
@@ -154,8 +154,7 @@ PG_FUNCTION_INFO_V1(regpaydb_validate_cart);
 Datum
 regpaydb_validate_cart(PG_FUNCTION_ARGS)
 {
-	EngineScope scope;
-	Ledger	   *ledger = engine_begin(&scope, INVOICE, "status", ACL_SELECT);
+	Ledger	   *ledger = engine_begin(INVOICE, "status", ACL_SELECT);
 	int64		cart_id = int8_arg(fcinfo, 0, "cart_id");
 	CartRow		cart;
 
@@ -163,7 +162,7 @@ regpaydb_validate_cart(PG_FUNCTION_ARGS)
 	if (cart.status != CART_STATUS_ACTIVE)
 		cart_is_closed(&cart);
 	check_cart(ledger, cart_id);
-	engine_end(&scope);
+	engine_end();
 	PG_RETURN_VOID();
 }
 
@@ -192,20 +191,19 @@ PG_FUNCTION_INFO_V1(regpaydb_extend_reservation);
 Datum
 regpaydb_extend_reservation(PG_FUNCTION_ARGS)
 {
-	EngineScope scope;
-	Ledger	   *ledger = engine_begin(&scope, PAYMENT, "amount", ACL_INSERT);
+	Ledger	   *ledger = engine_begin(PAYMENT, "amount", ACL_INSERT);
 	int64		cart_id = int8_arg(fcinfo, 0, "cart_id");
 	CartRow		cart;
 
 	require_arg(fcinfo, 1, "duration");
 	check_duration(PG_GETARG_INTERVAL_P(1));
 	lock_active_cart(ledger, cart_id, &cart);
-	row_lock_products_of_carts(ledger, &cart_id, 1);
+	lock_products(ledger, &cart_id, 1);
 	if (cart_has_lapsed(ledger, cart_id))
 		check_reservation(ledger, cart_id);
-	row_touch_products(ledger, cart_id);
+	touch_products(ledger, cart_id);
 	row_extend_cart(ledger, cart_id, PG_GETARG_INTERVAL_P(1));
-	engine_end(&scope);
+	engine_end();
 	PG_RETURN_VOID();
 }
 
@@ -220,15 +218,14 @@ PG_FUNCTION_INFO_V1(regpaydb_available_stock);
 Datum
 regpaydb_available_stock(PG_FUNCTION_ARGS)
 {
-	EngineScope scope;
-	Ledger	   *ledger = engine_begin_read(&scope, INVOICE, "invoice_id", ACL_SELECT);
+	Ledger	   *ledger = engine_begin_read(INVOICE, "invoice_id", ACL_SELECT);
 	int64		product_id = int8_arg(fcinfo, 0, "product_id");
 	int64		available;
 	bool		unlimited;
 
 	if (!row_available_stock(ledger, product_id, &available, &unlimited))
 		not_found("product", product_id);
-	engine_end(&scope);
+	engine_end();
 	if (unlimited)
 		PG_RETURN_NULL();
 	PG_RETURN_INT32((int32) Min(Max(available, 0), PG_INT32_MAX));
@@ -245,8 +242,7 @@ PG_FUNCTION_INFO_V1(regpaydb_invoice_cart);
 Datum
 regpaydb_invoice_cart(PG_FUNCTION_ARGS)
 {
-	EngineScope scope;
-	Ledger	   *ledger = engine_begin(&scope, PAYMENT, "amount", ACL_INSERT);
+	Ledger	   *ledger = engine_begin(PAYMENT, "amount", ACL_INSERT);
 	int64		cart_id = int8_arg(fcinfo, 0, "cart_id");
 	CartRow		cart;
 	text	   *recipient;
@@ -262,7 +258,7 @@ regpaydb_invoice_cart(PG_FUNCTION_ARGS)
 	{
 		if (cart.status != CART_STATUS_ACTIVE)
 			cart_is_closed(&cart);
-		row_lock_products_of_carts(ledger, &cart_id, 1);
+		lock_products(ledger, &cart_id, 1);
 		check_cart(ledger, cart_id);
 		row_touch_cart(ledger, cart_id);
 		lines = row_cart_lines(ledger, cart_id, &nlines);
@@ -270,7 +266,7 @@ regpaydb_invoice_cart(PG_FUNCTION_ARGS)
 										lines, nlines);
 		settle_with_credit(ledger, invoice_id);
 	}
-	engine_end(&scope);
+	engine_end();
 	PG_RETURN_INT64(invoice_id);
 }
 
@@ -301,8 +297,7 @@ PG_FUNCTION_INFO_V1(regpaydb_expire_invoices);
 Datum
 regpaydb_expire_invoices(PG_FUNCTION_ARGS)
 {
-	EngineScope scope;
-	Ledger	   *ledger = staff_begin(&scope, INVOICE, "status", ACL_UPDATE);
+	Ledger	   *ledger = staff_begin(INVOICE, "status", ACL_UPDATE);
 	int64	   *invoice_ids;
 	int			ninvoices;
 	int32		expired = 0;
@@ -319,6 +314,6 @@ regpaydb_expire_invoices(PG_FUNCTION_ARGS)
 		CHECK_FOR_INTERRUPTS();
 		expired += expire_invoice(ledger, invoice_ids[i]);
 	}
-	engine_end(&scope);
+	engine_end();
 	PG_RETURN_INT32(expired);
 }

@@ -12,14 +12,17 @@
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
 
-#include "base/errors.h"
 #include "base/trigger.h"
 #include "engine/engine.h"
 #include "flow/amend.h"
 #include "flow/find.h"
+#include "flow/settle.h"
 #include "flow/stock.h"
-#include "rows/rows.h"
-#include "rows/store.h"
+#include "ledger/engine_call.h"
+#include "ledger/ledger.h"
+#include "rows/cart_rows.h"
+#include "rows/plan.h"
+#include "rows/product_rows.h"
 
 /* The carts in a transition table, which the engine is not changing itself. */
 static void
@@ -39,7 +42,7 @@ collect_carts(TriggerData *trigger, Tuplestorestate *rows, int64 **cart_ids, int
 		int64		cart_id = DatumGetInt64(slot_getattr(slot, column, &isnull));
 
 		CHECK_FOR_INTERRUPTS();
-		if (isnull || store_is_writing(RelationGetRelid(trigger->tg_relation), cart_id) ||
+		if (isnull || engine_is_writing(RelationGetRelid(trigger->tg_relation), cart_id) ||
 			(*ncarts > 0 && (*cart_ids)[*ncarts - 1] == cart_id))
 			continue;
 		if (*ncarts == *capacity)
@@ -65,7 +68,7 @@ is_replay(Ledger *ledger, TriggerData *trigger, const CartRow *cart)
 }
 
 static void
-amend_carts(Ledger *ledger, TriggerData *trigger, const int64 *cart_ids, int ncarts)
+amend_carts(Ledger *ledger, TriggerData *trigger, int64 *cart_ids, int ncarts)
 {
 	int			nlocked;
 	CartRow    *carts = lock_carts(ledger, cart_ids, ncarts, &nlocked);
@@ -96,7 +99,6 @@ regpaydb_amend_carts(PG_FUNCTION_ARGS)
 	TriggerData *trigger = check_trigger(fcinfo, "amend_carts", TRIGGER_EVENT_AFTER,
 										 TRIGGER_ANY_EVENT);
 	Ledger	   *ledger;
-	EngineScope scope;
 	int			ncarts = 0;
 	int			capacity = 16;
 	int64	   *cart_ids = palloc(capacity * sizeof(int64));
@@ -112,10 +114,10 @@ regpaydb_amend_carts(PG_FUNCTION_ARGS)
 		collect_carts(trigger, trigger->tg_newtable, &cart_ids, &ncarts, &capacity);
 	if (ncarts > 0)
 	{
-		engine_begin_as_owner(&scope, ledger);
+		engine_begin_as_owner(ledger);
 		engine_check_version(ledger, true);
 		amend_carts(ledger, trigger, cart_ids, ncarts);
-		engine_end(&scope);
+		engine_end();
 	}
 	pfree(cart_ids);
 	return PointerGetDatum(NULL);
@@ -137,7 +139,6 @@ regpaydb_move_reservation(PG_FUNCTION_ARGS)
 										 TRIGGER_EVENT_UPDATE);
 	Ledger	   *ledger = ledger_of_relation(trigger->tg_relation, CART, CART);
 	int			column = find_trigger_column(trigger, "cart_id", INT8OID);
-	EngineScope scope;
 	bool		isnull;
 	Datum		cart_id = SPI_getbinval(trigger->tg_newtuple,
 										RelationGetDescr(trigger->tg_relation),
@@ -145,10 +146,10 @@ regpaydb_move_reservation(PG_FUNCTION_ARGS)
 
 	if (!isnull)
 	{
-		engine_begin_as_owner(&scope, ledger);
+		engine_begin_as_owner(ledger);
 		engine_check_version(ledger, false);
 		row_move_reservation(ledger, DatumGetInt64(cart_id));
-		engine_end(&scope);
+		engine_end();
 	}
 	return PointerGetDatum(NULL);
 }

@@ -17,7 +17,10 @@
 #include "flow/find.h"
 #include "flow/payable.h"
 #include "flow/settle.h"
-#include "rows/rows.h"
+#include "rows/attendee_rows.h"
+#include "rows/credit_note_rows.h"
+#include "rows/outbox_rows.h"
+#include "rows/plan.h"
 
 /*
  * apply_credit_note(credit_note_id, invoice_id) -> payment_id
@@ -30,8 +33,7 @@ PG_FUNCTION_INFO_V1(regpaydb_apply_credit_note);
 Datum
 regpaydb_apply_credit_note(PG_FUNCTION_ARGS)
 {
-	EngineScope scope;
-	Ledger	   *ledger = staff_begin(&scope, CREDIT_NOTE_APPLICATION, "credit_note_id", ACL_INSERT);
+	Ledger	   *ledger = staff_begin(CREDIT_NOTE_APPLICATION, "credit_note_id", ACL_INSERT);
 	int64		credit_note_id = int8_arg(fcinfo, 0, "credit_note_id");
 	InvoiceRow	invoice;
 	CreditNoteRow note;
@@ -41,7 +43,7 @@ regpaydb_apply_credit_note(PG_FUNCTION_ARGS)
 	check_payable(ledger, &invoice);
 	lock_unclaimed_note(ledger, credit_note_id, &note);
 	payment_id = settle_application(ledger, &invoice, &note);
-	engine_end(&scope);
+	engine_end();
 	PG_RETURN_INT64(payment_id);
 }
 
@@ -57,8 +59,7 @@ PG_FUNCTION_INFO_V1(regpaydb_refund_credit_note);
 Datum
 regpaydb_refund_credit_note(PG_FUNCTION_ARGS)
 {
-	EngineScope scope;
-	Ledger	   *ledger = staff_begin(&scope, CREDIT_NOTE_REFUND, "credit_note_id", ACL_INSERT);
+	Ledger	   *ledger = staff_begin(CREDIT_NOTE_REFUND, "credit_note_id", ACL_INSERT);
 	int64		credit_note_id = int8_arg(fcinfo, 0, "credit_note_id");
 	text	   *reference = text_arg(fcinfo, 1, "reference", MAX_TEXT_LENGTH);
 	int64		entered_by;
@@ -75,7 +76,7 @@ regpaydb_refund_credit_note(PG_FUNCTION_ARGS)
 	refund_id = row_insert_refund(ledger, credit_note_id, reference,
 								  PG_ARGISNULL(2) ? NULL : &entered_by);
 	row_log_credit_note(ledger, OUTBOX_CREDIT_NOTE_REFUNDED, credit_note_id, NULL);
-	engine_end(&scope);
+	engine_end();
 	PG_RETURN_INT64(refund_id);
 }
 
@@ -124,7 +125,6 @@ PG_FUNCTION_INFO_V1(regpaydb_cancellation_fee);
 Datum
 regpaydb_cancellation_fee(PG_FUNCTION_ARGS)
 {
-	EngineScope scope;
 	Ledger	   *ledger;
 	int64		credit_note_id;
 	Interval	one_day = {.day = 1};
@@ -135,7 +135,7 @@ regpaydb_cancellation_fee(PG_FUNCTION_ARGS)
 	int64		invoice_id;
 
 	engine_check_privilege(INVOICE, "value", ACL_INSERT);
-	ledger = staff_begin(&scope, CREDIT_NOTE_APPLICATION, "credit_note_id", ACL_INSERT);
+	ledger = staff_begin(CREDIT_NOTE_APPLICATION, "credit_note_id", ACL_INSERT);
 	credit_note_id = int8_arg(fcinfo, 0, "credit_note_id");
 	require_arg(fcinfo, 1, "percentage");
 	check_percentage(PG_GETARG_NUMERIC(1));
@@ -148,7 +148,7 @@ regpaydb_cancellation_fee(PG_FUNCTION_ARGS)
 	line.price = fee_of(note.value, PG_GETARG_NUMERIC(1), ledger->decimals);
 	if (line.price == 0)
 	{
-		engine_end(&scope);
+		engine_end();
 		PG_RETURN_NULL();
 	}
 	line.description = cstring_to_text(psprintf("Cancellation fee on credit note " INT64_FORMAT,
@@ -159,7 +159,7 @@ regpaydb_cancellation_fee(PG_FUNCTION_ARGS)
 									&one_day, &line, 1);
 	lock_invoice(ledger, invoice_id, &invoice);
 	settle_application(ledger, &invoice, &note);
-	engine_end(&scope);
+	engine_end();
 	PG_RETURN_INT64(invoice_id);
 }
 
@@ -173,8 +173,7 @@ PG_FUNCTION_INFO_V1(regpaydb_available_credit);
 Datum
 regpaydb_available_credit(PG_FUNCTION_ARGS)
 {
-	EngineScope scope;
-	Ledger	   *ledger = engine_begin_read(&scope, CREDIT_NOTE, "value", ACL_SELECT);
+	Ledger	   *ledger = engine_begin_read(CREDIT_NOTE, "value", ACL_SELECT);
 	int64		attendee_id = int8_arg(fcinfo, 0, "attendee_id");
 	AttendeeRow attendee;
 	Numeric		credit;
@@ -183,6 +182,6 @@ regpaydb_available_credit(PG_FUNCTION_ARGS)
 		!actor_may_view(ledger, attendee_id))
 		not_found("attendee", attendee_id);
 	credit = row_available_credit(ledger, attendee_id);
-	engine_end(&scope);
+	engine_end();
 	PG_RETURN_NUMERIC(credit);
 }

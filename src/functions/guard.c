@@ -19,8 +19,11 @@
 #include "base/money.h"
 #include "base/trigger.h"
 #include "engine/engine.h"
-#include "rows/rows.h"
-#include "rows/store.h"
+#include "flow/settle.h"
+#include "ledger/engine_call.h"
+#include "ledger/ledger.h"
+#include "rows/ledger_rows.h"
+#include "rows/plan.h"
 
 static const char *
 event_name(TriggerData *trigger)
@@ -132,11 +135,11 @@ regpaydb_guard_rows(PG_FUNCTION_ARGS)
 	key = find_trigger_column(trigger, args[0], INT8OID);
 	id = SPI_getbinval(trigger->tg_trigtuple, RelationGetDescr(trigger->tg_relation),
 					   key, &isnull);
-	if (!isnull && store_is_writing(RelationGetRelid(trigger->tg_relation), DatumGetInt64(id)))
+	if (!isnull && engine_is_writing(RelationGetRelid(trigger->tg_relation), DatumGetInt64(id)))
 	{
 		if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
 			return PointerGetDatum(trigger->tg_trigtuple);
-		store_has_written();
+		engine_has_written();
 		return PointerGetDatum(trigger->tg_newtuple);
 	}
 
@@ -178,7 +181,6 @@ Datum
 regpaydb_guard_conference(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	EngineScope scope;
 	Ledger	   *ledger;
 	int			column;
 	bool		has_payments;
@@ -196,14 +198,12 @@ regpaydb_guard_conference(PG_FUNCTION_ARGS)
 		 * out.
 		 */
 		LockRelationOid(ledger->tables[PAYMENT], ShareRowExclusiveLock);
-		engine_begin_as_owner(&scope, ledger);
+		engine_begin_as_owner(ledger);
 		/* Whatever the transaction's snapshot shows. */
-		scope.reader = *ledger;
-		scope.reader.read_only = true;
 		PushActiveSnapshot(GetLatestSnapshot());
-		has_payments = row_has_payments(&scope.reader);
+		has_payments = row_has_payments(engine_reader());
 		PopActiveSnapshot();
-		engine_end(&scope);
+		engine_end();
 		if (has_payments)
 			refuse_change(trigger, "currency");
 		check_decimals(ledger, SPI_getvalue(trigger->tg_newtuple,

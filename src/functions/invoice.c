@@ -10,7 +10,6 @@
 #include "utils/timestamp.h"
 
 #include "base/args.h"
-#include "base/errors.h"
 #include "base/money.h"
 #include "engine/actor.h"
 #include "engine/engine.h"
@@ -20,7 +19,9 @@
 #include "flow/settle.h"
 #include "functions/lines.h"
 #include "ledger/catalog.h"
-#include "rows/rows.h"
+#include "rows/attendee_rows.h"
+#include "rows/plan.h"
+#include "rows/product_rows.h"
 
 static void
 check_products(Ledger *ledger, const LineItemRow *lines, int nlines)
@@ -44,8 +45,7 @@ PG_FUNCTION_INFO_V1(regpaydb_manual_invoice);
 Datum
 regpaydb_manual_invoice(PG_FUNCTION_ARGS)
 {
-	EngineScope scope;
-	Ledger	   *ledger = staff_begin(&scope, INVOICE, "value", ACL_INSERT);
+	Ledger	   *ledger = staff_begin(INVOICE, "value", ACL_INSERT);
 	int64		attendee_id = int8_arg(fcinfo, 0, "attendee_id");
 	LineItemRow *lines;
 	int			nlines;
@@ -61,7 +61,7 @@ regpaydb_manual_invoice(PG_FUNCTION_ARGS)
 	invoice_id = settle_new_invoice(ledger, attendee_id, NULL, recipient,
 									PG_GETARG_INTERVAL_P(1), lines, nlines);
 	settle_with_credit(ledger, invoice_id);
-	engine_end(&scope);
+	engine_end();
 	PG_RETURN_INT64(invoice_id);
 }
 
@@ -75,13 +75,12 @@ PG_FUNCTION_INFO_V1(regpaydb_validate_allowed_to_pay);
 Datum
 regpaydb_validate_allowed_to_pay(PG_FUNCTION_ARGS)
 {
-	EngineScope scope;
-	Ledger	   *ledger = engine_begin(&scope, INVOICE, "status", ACL_SELECT);
+	Ledger	   *ledger = engine_begin(INVOICE, "status", ACL_SELECT);
 	InvoiceRow	invoice;
 
 	find_invoice(ledger, int8_arg(fcinfo, 0, "invoice_id"), &invoice);
 	check_payable(ledger, &invoice);
-	engine_end(&scope);
+	engine_end();
 	PG_RETURN_VOID();
 }
 
@@ -96,14 +95,13 @@ PG_FUNCTION_INFO_V1(regpaydb_update_status);
 Datum
 regpaydb_update_status(PG_FUNCTION_ARGS)
 {
-	EngineScope scope;
-	Ledger	   *ledger = engine_begin(&scope, PAYMENT, "amount", ACL_INSERT);
+	Ledger	   *ledger = engine_begin(PAYMENT, "amount", ACL_INSERT);
 	InvoiceRow	invoice;
 	InvoiceStatus status;
 
 	lock_invoice(ledger, int8_arg(fcinfo, 0, "invoice_id"), &invoice);
 	status = settle_afresh(ledger, &invoice);
-	engine_end(&scope);
+	engine_end();
 	return DirectFunctionCall2(enum_in, CStringGetDatum(invoice_status_names[status]),
 							   ObjectIdGetDatum(extension_type("invoice_status")));
 }
@@ -115,12 +113,13 @@ regpaydb_update_status(PG_FUNCTION_ARGS)
 static int
 read_invoice_arg(FunctionCallInfo fcinfo, InvoiceRow *invoice)
 {
-	EngineScope scope;
-	Ledger	   *ledger = engine_begin_read(&scope, INVOICE, "paid", ACL_SELECT);
+	Ledger	   *ledger = engine_begin_read(INVOICE, "paid", ACL_SELECT);
+
+	int			decimals = ledger->decimals;
 
 	find_invoice(ledger, int8_arg(fcinfo, 0, "invoice_id"), invoice);
-	engine_end(&scope);
-	return scope.reader.decimals;
+	engine_end();
+	return decimals;
 }
 
 /*
@@ -170,14 +169,13 @@ PG_FUNCTION_INFO_V1(regpaydb_void_invoice);
 Datum
 regpaydb_void_invoice(PG_FUNCTION_ARGS)
 {
-	EngineScope scope;
-	Ledger	   *ledger = staff_begin(&scope, INVOICE, "status", ACL_UPDATE);
+	Ledger	   *ledger = staff_begin(INVOICE, "status", ACL_UPDATE);
 	text	   *reason = optional_text_arg(fcinfo, 1, "reason", MAX_TEXT_LENGTH);
 	InvoiceRow	invoice;
 
 	lock_invoice(ledger, int8_arg(fcinfo, 0, "invoice_id"), &invoice);
 	settle_void(ledger, &invoice, reason);
-	engine_end(&scope);
+	engine_end();
 	PG_RETURN_VOID();
 }
 
@@ -194,8 +192,7 @@ PG_FUNCTION_INFO_V1(regpaydb_refund_invoice);
 Datum
 regpaydb_refund_invoice(PG_FUNCTION_ARGS)
 {
-	EngineScope scope;
-	Ledger	   *ledger = staff_begin(&scope, INVOICE, "status", ACL_UPDATE);
+	Ledger	   *ledger = staff_begin(INVOICE, "status", ACL_UPDATE);
 	text	   *reason = optional_text_arg(fcinfo, 1, "reason", MAX_TEXT_LENGTH);
 	InvoiceRow	invoice;
 	int64		credit_note_id;
@@ -203,7 +200,7 @@ regpaydb_refund_invoice(PG_FUNCTION_ARGS)
 
 	lock_invoice(ledger, int8_arg(fcinfo, 0, "invoice_id"), &invoice);
 	has_note = settle_refund(ledger, &invoice, reason, &credit_note_id);
-	engine_end(&scope);
+	engine_end();
 	if (!has_note)
 		PG_RETURN_NULL();
 	PG_RETURN_INT64(credit_note_id);

@@ -11,9 +11,12 @@
 #include "utils/numeric.h"
 
 #include "base/args.h"
+#include "base/compat.h"
 #include "base/errors.h"
 #include "base/money.h"
+#include "flow/settle.h"
 #include "functions/lines.h"
+#include "rows/plan.h"
 
 pg_noreturn static void
 malformed(int line, const char *problem)

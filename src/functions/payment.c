@@ -3,11 +3,11 @@
  *	  Payments: pay, record_payment, record_manual_payment, and the trigger of
  *	  the table.
  *
- * A payment's row is inserted before its invoice is locked, by the functions
- * as by a plain INSERT, so that two sessions with the same provider reference
- * wait for each other in one order.  Without a reference nobody waits for the
- * payment, and an invoice that many pay at once is locked first: else the foreign
- * key's locks of all of them pile up on its row.
+ * A payment with a provider's reference is inserted before its invoice is locked,
+ * by the functions as by a plain INSERT, so that two sessions with the same
+ * reference wait for each other in one order.  Without a reference nobody waits
+ * for the payment, and the invoice is locked first: else the foreign key's locks
+ * of all who pay it at once pile up on its row.
  */
 #include "postgres.h"
 
@@ -21,21 +21,23 @@
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
 
+#include "base/actor_setting.h"
 #include "base/args.h"
 #include "base/errors.h"
 #include "base/money.h"
 #include "base/trigger.h"
 #include "engine/actor.h"
 #include "engine/engine.h"
-#include "flow/bill.h"
 #include "flow/find.h"
 #include "flow/payable.h"
 #include "flow/settle.h"
 #include "flow/settle_batch.h"
-#include "rows/columns.h"
-#include "rows/rows.h"
-#include "rows/store.h"
-#include "rows/table.h"
+#include "ledger/catalog.h"
+#include "ledger/engine_call.h"
+#include "ledger/ledger.h"
+#include "rows/payment_rows.h"
+#include "rows/plan.h"
+#include "rows/result.h"
 
 static void
 check_not_zero(int64 amount)
@@ -103,31 +105,28 @@ recorded_before(Ledger *ledger, PaymentRow *payment)
 }
 
 /*
- * Settle a payment that was inserted: the invoice is found afresh, as another
- * session may have changed it since.
+ * Insert a payment that is not recorded yet, as far as is known, on an invoice
+ * that was found, and settle it.
  */
 static void
-settle_inserted(Ledger *ledger, const PaymentRow *payment, SettleCheck check)
+record(Ledger *ledger, PaymentRow *payment, InvoiceRow *invoice, SettleCheck check)
 {
-	InvoiceRow	invoice;
-
-	if (settle_peek_invoice(ledger, payment->invoice_id, NULL, &invoice) &&
-		actor_may_view(ledger, invoice.attendee_id) &&
-		settle_payment(ledger, &invoice, payment, check, invoice.attendee_id))
-		return;
-	lock_invoice(ledger, payment->invoice_id, &invoice);
-	(void) settle_payment(ledger, &invoice, payment, check, invoice.attendee_id);
-}
-
-/* Insert a payment that is not recorded yet, as far as is known, and settle it. */
-static void
-record(Ledger *ledger, PaymentRow *payment, SettleCheck check)
-{
+	if (payment->provider_ref == NULL)
+		lock_found_invoice(ledger, invoice);
 	payment->payment_id = row_next_payment_id(ledger);
 	if (row_insert_payment(ledger, payment))
-		settle_inserted(ledger, payment, check);
+	{
+		/*
+		 * A trigger of a user's may have changed it, even if it is locked, or
+		 * whoever acts.
+		 */
+		if (!actor_may_view(ledger, invoice->attendee_id))
+			not_found("invoice", invoice->invoice_id);
+		lock_found_invoice(ledger, invoice);
+		settle_payment(ledger, invoice, payment, check, invoice->attendee_id);
+	}
 	else if (!recorded_before(ledger, payment))
-		store_not_written(ledger, PAYMENT);
+		row_not_written(ledger, PAYMENT);
 }
 
 static void
@@ -153,8 +152,7 @@ PG_FUNCTION_INFO_V1(regpaydb_pay);
 Datum
 regpaydb_pay(PG_FUNCTION_ARGS)
 {
-	EngineScope scope;
-	Ledger	   *ledger = engine_begin(&scope, PAYMENT, "amount", ACL_INSERT);
+	Ledger	   *ledger = engine_begin(PAYMENT, "amount", ACL_INSERT);
 	PaymentRow	payment = {.kind = PAYMENT_PLAIN};
 	InvoiceRow	invoice;
 
@@ -166,11 +164,9 @@ regpaydb_pay(PG_FUNCTION_ARGS)
 	if (!recorded_before(ledger, &payment))
 	{
 		check_likely_payable(ledger, &invoice);
-		if (payment.provider_ref == NULL && settle_is_contended(ledger, payment.invoice_id))
-			lock_invoice(ledger, payment.invoice_id, &invoice);
-		record(ledger, &payment, check_payable);
+		record(ledger, &payment, &invoice, check_payable);
 	}
-	engine_end(&scope);
+	engine_end();
 	PG_RETURN_INT64(payment.payment_id);
 }
 
@@ -202,8 +198,7 @@ PG_FUNCTION_INFO_V1(regpaydb_record_payment);
 Datum
 regpaydb_record_payment(PG_FUNCTION_ARGS)
 {
-	EngineScope scope;
-	Ledger	   *ledger = engine_begin(&scope, PAYMENT, "amount", ACL_INSERT);
+	Ledger	   *ledger = engine_begin(PAYMENT, "amount", ACL_INSERT);
 	PaymentRow	payment = {.kind = PAYMENT_PLAIN};
 	InvoiceRow	invoice;
 
@@ -216,8 +211,8 @@ regpaydb_record_payment(PG_FUNCTION_ARGS)
 
 	find_invoice(ledger, payment.invoice_id, &invoice);
 	if (!recorded_before(ledger, &payment))
-		record(ledger, &payment, NULL);
-	engine_end(&scope);
+		record(ledger, &payment, &invoice, NULL);
+	engine_end();
 	PG_RETURN_INT64(payment.payment_id);
 }
 
@@ -237,8 +232,7 @@ PG_FUNCTION_INFO_V1(regpaydb_record_manual_payment);
 Datum
 regpaydb_record_manual_payment(PG_FUNCTION_ARGS)
 {
-	EngineScope scope;
-	Ledger	   *ledger = staff_begin(&scope, PAYMENT, "entered_by", ACL_INSERT);
+	Ledger	   *ledger = staff_begin(PAYMENT, "entered_by", ACL_INSERT);
 	PaymentRow	payment = {.kind = PAYMENT_MANUAL};
 	int64		entered_by;
 	InvoiceRow	invoice;
@@ -254,8 +248,8 @@ regpaydb_record_manual_payment(PG_FUNCTION_ARGS)
 
 	find_invoice(ledger, payment.invoice_id, &invoice);
 	if (!recorded_before(ledger, &payment))
-		record(ledger, &payment, NULL);
-	engine_end(&scope);
+		record(ledger, &payment, &invoice, NULL);
+	engine_end();
 	PG_RETURN_INT64(payment.payment_id);
 }
 
@@ -342,7 +336,7 @@ read_new_payments(TriggerData *trigger, const Ledger *ledger, int64 *npayments)
 
 		CHECK_FOR_INTERRUPTS();
 		payment.payment_id = DatumGetInt64(payment_column(slot, columns.payment_id));
-		if (store_is_writing(RelationGetRelid(trigger->tg_relation), payment.payment_id))
+		if (engine_is_writing(RelationGetRelid(trigger->tg_relation), payment.payment_id))
 			continue;
 		if (columns.entered_by != 0)
 			check_signature(slot, columns.entered_by);
@@ -394,7 +388,6 @@ regpaydb_settle_payments(PG_FUNCTION_ARGS)
 	TriggerData *trigger = check_trigger(fcinfo, "settle_payments", TRIGGER_EVENT_AFTER,
 										 TRIGGER_EVENT_INSERT);
 	Ledger	   *ledger;
-	EngineScope scope;
 	NewPayment *payments;
 	int64		npayments;
 	bool		leaves;
@@ -411,12 +404,12 @@ regpaydb_settle_payments(PG_FUNCTION_ARGS)
 		leaves = money_leaves(payments, npayments);
 		if (leaves)
 			engine_check_privilege_in(ledger, PAYMENT, "entered_by", ACL_INSERT);
-		engine_begin_as_owner(&scope, ledger);
+		engine_begin_as_owner(ledger);
 		engine_check_version(ledger, true);
 		if (leaves)
 			actor_must_be_staff(ledger);
 		settle_new_payments(ledger, payments, npayments);
-		engine_end(&scope);
+		engine_end();
 	}
 	pfree(payments);
 	return PointerGetDatum(NULL);

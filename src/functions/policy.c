@@ -13,11 +13,15 @@
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 
+#include "base/actor_setting.h"
 #include "base/args.h"
-#include "engine/actor.h"
 #include "engine/engine.h"
+#include "flow/settle.h"
+#include "ledger/ledger.h"
 #include "ledger/snapshot_mark.h"
-#include "rows/rows.h"
+#include "rows/attendee_rows.h"
+#include "rows/ledger_rows.h"
+#include "rows/plan.h"
 
 /* A result, kept in the call site. */
 typedef struct KeptResult
@@ -47,14 +51,13 @@ is_kept(const KeptResult *kept, Oid ledger_table)
 static void
 look_up(Oid ledger_table, ActorQuery query, KeptResult *result)
 {
-	EngineScope scope;
 	Ledger	   *ledger = ledger_of_schema(get_rel_namespace(ledger_table));
 	int64		user_id;
 	bool		has_user = actor_user_id(&user_id);
 
-	ledger = engine_begin_read_in(&scope, ledger, INVOICE, "invoice_id", ACL_SELECT);
+	ledger = engine_begin_read_in(ledger, INVOICE, "invoice_id", ACL_SELECT);
 	query(ledger, has_user ? &user_id : NULL, actor_code(), result);
-	engine_end(&scope);
+	engine_end();
 }
 
 static Datum

@@ -14,7 +14,8 @@
 #include "engine/actor.h"
 #include "engine/engine.h"
 #include "flow/find.h"
-#include "rows/rows.h"
+#include "rows/invoice_rows.h"
+#include "rows/ledger_rows.h"
 
 /*
  * reconciliation(as_of) -> table (money_received, on_paid_invoices,
@@ -32,18 +33,17 @@ Datum
 regpaydb_reconciliation(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	EngineScope scope;
 	Ledger	   *ledger;
 
 	InitMaterializedSRF(fcinfo, 0);
 	engine_check_privilege(INVOICE, "value", ACL_SELECT);
 	engine_check_privilege(CREDIT_NOTE, "value", ACL_SELECT);
-	ledger = engine_begin_read(&scope, PAYMENT, "amount", ACL_SELECT);
+	ledger = engine_begin_read(PAYMENT, "amount", ACL_SELECT);
 	require_arg(fcinfo, 0, "as_of");
 	actor_must_be_staff(ledger);
 	row_reconciliation(ledger, PG_GETARG_TIMESTAMPTZ(0));
 	tuplestore_puttuple(result->setResult, SPI_tuptable->vals[0]);
-	engine_end(&scope);
+	engine_end();
 	return (Datum) 0;
 }
 
@@ -58,7 +58,6 @@ PG_FUNCTION_INFO_V1(regpaydb_invoice_document);
 Datum
 regpaydb_invoice_document(PG_FUNCTION_ARGS)
 {
-	EngineScope scope;
 	Ledger	   *ledger;
 	InvoiceRow	invoice;
 	Datum		document;
@@ -66,10 +65,10 @@ regpaydb_invoice_document(PG_FUNCTION_ARGS)
 	engine_check_privilege(LINE_ITEM, "price", ACL_SELECT);
 	engine_check_privilege(PAYMENT, "amount", ACL_SELECT);
 	engine_check_privilege(CREDIT_NOTE, "value", ACL_SELECT);
-	ledger = engine_begin_read(&scope, INVOICE, "recipient", ACL_SELECT);
+	ledger = engine_begin_read(INVOICE, "recipient", ACL_SELECT);
 	find_invoice(ledger, int8_arg(fcinfo, 0, "invoice_id"), &invoice);
 	if (!row_invoice_document(ledger, invoice.invoice_id, &document))
 		not_found("invoice", invoice.invoice_id);
-	engine_end(&scope);
+	engine_end();
 	PG_RETURN_DATUM(document);
 }

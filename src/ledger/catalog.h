@@ -35,6 +35,7 @@ extern const char *const payment_kind_names[PAYMENT_CREDIT_APPLICATION + 1];
 extern void catalog_init(void);
 extern Oid	extension_type(const char *name);
 extern Oid	enum_type(EnumType type);
+extern const char *enum_type_name(EnumType type);
 extern Oid	enum_oid(EnumType type, int value);
 extern int	enum_value(EnumType type, Oid oid);
 extern const TriggerFunctions *our_trigger_functions(void);

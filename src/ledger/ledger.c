@@ -23,7 +23,9 @@
 #include "base/compat.h"
 #include "base/errors.h"
 #include "base/money.h"
+#include "flow/settle.h"
 #include "ledger/ledger.h"
+#include "rows/plan.h"
 
 char	   *ledger_setting;
 
@@ -38,7 +40,7 @@ static int	kept_ledgers;
 static uint64 transactions;		/* that have ended */
 static uint64 changes_seen;		/* tells whether one came in during a load */
 
-static const char *const table_names[LEDGER_TABLES] = {
+const char *const table_names[LEDGER_TABLES] = {
 	[CONFERENCE] = "conference",
 	[ATTENDEE] = "attendee",
 	[STAFF] = "staff",

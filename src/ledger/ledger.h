@@ -56,12 +56,13 @@ typedef struct Ledger
 	uint64		found_in;		/* number of the transaction */
 	struct Ledger *original;	/* itself, also in a copy */
 	MemoryContext context;		/* of what follows; NULL while there is none */
-	struct TableInfo *table_infos[LEDGER_TABLES];	/* table.c's */
+	struct TableInfo *table_infos[LEDGER_TABLES];	/* table_info.c's */
 	MemoryContext name_context; /* of what was made with its name */
-	struct Plans *plans;		/* store.c's; NULL while there are none */
+	struct Plans *plans;		/* plan.c's; NULL while there are none */
 } Ledger;
 
 extern char *ledger_setting;
+extern const char *const table_names[LEDGER_TABLES];
 
 extern void ledger_init(void);
 extern Ledger *ledger_of_setting(void);

@@ -5,7 +5,6 @@
 #ifndef REGPAYDB_MODEL_H
 #define REGPAYDB_MODEL_H
 
-#include "storage/itemptr.h"
 #include "utils/date.h"
 #include "utils/timestamp.h"
 
@@ -131,7 +130,6 @@ typedef struct ProductRow
 
 typedef struct ReservationRow
 {
-	ItemPointerData tid;
 	int64		product_id;
 	int32		quantity;
 	TimestampTz reserved_until;
@@ -141,8 +139,7 @@ typedef struct CategoryRow
 {
 	int64		category_id;
 	bool		required;
-	bool		unlimited;
-	int32		limit_per_attendee;
+	int32	   *limit_per_attendee; /* NULL for any number */
 } CategoryRow;
 
 #endif							/* REGPAYDB_MODEL_H */

@@ -1,35 +1,59 @@
 /*
  * snapshot_mark.c
- *	  For how long a call site may keep what it has read: for as long as reading
- *	  it again would show the same.  PL/pgSQL keeps call sites for longer than a
- *	  statement.
+ *	  Whether what was read is what reading it again would show.
+ *
+ * Of the transactions before a snapshot's xmax, those that run can only become
+ * fewer: so two snapshots with the same xmax, and as many that run, show the same
+ * of others.  What its own transaction has written a snapshot shows up to a command.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
 #include "utils/snapmgr.h"
 
+#include "flow/settle.h"
 #include "ledger/snapshot_mark.h"
+#include "rows/plan.h"
 
 /*
- * A snapshot does not tell that its own transaction has taken something back:
- * the number of the next command stays the same, and so does all else where the
- * isolation level has one snapshot for the whole transaction.
+ * How many transactions and subtransactions of this session have ended.  A
+ * snapshot does not tell that its own transaction has taken something back, nor
+ * which command of which transaction it is of.  PL/pgSQL keeps call sites for
+ * longer than either.
  */
-static uint64 rollbacks;
+static uint64 ended;
+
+static void
+transaction_ended(XactEvent event, void *arg)
+{
+	ended++;
+}
 
 static void
 subtransaction_ended(SubXactEvent event, SubTransactionId id, SubTransactionId parent, void *arg)
 {
 	if (event == SUBXACT_EVENT_ABORT_SUB)
-		rollbacks++;
+		ended++;
 }
 
 /* snapshot_mark_init: when the library is loaded. */
 void
 snapshot_mark_init(void)
 {
+	RegisterXactCallback(transaction_ended, NULL);
 	RegisterSubXactCallback(subtransaction_ended, NULL);
+}
+
+/*
+ * snapshots_show_the_same
+ *		Whether two snapshots of one transaction, none of whose subtransactions
+ *		has been rolled back in between, show the same rows.
+ */
+bool
+snapshots_show_the_same(Snapshot first, Snapshot second)
+{
+	return first->xmax == second->xmax && first->xcnt == second->xcnt &&
+		first->subxcnt == second->subxcnt && first->curcid == second->curcid;
 }
 
 /* snapshot_mark_is_current: whether the active snapshot shows what was seen then. */
@@ -38,10 +62,9 @@ snapshot_mark_is_current(const SnapshotMark *mark)
 {
 	Snapshot	snapshot = GetActiveSnapshot();
 
-	return mark->xmax == snapshot->xmax &&
-		mark->completed == snapshot->snapXactCompletionCount &&
-		mark->command == snapshot->curcid &&
-		mark->rollbacks == rollbacks;
+	return mark->xmax == snapshot->xmax && mark->xcnt == snapshot->xcnt &&
+		mark->subxcnt == snapshot->subxcnt && mark->command == snapshot->curcid &&
+		mark->ended == ended;
 }
 
 /* set_snapshot_mark: remember what the active snapshot shows. */
@@ -51,7 +74,8 @@ set_snapshot_mark(SnapshotMark *mark)
 	Snapshot	snapshot = GetActiveSnapshot();
 
 	mark->xmax = snapshot->xmax;
-	mark->completed = snapshot->snapXactCompletionCount;
+	mark->xcnt = snapshot->xcnt;
+	mark->subxcnt = snapshot->subxcnt;
 	mark->command = snapshot->curcid;
-	mark->rollbacks = rollbacks;
+	mark->ended = ended;
 }

@@ -1,22 +1,24 @@
 /*
  * snapshot_mark.h
- *	  For how long a call site may keep what it has read.
+ *	  Whether what was read is what reading it again would show.
  */
 #ifndef REGPAYDB_SNAPSHOT_MARK_H
 #define REGPAYDB_SNAPSHOT_MARK_H
 
-#include "postgres.h"
+#include "utils/snapshot.h"
 
-/* What the rows that were read were seen by.  Zero for nothing yet. */
+/* What the active snapshot showed.  Zero for nothing yet. */
 typedef struct SnapshotMark
 {
 	TransactionId xmax;
-	uint64		completed;
+	uint32		xcnt;
+	int32		subxcnt;
 	CommandId	command;
-	uint64		rollbacks;
+	uint64		ended;
 } SnapshotMark;
 
 extern void snapshot_mark_init(void);
+extern bool snapshots_show_the_same(Snapshot first, Snapshot second);
 extern bool snapshot_mark_is_current(const SnapshotMark *mark);
 extern void set_snapshot_mark(SnapshotMark *mark);
 

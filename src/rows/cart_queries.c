@@ -6,12 +6,7 @@
 
 #include "catalog/pg_type.h"
 
-#include "rows/queries.h"
-
-#define CART_COLUMNS \
-	"c.cart_id::bigint, c.attendee_id::bigint, c.status::pg_catalog.text, " \
-	"c.revision::integer, c.entry_count::integer, " \
-	"(" RESERVED_UNTIL " OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp()) FROM @.cart c "
+#include "rows/query.h"
 
 const QueryText cart_queries[] = {
 	[Q_PRODUCT - CART_QUERIES] = {
@@ -19,25 +14,6 @@ const QueryText cart_queries[] = {
 		"OPERATOR(pg_catalog.-) (SELECT COALESCE(pg_catalog.sum(r.quantity), 0) "
 		"FROM @.current_reservation r WHERE r.product_id" EQ "p.product_id))::bigint "
 		"FROM @.product p WHERE p.product_id" EQ "$1",
-		1, {INT8OID}
-	},
-	/* So that REPEATABLE READ notices who reserved in between. */
-	[Q_TOUCH_PRODUCTS - CART_QUERIES] = {
-		"UPDATE @.product SET sold = sold WHERE product_id" EQ "ANY "
-		"(SELECT i.product_id FROM @.cart_item i WHERE i.cart_id" EQ "$1)",
-		1, {INT8OID}
-	},
-	[Q_CHANGE_SOLD - CART_QUERIES] = {
-		"UPDATE @.product SET sold = sold OPERATOR(pg_catalog.+) $2 "
-		"WHERE product_id" EQ "$1",
-		2, {INT8OID, INT8OID}
-	},
-	[Q_CART - CART_QUERIES] = {
-		"SELECT " CART_COLUMNS "WHERE c.cart_id" EQ "$1",
-		1, {INT8OID}
-	},
-	[Q_LOCK_CART - CART_QUERIES] = {
-		"SELECT " CART_COLUMNS "WHERE c.cart_id" EQ "$1 FOR NO KEY UPDATE",
 		1, {INT8OID}
 	},
 	[Q_FIND_ACTIVE_CART - CART_QUERIES] = {
@@ -50,29 +26,6 @@ const QueryText cart_queries[] = {
 		"ON CONFLICT (attendee_id) WHERE status" EQ "'active'::regpaydb.cart_status "
 		"DO NOTHING RETURNING cart_id::bigint",
 		1, {INT8OID}
-	},
-	[Q_CARTS_OF_INVOICES - CART_QUERIES] = {
-		"SELECT DISTINCT i.cart_id::bigint FROM @.invoice i "
-		"WHERE i.invoice_id" EQ "ANY ($1) AND i.cart_id IS NOT NULL",
-		1, {INT8ARRAYOID}
-	},
-	[Q_LOCK_CARTS - CART_QUERIES] = {
-		"SELECT " CART_COLUMNS "WHERE c.cart_id" EQ "ANY ($1) "
-		"ORDER BY c.cart_id FOR NO KEY UPDATE",
-		1, {INT8ARRAYOID}
-	},
-	/* The same for one cart, with a plan that fits that. */
-	[Q_LOCK_PRODUCTS_OF_CART - CART_QUERIES] = {
-		"SELECT 1 FROM @.product p WHERE p.product_id" EQ "ANY "
-		"(SELECT i.product_id FROM @.cart_item i WHERE i.cart_id" EQ "$1) "
-		"ORDER BY p.product_id FOR NO KEY UPDATE",
-		1, {INT8OID}
-	},
-	[Q_LOCK_PRODUCTS_OF_CARTS - CART_QUERIES] = {
-		"SELECT 1 FROM @.product p WHERE p.product_id" EQ "ANY "
-		"(SELECT i.product_id FROM @.cart_item i WHERE i.cart_id" EQ "ANY ($1)) "
-		"ORDER BY p.product_id FOR NO KEY UPDATE",
-		1, {INT8ARRAYOID}
 	},
 	[Q_CART_PROBLEM - CART_QUERIES] = {
 		"SELECT problem::pg_catalog.text FROM @.cart_problem "
@@ -96,11 +49,6 @@ const QueryText cart_queries[] = {
 		"SELECT 1 FROM @.reservation r WHERE r.cart_id" EQ "i.cart_id "
 		"AND r.product_id" EQ "i.product_id "
 		"AND r.quantity OPERATOR(pg_catalog.>=) i.quantity) LIMIT 1",
-		1, {INT8OID}
-	},
-	[Q_CART_ITEMS - CART_QUERIES] = {
-		"SELECT product_id::bigint, quantity::integer FROM @.cart_item "
-		"WHERE cart_id" EQ "$1 ORDER BY product_id",
 		1, {INT8OID}
 	},
 	[Q_ITEM - CART_QUERIES] = {
@@ -158,18 +106,6 @@ const QueryText cart_queries[] = {
 		"reservation_duration = GREATEST('0'::interval, $2, "
 		RESERVED_UNTIL " OPERATOR(pg_catalog.-) pg_catalog.now()) WHERE c.cart_id" EQ "$1",
 		2, {INT8OID, INTERVALOID}
-	},
-	[Q_SET_CART_STATUS - CART_QUERIES] = {
-		"UPDATE @.cart SET status = $2::regpaydb.cart_status WHERE cart_id" EQ "$1",
-		2, {INT8OID, TEXTOID}
-	},
-	[Q_RELEASE_ITEMS - CART_QUERIES] = {
-		"DELETE FROM @.reservation WHERE cart_id" EQ "$1",
-		1, {INT8OID}
-	},
-	[Q_HOLDS_ITEMS - CART_QUERIES] = {
-		"SELECT 1 FROM @.reservation WHERE cart_id" EQ "$1 LIMIT 1",
-		1, {INT8OID}
 	},
 	/* Items of which the reservation is not as it should be. */
 	[Q_UNRESERVED_ITEMS - CART_QUERIES] = {

@@ -1,142 +1,87 @@
 /*
  * cart_rows.c
- *	  A typed function for every SQL text about carts, or what is done instead of
- *	  it.
+ *	  Carts and what is in them.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "miscadmin.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/timestamp.h"
 
+#include "flow/settle.h"
 #include "ledger/catalog.h"
-#include "rows/columns.h"
-#include "rows/direct.h"
-#include "rows/rows.h"
-#include "rows/store.h"
+#include "rows/cart_rows.h"
+#include "rows/plan.h"
+#include "rows/result.h"
+#include "rows/row.h"
+#include "rows/specs.h"
 
-static void
-read_cart(uint64 row, CartRow *cart)
-{
-	cart->cart_id = int8_column(row, 1);
-	cart->attendee_id = int8_column(row, 2);
-	cart->status = enum_column(row, 3, cart_status_names, lengthof(cart_status_names));
-	cart->revision = int4_column(row, 4);
-	cart->entry_count = int4_column(row, 5);
-	cart->lapsed = DatumGetBool(needed_column(row, 6));
-}
+/* ---- carts ---- */
 
-static bool
-query_cart(Ledger *ledger, StoreQuery query, int64 cart_id, CartRow *cart)
-{
-	Datum		args[] = {Int64GetDatum(cart_id)};
-
-	if (store_run(ledger, query, args, NULL) == 0)
-		return false;
-	read_cart(0, cart);
-	return true;
-}
-
-/* As RESERVED_UNTIL in queries.h has it. */
+/* As RESERVED_UNTIL in query.h has it. */
 static TimestampTz
-reserved_until(DirectTable *table)
+reserved_until(const Row *row)
 {
 	return DatumGetTimestampTz(DirectFunctionCall2(timestamp_pl_interval,
-												   direct_needed_value(table, CART_COL_TIME_LAST_UPDATED),
-												   direct_needed_value(table, CART_COL_RESERVATION_DURATION)));
+												   row_needed(row, CART_COL_TIME_LAST_UPDATED),
+												   row_needed(row, CART_COL_RESERVATION_DURATION)));
 }
 
 static void
-get_cart(DirectTable *table, CartRow *cart)
+get_cart(const Row *row, CartRow *cart)
 {
-	cart->cart_id = DatumGetInt64(direct_needed_value(table, CART_COL_ID));
-	cart->attendee_id = DatumGetInt64(direct_needed_value(table, CART_COL_ATTENDEE_ID));
-	cart->status = enum_value(ENUM_CART_STATUS,
-							  DatumGetObjectId(direct_needed_value(table, CART_COL_STATUS)));
-	cart->revision = DatumGetInt32(direct_needed_value(table, CART_COL_REVISION));
-	cart->entry_count = DatumGetInt32(direct_needed_value(table, CART_COL_ENTRY_COUNT));
-	cart->lapsed = reserved_until(table) <= GetCurrentTimestamp();
+	cart->cart_id = row_int8(row, CART_COL_ID);
+	cart->attendee_id = row_int8(row, CART_COL_ATTENDEE_ID);
+	cart->status = row_enum(row, CART_COL_STATUS);
+	cart->revision = row_int4(row, CART_COL_REVISION);
+	cart->entry_count = row_int4(row, CART_COL_ENTRY_COUNT);
+	cart->lapsed = reserved_until(row) <= GetCurrentTimestamp();
 }
 
 bool
 row_cart(Ledger *ledger, int64 cart_id, CartRow *cart)
 {
-	DirectTable *table = direct_open(ledger, CART, DIRECT_READ);
+	Row			row;
 
-	if (table == NULL)
-		return query_cart(ledger, Q_CART, cart_id, cart);
-	if (!direct_find_now(table, cart_id))
+	if (!row_find(ledger, CART, cart_id, &row))
 		return false;
-	get_cart(table, cart);
+	get_cart(&row, cart);
 	return true;
 }
 
 bool
 row_lock_cart(Ledger *ledger, int64 cart_id, CartRow *cart)
 {
-	DirectTable *table = direct_open(ledger, CART, DIRECT_UPDATE);
+	Row			row;
 
-	if (table == NULL)
-		return query_cart(ledger, Q_LOCK_CART, cart_id, cart);
-	if (!direct_lock(table, cart_id))
+	if (!row_lock(ledger, CART, cart_id, &row))
 		return false;
-	get_cart(table, cart);
+	get_cart(&row, cart);
 	return true;
 }
 
-/*
- * row_locked_cart
- *		A cart that this transaction has locked, ready to be written.
- */
-bool
-row_locked_cart(Ledger *ledger, int64 cart_id, CartRow *cart)
-{
-	DirectTable *table = direct_open(ledger, CART, DIRECT_UPDATE);
-
-	if (table == NULL)
-		return query_cart(ledger, Q_CART, cart_id, cart);
-	if (!direct_is_locked(table, cart_id) && !direct_lock(table, cart_id))
-		return false;
-	get_cart(table, cart);
-	return true;
-}
-
-/*
- * row_paid_carts
- *		The attendee's paid carts; NULL where SQL would have to look.
- */
+/* row_paid_carts: the attendee's paid carts. */
 int64 *
 row_paid_carts(Ledger *ledger, int64 attendee_id, int *ncarts)
 {
-	DirectTable *table = direct_open(ledger, CART, DIRECT_LIST);
-	DirectList	list;
+	RowList		list;
 	int			capacity = 8;
-	int64	   *cart_ids;
+	int64	   *cart_ids = palloc(capacity * sizeof(int64));
 
-	if (table == NULL)
-		return NULL;
-	cart_ids = palloc(capacity * sizeof(int64));
 	*ncarts = 0;
-	direct_list(&list, table, CART_BY_ATTENDEE, attendee_id, 0);
-	while (direct_list_next(&list))
+	row_list(&list, ledger, CART, CART_BY_ATTENDEE, attendee_id, 0);
+	while (row_next(&list))
 	{
-		CHECK_FOR_INTERRUPTS();
-		if (enum_value(ENUM_CART_STATUS,
-					   DatumGetObjectId(direct_list_needed_value(&list, CART_COL_STATUS))) !=
-			CART_STATUS_PAID)
+		if (row_enum(&list.row, CART_COL_STATUS) != CART_STATUS_PAID)
 			continue;
 		if (*ncarts == capacity)
 		{
 			capacity *= 2;
 			cart_ids = repalloc(cart_ids, capacity * sizeof(int64));
 		}
-		cart_ids[(*ncarts)++] = DatumGetInt64(direct_list_needed_value(&list, CART_COL_ID));
+		cart_ids[(*ncarts)++] = row_int8(&list.row, CART_COL_ID);
 	}
-	direct_list_end(&list);
+	row_list_end(&list);
 	return cart_ids;
 }
 
@@ -146,7 +91,7 @@ row_active_cart(Ledger *ledger, int64 attendee_id, int64 *cart_id)
 {
 	Datum		args[] = {Int64GetDatum(attendee_id)};
 
-	return key_of_result(store_run(ledger, Q_FIND_ACTIVE_CART, args, NULL), cart_id);
+	return key_of_result(run_query(ledger, Q_FIND_ACTIVE_CART, args, NULL), cart_id);
 }
 
 /* row_insert_cart: a new active cart; false where there is one. */
@@ -155,116 +100,27 @@ row_insert_cart(Ledger *ledger, int64 attendee_id, int64 *cart_id)
 {
 	Datum		args[] = {Int64GetDatum(attendee_id)};
 
-	return key_of_result(store_run(ledger, Q_INSERT_CART, args, NULL), cart_id);
+	return key_of_result(run_query(ledger, Q_INSERT_CART, args, NULL), cart_id);
 }
 
-/* row_carts_of_invoices: the carts that these invoices bill. */
-int64 *
-row_carts_of_invoices(Ledger *ledger, const int64 *invoice_ids, int ninvoices, int *ncarts)
-{
-	Datum		args[] = {int8_array_datum(invoice_ids, ninvoices)};
-
-	store_run(ledger, Q_CARTS_OF_INVOICES, args, NULL);
-	return int8_columns(1, ncarts);
-}
-
-/* row_lock_carts: lock carts in the order of their ids; returns them. */
-CartRow *
-row_lock_carts(Ledger *ledger, const int64 *cart_ids, int ncarts, int *nlocked)
-{
-	Datum		args[1];
-	CartRow    *carts = palloc(Max(ncarts, 1) * sizeof(CartRow));
-
-	if (ncarts == 1)
-	{
-		*nlocked = row_lock_cart(ledger, cart_ids[0], &carts[0]) ? 1 : 0;
-		return carts;
-	}
-	args[0] = int8_array_datum(cart_ids, ncarts);
-	*nlocked = (int) store_run(ledger, Q_LOCK_CARTS, args, NULL);
-	for (int i = 0; i < *nlocked; i++)
-		read_cart(i, &carts[i]);
-	return carts;
-}
-
-static int
-compare_items(const void *a, const void *b)
-{
-	int64		left = ((const CartItemRow *) a)->product_id;
-	int64		right = ((const CartItemRow *) b)->product_id;
-
-	return left < right ? -1 : left > right;
-}
-
-static CartItemRow *
-list_items(DirectTable *table, int64 cart_id, int *nitems)
-{
-	DirectList	list;
-	int			capacity = 8;
-	CartItemRow *items = palloc(capacity * sizeof(CartItemRow));
-
-	*nitems = 0;
-	direct_list(&list, table, CART_ITEM_BY_CART, cart_id, 0);
-	while (direct_list_next(&list))
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (*nitems == capacity)
-		{
-			capacity *= 2;
-			items = repalloc_huge(items, capacity * sizeof(CartItemRow));
-		}
-		items[*nitems].product_id =
-			DatumGetInt64(direct_list_needed_value(&list, CART_ITEM_COL_PRODUCT_ID));
-		items[*nitems].quantity =
-			DatumGetInt32(direct_list_needed_value(&list, CART_ITEM_COL_QUANTITY));
-		(*nitems)++;
-	}
-	direct_list_end(&list);
-	qsort(items, *nitems, sizeof(CartItemRow), compare_items);
-	return items;
-}
-
-/* False, and nothing is done, where SQL has to do it. */
-static bool
-lock_products_of_cart(Ledger *ledger, int64 cart_id)
-{
-	DirectTable *products = direct_open(ledger, PRODUCT, DIRECT_UPDATE);
-	DirectTable *cart_items = direct_open(ledger, CART_ITEM, DIRECT_LIST);
-	int			nitems;
-	CartItemRow *items;
-
-	if (products == NULL || cart_items == NULL)
-		return false;
-	items = list_items(cart_items, cart_id, &nitems);
-	for (int i = 0; i < nitems; i++)
-		(void) direct_lock(products, items[i].product_id);
-	return true;
-}
-
-/* row_lock_products_of_carts: in the order of their ids. */
 void
-row_lock_products_of_carts(Ledger *ledger, const int64 *cart_ids, int ncarts)
+row_set_cart_status(Ledger *ledger, int64 cart_id, CartStatus status)
 {
-	Datum		args[1];
+	Datum		values[CART_COLUMNS] = {
+		[CART_COL_STATUS] = ObjectIdGetDatum(enum_oid(ENUM_CART_STATUS, status)),
+	};
+	bool		nulls[CART_COLUMNS] = {false};
+	bool		replaced[CART_COLUMNS] = {[CART_COL_STATUS] = true};
 
-	if (ncarts == 1 && lock_products_of_cart(ledger, cart_ids[0]))
-		return;
-	if (ncarts == 1)
-	{
-		args[0] = Int64GetDatum(cart_ids[0]);
-		store_run(ledger, Q_LOCK_PRODUCTS_OF_CART, args, NULL);
-		return;
-	}
-	args[0] = int8_array_datum(cart_ids, ncarts);
-	store_run(ledger, Q_LOCK_PRODUCTS_OF_CARTS, args, NULL);
+	row_update(ledger, CART, cart_id, values, nulls, replaced);
 }
 
 static char *
-find_problem(Ledger *ledger, StoreQuery query, int64 cart_id)
+find_problem(Ledger *ledger, EngineQuery query, int64 cart_id)
 {
 	Datum		args[] = {Int64GetDatum(cart_id)};
 
-	if (store_run(ledger, query, args, NULL) == 0)
+	if (run_query(ledger, query, args, NULL) == 0)
 		return NULL;
 	return TextDatumGetCString(needed_column(0, 1));
 }
@@ -293,44 +149,51 @@ row_stock_problem(Ledger *ledger, int64 cart_id)
 	return find_problem(ledger, Q_STOCK_PROBLEM, cart_id);
 }
 
-/*
- * row_listed_items
- *		What is in a cart, in the order of the products' ids; NULL where SQL would
- *		have to look.
- */
-CartItemRow *
-row_listed_items(Ledger *ledger, int64 cart_id, int *nitems)
-{
-	DirectTable *table = direct_open(ledger, CART_ITEM, DIRECT_LIST);
+/* ---- what is in them ---- */
 
-	return table == NULL ? NULL : list_items(table, cart_id, nitems);
+static int
+compare_items(const void *a, const void *b)
+{
+	int64		left = ((const CartItemRow *) a)->product_id;
+	int64		right = ((const CartItemRow *) b)->product_id;
+
+	return left < right ? -1 : left > right;
 }
 
-/* row_cart_items: the same, by SQL if need be. */
+/* row_cart_items: what is in a cart, in the order of the products' ids. */
 CartItemRow *
 row_cart_items(Ledger *ledger, int64 cart_id, int *nitems)
 {
-	Datum		args[] = {Int64GetDatum(cart_id)};
-	CartItemRow *items = row_listed_items(ledger, cart_id, nitems);
+	RowList		list;
+	int			capacity = 8;
+	CartItemRow *items = palloc(capacity * sizeof(CartItemRow));
 
-	if (items != NULL)
-		return items;
-	*nitems = (int) store_run(ledger, Q_CART_ITEMS, args, NULL);
-	items = palloc(Max(*nitems, 1) * sizeof(CartItemRow));
-	for (int i = 0; i < *nitems; i++)
+	*nitems = 0;
+	row_list(&list, ledger, CART_ITEM, CART_ITEM_BY_CART, cart_id, 0);
+	while (row_next(&list))
 	{
-		items[i].product_id = int8_column(i, 1);
-		items[i].quantity = int4_column(i, 2);
+		if (*nitems == capacity)
+		{
+			capacity *= 2;
+			items = repalloc_huge(items, capacity * sizeof(CartItemRow));
+		}
+		items[(*nitems)++] = (CartItemRow)
+		{
+			row_int8(&list.row, CART_ITEM_COL_PRODUCT_ID),
+			row_int4(&list.row, CART_ITEM_COL_QUANTITY)
+		};
 	}
+	row_list_end(&list);
+	qsort(items, *nitems, sizeof(CartItemRow), compare_items);
 	return items;
 }
 
 static int32
-find_quantity(Ledger *ledger, StoreQuery query, int64 cart_id, int64 product_id)
+find_quantity(Ledger *ledger, EngineQuery query, int64 cart_id, int64 product_id)
 {
 	Datum		args[] = {Int64GetDatum(cart_id), Int64GetDatum(product_id)};
 
-	return store_run(ledger, query, args, NULL) == 0 ? 0 : int4_column(0, 1);
+	return run_query(ledger, query, args, NULL) == 0 ? 0 : int4_column(0, 1);
 }
 
 /* row_reserved: how many of a product a cart reserves, lapsed or not. */
@@ -347,7 +210,7 @@ row_cart_lines(Ledger *ledger, int64 cart_id, int *nlines)
 	Datum		args[] = {Int64GetDatum(cart_id)};
 	LineItemRow *lines;
 
-	*nlines = (int) store_run(ledger, Q_CART_LINES, args, NULL);
+	*nlines = (int) run_query(ledger, Q_CART_LINES, args, NULL);
 	lines = palloc(Max(*nlines, 1) * sizeof(LineItemRow));
 	for (int i = 0; i < *nlines; i++)
 	{
@@ -366,7 +229,7 @@ row_count_entries(Ledger *ledger, int64 cart_id)
 {
 	Datum		args[] = {Int64GetDatum(cart_id)};
 
-	store_run(ledger, Q_COUNT_ENTRIES, args, NULL);
+	run_query(ledger, Q_COUNT_ENTRIES, args, NULL);
 	return int8_column(0, 1);
 }
 
@@ -381,11 +244,11 @@ row_set_item(Ledger *ledger, int64 cart_id, int64 product_id, int32 quantity)
 	Int32GetDatum(quantity)};
 
 	if (quantity > 0)
-		store_write_own(ledger, Q_SET_ITEM, CART_ITEM, cart_id, args, NULL, true);
+		write_own_by_query(ledger, Q_SET_ITEM, CART_ITEM, cart_id, false, args);
 	else
-		store_write_own(ledger, Q_DELETE_ITEM, CART_ITEM, cart_id, args, NULL, false);
+		write_own_by_query(ledger, Q_DELETE_ITEM, CART_ITEM, cart_id, true, args);
 	if (find_quantity(ledger, Q_ITEM, cart_id, product_id) != quantity)
-		store_not_written(ledger, CART_ITEM);
+		row_not_written(ledger, CART_ITEM);
 }
 
 /* row_amend_cart: the next revision of a cart. */
@@ -394,7 +257,7 @@ row_amend_cart(Ledger *ledger, int64 cart_id, int64 entry_count)
 {
 	Datum		args[] = {Int64GetDatum(cart_id), Int32GetDatum((int32) entry_count)};
 
-	store_write_own(ledger, Q_AMEND_CART, CART, cart_id, args, NULL, true);
+	write_own_by_query(ledger, Q_AMEND_CART, CART, cart_id, false, args);
 }
 
 /* row_touch_cart: write a locked cart as it is, as whoever bills it has to. */
@@ -403,7 +266,7 @@ row_touch_cart(Ledger *ledger, int64 cart_id)
 {
 	Datum		args[] = {Int64GetDatum(cart_id)};
 
-	store_write_own(ledger, Q_TOUCH_CART, CART, cart_id, args, NULL, true);
+	write_own_by_query(ledger, Q_TOUCH_CART, CART, cart_id, false, args);
 }
 
 /* row_renew_cart: what is in a cart is reserved from now on. */
@@ -412,7 +275,7 @@ row_renew_cart(Ledger *ledger, int64 cart_id)
 {
 	Datum		args[] = {Int64GetDatum(cart_id)};
 
-	store_write_own(ledger, Q_RENEW_CART, CART, cart_id, args, NULL, true);
+	write_own_by_query(ledger, Q_RENEW_CART, CART, cart_id, false, args);
 }
 
 /* row_cart_grows: whether a cart has more of something than it reserves. */
@@ -421,7 +284,7 @@ row_cart_grows(Ledger *ledger, int64 cart_id)
 {
 	Datum		args[] = {Int64GetDatum(cart_id)};
 
-	return store_run(ledger, Q_CART_GROWS, args, NULL) > 0;
+	return run_query(ledger, Q_CART_GROWS, args, NULL) > 0;
 }
 
 /* row_extend_cart: never shortens the reservation. */
@@ -430,28 +293,7 @@ row_extend_cart(Ledger *ledger, int64 cart_id, Interval *duration)
 {
 	Datum		args[] = {Int64GetDatum(cart_id), IntervalPGetDatum(duration)};
 
-	store_write_own(ledger, Q_EXTEND_CART, CART, cart_id, args, NULL, true);
-}
-
-void
-row_set_cart_status(Ledger *ledger, int64 cart_id, CartStatus status)
-{
-	DirectTable *table = direct_open(ledger, CART, DIRECT_UPDATE);
-	Datum		values[CART_COLUMNS];
-	bool		nulls[CART_COLUMNS] = {false};
-	bool		replaced[CART_COLUMNS] = {[CART_COL_STATUS] = true};
-
-	if (table == NULL)
-	{
-		Datum		args[] = {Int64GetDatum(cart_id),
-		CStringGetTextDatum(cart_status_names[status])};
-
-		store_write_own(ledger, Q_SET_CART_STATUS, CART, cart_id, args, NULL, true);
-		return;
-	}
-	values[CART_COL_STATUS] = ObjectIdGetDatum(enum_oid(ENUM_CART_STATUS, status));
-	if (!direct_update(table, cart_id, true, values, nulls, replaced))
-		store_not_written(ledger, CART);
+	write_own_by_query(ledger, Q_EXTEND_CART, CART, cart_id, false, args);
 }
 
 int64 *
@@ -459,7 +301,7 @@ row_unpaid_invoices_of_cart(Ledger *ledger, int64 cart_id, int *ninvoices)
 {
 	Datum		args[] = {Int64GetDatum(cart_id)};
 
-	store_run(ledger, Q_UNPAID_INVOICES_OF_CART, args, NULL);
+	run_query(ledger, Q_UNPAID_INVOICES_OF_CART, args, NULL);
 	return int8_columns(1, ninvoices);
 }
 
@@ -469,7 +311,7 @@ row_invoice_of_revision(Ledger *ledger, const CartRow *cart, int64 *invoice_id)
 {
 	Datum		args[] = {Int64GetDatum(cart->cart_id), Int32GetDatum(cart->revision)};
 
-	return key_of_result(store_run(ledger, Q_INVOICE_OF_REVISION, args, NULL), invoice_id);
+	return key_of_result(run_query(ledger, Q_INVOICE_OF_REVISION, args, NULL), invoice_id);
 }
 
 /*
@@ -482,6 +324,6 @@ row_lock_expired(Ledger *ledger, int32 limit, int *nexpired)
 {
 	Datum		args[] = {Int32GetDatum(limit)};
 
-	store_run(ledger, Q_LOCK_EXPIRED, args, NULL);
+	run_query(ledger, Q_LOCK_EXPIRED, args, NULL);
 	return int8_columns(1, nexpired);
 }

@@ -6,17 +6,7 @@
 
 #include "catalog/pg_type.h"
 
-#include "rows/queries.h"
-
-#define INVOICE_COLUMNS \
-	"invoice_id::bigint, attendee_id::bigint, status::pg_catalog.text, " \
-	"value::numeric, paid::numeric, payment_count::bigint, " \
-	"last_payment_id::bigint, cart_id::bigint, " \
-	"COALESCE(cart_revision, 0)::integer FROM @.invoice WHERE invoice_id" EQ "$1"
-
-#define CREDIT_NOTE_COLUMNS \
-	"n.credit_note_id::bigint, n.attendee_id::bigint, n.value::numeric, " \
-	"n.state::pg_catalog.text FROM @.credit_note n "
+#include "rows/query.h"
 
 #define ACTOR_IS_ATTENDEE \
 	"FROM @.attendee a WHERE a.user_id" EQ "$1 OR a.access_code" EQ "$2"
@@ -51,15 +41,6 @@ const QueryText ledger_queries[] = {
 		"SELECT 1 FROM @.payment LIMIT 1",
 		0, {0}
 	},
-	[Q_IS_STAFF] = {
-		"SELECT 1 FROM @.staff WHERE user_id" EQ "$1",
-		1, {INT8OID}
-	},
-	[Q_ATTENDEE] = {
-		"SELECT user_id::bigint, access_code::pg_catalog.text, "
-		"recipient::pg_catalog.text FROM @.attendee WHERE attendee_id" EQ "$1",
-		1, {INT8OID}
-	},
 	/* Whoever a user or the holder of a code is; either may be NULL. */
 	[Q_ACTOR_ATTENDEES] = {
 		"SELECT a.attendee_id::bigint " ACTOR_IS_ATTENDEE,
@@ -74,13 +55,6 @@ const QueryText ledger_queries[] = {
 		"SELECT c.cart_id::bigint FROM @.cart c WHERE c.attendee_id" EQ "ANY "
 		"(ARRAY(SELECT a.attendee_id " ACTOR_IS_ATTENDEE "))",
 		2, {INT8OID, TEXTOID}
-	},
-	[Q_INVOICE_ATTENDEE] = {
-		"SELECT a.user_id::bigint, a.access_code::pg_catalog.text, "
-		"a.recipient::pg_catalog.text "
-		"FROM @.invoice i JOIN @.attendee a ON a.attendee_id" EQ "i.attendee_id "
-		"WHERE i.invoice_id" EQ "$1",
-		1, {INT8OID}
 	},
 	/* An update, so that REPEATABLE READ notices who came in between. */
 	[Q_LOCK_ATTENDEE] = {
@@ -110,14 +84,6 @@ const QueryText ledger_queries[] = {
 		"WHERE n.attendee_id" EQ "$1 AND " CREDIT_NOTE_IS_UNCLAIMED,
 		1, {INT8OID}
 	},
-	[Q_INVOICE] = {
-		"SELECT " INVOICE_COLUMNS,
-		1, {INT8OID}
-	},
-	[Q_LOCK_INVOICE] = {
-		"SELECT " INVOICE_COLUMNS " FOR NO KEY UPDATE",
-		1, {INT8OID}
-	},
 	[Q_INSERT_INVOICE] = {
 		"INSERT INTO @.invoice (attendee_id, recipient, issue_time, due_time, value, cart_id, "
 		"cart_revision, issued_by) VALUES ($1, $2, pg_catalog.now(), COALESCE(pg_catalog.now() OPERATOR(pg_catalog.+) $3, "
@@ -125,16 +91,6 @@ const QueryText ledger_queries[] = {
 		"WHERE c.cart_id" EQ "$5)), $4, $5, $6, $7) "
 		"RETURNING invoice_id::bigint, issue_time",
 		7, {INT8OID, TEXTOID, INTERVALOID, NUMERICOID, INT8OID, INT4OID, INT8OID}
-	},
-	[Q_UPDATE_INVOICE] = {
-		"UPDATE @.invoice SET status = $2::regpaydb.invoice_status, paid = $3, "
-		"payment_count = $4, last_payment_id = $5, "
-		"paid_time = CASE WHEN $6 THEN pg_catalog.now() ELSE paid_time END, "
-		"closed_time = CASE WHEN $7 THEN pg_catalog.now() ELSE closed_time END, "
-		"closed_by = CASE WHEN $7 THEN $8 ELSE closed_by END, "
-		"closed_reason = CASE WHEN $7 THEN $9 ELSE closed_reason END "
-		"WHERE invoice_id" EQ "$1",
-		9, {INT8OID, TEXTOID, NUMERICOID, INT8OID, INT8OID, BOOLOID, BOOLOID, INT8OID, TEXTOID}
 	},
 	[Q_TAKES_CREDIT] = {
 		"SELECT 1 FROM @.conference WHERE auto_apply_credit AND EXISTS ("
@@ -148,19 +104,6 @@ const QueryText ledger_queries[] = {
 		"INSERT INTO @.line_item (invoice_id, description, quantity, price, product_id) "
 		"VALUES ($1, $2, $3, $4, $5)",
 		5, {INT8OID, TEXTOID, INT4OID, NUMERICOID, INT8OID}
-	},
-	[Q_INSERT_PAYMENT] = {
-		"INSERT INTO @.payment (payment_id, invoice_id, kind, \"time\", amount, reference, "
-		"provider, provider_ref, entered_by, value_date) VALUES ($1, $2, "
-		"$3::regpaydb.payment_kind, pg_catalog.now(), $4, $5, $6, $7, $8, $9) "
-		"ON CONFLICT (provider, provider_ref) DO NOTHING "
-		"RETURNING payment_id::bigint, invoice_id::bigint, amount::numeric, \"time\"",
-		9, {INT8OID, INT8OID, TEXTOID, NUMERICOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, DATEOID}
-	},
-	[Q_PAYMENT_BY_REF] = {
-		"SELECT payment_id::bigint, invoice_id::bigint, amount::numeric FROM @.payment "
-		"WHERE provider" EQ "$1 AND provider_ref" EQ "$2",
-		2, {TEXTOID, TEXTOID}
 	},
 	[Q_PAYMENT_TOTALS] = {
 		"SELECT COALESCE(pg_catalog.sum(amount), 0)::numeric AS \"sum of the payments\", pg_catalog.count(*)::bigint, "
@@ -176,50 +119,18 @@ const QueryText ledger_queries[] = {
 		"FROM @.payment WHERE invoice_id" EQ "$1 AND payment_id OPERATOR(pg_catalog.>) $2",
 		3, {INT8OID, INT8OID, INT8OID}
 	},
-	[Q_CREDIT_NOTE] = {
-		"SELECT " CREDIT_NOTE_COLUMNS "WHERE n.credit_note_id" EQ "$1",
-		1, {INT8OID}
-	},
-	[Q_LOCK_CREDIT_NOTE] = {
-		"SELECT " CREDIT_NOTE_COLUMNS "WHERE n.credit_note_id" EQ "$1 FOR NO KEY UPDATE",
-		1, {INT8OID}
-	},
 	[Q_LOCK_OLDEST_CREDIT_NOTE] = {
-		"SELECT " CREDIT_NOTE_COLUMNS
+		"SELECT n.credit_note_id::bigint FROM @.credit_note n "
 		"LEFT JOIN @.payment p ON p.payment_id" EQ "n.credit_note_id "
 		"WHERE n.attendee_id" EQ "$1 AND " CREDIT_NOTE_IS_UNCLAIMED
 		" ORDER BY p.\"time\", n.credit_note_id LIMIT 1 FOR NO KEY UPDATE OF n",
 		1, {INT8OID}
-	},
-	[Q_INSERT_CREDIT_NOTE] = {
-		"INSERT INTO @.credit_note (credit_note_id, attendee_id, value) VALUES ($1, $2, $3)",
-		3, {INT8OID, INT8OID, NUMERICOID}
-	},
-	[Q_CLAIM_CREDIT_NOTE] = {
-		"UPDATE @.credit_note n SET state = $2::regpaydb.credit_note_state "
-		"WHERE n.credit_note_id" EQ "$1 AND " CREDIT_NOTE_IS_UNCLAIMED,
-		2, {INT8OID, TEXTOID}
-	},
-	[Q_INSERT_CLAIM] = {
-		"INSERT INTO @.credit_note_claim (credit_note_id, claim) "
-		"VALUES ($1, $2::regpaydb.credit_note_state)",
-		2, {INT8OID, TEXTOID}
-	},
-	[Q_INSERT_APPLICATION] = {
-		"INSERT INTO @.credit_note_application (payment_id, credit_note_id) VALUES ($1, $2)",
-		2, {INT8OID, INT8OID}
 	},
 	[Q_INSERT_REFUND] = {
 		"INSERT INTO @.credit_note_refund (credit_note_id, \"time\", reference, entered_by) "
 		"VALUES ($1, pg_catalog.now(), $2, $3) "
 		"RETURNING credit_note_refund_id::bigint, \"time\"",
 		3, {INT8OID, TEXTOID, INT8OID}
-	},
-	[Q_LOG] = {
-		"INSERT INTO @.outbox (kind, invoice_id, old_status, new_status, credit_note_id, "
-		"cart_id, entered_by) VALUES ($1::regpaydb.outbox_kind, $2, $3::regpaydb.invoice_status, "
-		"$4::regpaydb.invoice_status, $5, $6, $7)",
-		7, {TEXTOID, INT8OID, TEXTOID, TEXTOID, INT8OID, INT8OID, INT8OID}
 	},
 	[Q_INTEGRITY_PROBLEMS] = {
 		"SELECT object::pg_catalog.text, problem::pg_catalog.text FROM @.integrity_problem",

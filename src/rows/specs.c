@@ -4,6 +4,9 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
+
+#include "ledger/catalog.h"
 #include "rows/specs.h"
 
 static const ColumnSpec invoice_columns[] = {
@@ -111,30 +114,116 @@ static const ColumnSpec application_columns[] = {
 };
 
 const TableSpec table_specs[LEDGER_TABLES] = {
-	[ATTENDEE] = {attendee_columns, lengthof(attendee_columns), USE_READ, 0, {{0}}},
-	[STAFF] = {staff_columns, lengthof(staff_columns), USE_READ, 0, {{0}}},
-	[CATEGORY] = {category_columns, lengthof(category_columns), USE_LIST, 0, {{0}}},
-	[PRODUCT] = {product_columns, lengthof(product_columns), USE_READ | USE_UPDATE, 0, {{0}}},
-	[CART] = {cart_columns, lengthof(cart_columns), USE_READ | USE_LIST | USE_UPDATE, 1,
-		{
+	[ATTENDEE] = {
+		.columns = attendee_columns,
+		.ncolumns = lengthof(attendee_columns),
+		.uses = USE_FIND,
+	},
+	[STAFF] = {
+		.columns = staff_columns,
+		.ncolumns = lengthof(staff_columns),
+		.uses = USE_FIND,
+	},
+	[CATEGORY] = {
+		.columns = category_columns,
+		.ncolumns = lengthof(category_columns),
+		.uses = USE_LIST,
+	},
+	[PRODUCT] = {
+		.columns = product_columns,
+		.ncolumns = lengthof(product_columns),
+		.uses = USE_FIND | USE_UPDATE,
+	},
+	[CART] = {
+		.columns = cart_columns,
+		.ncolumns = lengthof(cart_columns),
+		.uses = USE_FIND | USE_LIST | USE_UPDATE,
+		.nlists = 1,
+		.lists = {
 			[CART_BY_ATTENDEE] = {CART_COL_ATTENDEE_ID, 0},
-		}
+		},
 	},
-	[CART_ITEM] = {cart_item_columns, lengthof(cart_item_columns), USE_LIST, 1,
-		{
+	[CART_ITEM] = {
+		.columns = cart_item_columns,
+		.ncolumns = lengthof(cart_item_columns),
+		.uses = USE_LIST,
+		.nlists = 1,
+		.lists = {
 			[CART_ITEM_BY_CART] = {CART_ITEM_COL_CART_ID, 0},
-		}
+		},
 	},
-	[RESERVATION] = {reservation_columns, lengthof(reservation_columns), USE_LIST | USE_DELETE, 2,
-		{
+	[RESERVATION] = {
+		.columns = reservation_columns,
+		.ncolumns = lengthof(reservation_columns),
+		.uses = USE_LIST | USE_DELETE,
+		.nlists = 2,
+		.lists = {
 			[RESERVATION_BY_CART] = {RESERVATION_COL_CART_ID, 0},
 			[RESERVATION_BY_PRODUCT] = {RESERVATION_COL_PRODUCT_ID, RESERVATION_COL_RESERVED_UNTIL},
-		}
+		},
 	},
-	[INVOICE] = {invoice_columns, lengthof(invoice_columns), USE_READ | USE_UPDATE, 0, {{0}}},
-	[PAYMENT] = {payment_columns, lengthof(payment_columns), USE_INSERT, 0, {{0}}},
-	[CREDIT_NOTE] = {credit_note_columns, lengthof(credit_note_columns), USE_READ | USE_UPDATE | USE_INSERT, 0, {{0}}},
-	[CREDIT_NOTE_CLAIM] = {claim_columns, lengthof(claim_columns), USE_INSERT, 0, {{0}}},
-	[CREDIT_NOTE_APPLICATION] = {application_columns, lengthof(application_columns), USE_INSERT, 0, {{0}}},
-	[OUTBOX] = {outbox_columns, lengthof(outbox_columns), USE_INSERT, 0, {{0}}},
+	[INVOICE] = {
+		.columns = invoice_columns,
+		.ncolumns = lengthof(invoice_columns),
+		.uses = USE_FIND | USE_UPDATE,
+	},
+	[PAYMENT] = {
+		.columns = payment_columns,
+		.ncolumns = lengthof(payment_columns),
+		.uses = USE_INSERT,
+		.has_unique = true,
+		.unique = {PAYMENT_COL_PROVIDER, PAYMENT_COL_PROVIDER_REF},
+	},
+	[CREDIT_NOTE] = {
+		.columns = credit_note_columns,
+		.ncolumns = lengthof(credit_note_columns),
+		.uses = USE_FIND | USE_UPDATE | USE_INSERT,
+	},
+	[CREDIT_NOTE_CLAIM] = {
+		.columns = claim_columns,
+		.ncolumns = lengthof(claim_columns),
+		.uses = USE_INSERT,
+	},
+	[CREDIT_NOTE_APPLICATION] = {
+		.columns = application_columns,
+		.ncolumns = lengthof(application_columns),
+		.uses = USE_INSERT,
+	},
+	[OUTBOX] = {
+		.columns = outbox_columns,
+		.ncolumns = lengthof(outbox_columns),
+		.uses = USE_INSERT,
+	},
 };
+
+/* Of the types that are PostgreSQL's; the names are for any search_path. */
+static const struct
+{
+	Oid			type;
+	const char *name;
+}			types[TYPE_ENUM] = {
+	[TYPE_INT4] = {INT4OID, "pg_catalog.int4"},
+	[TYPE_INT8] = {INT8OID, "pg_catalog.int8"},
+	[TYPE_TEXT] = {TEXTOID, "pg_catalog.text"},
+	[TYPE_MONEY] = {NUMERICOID, "pg_catalog.numeric"},
+	[TYPE_TIME] = {TIMESTAMPTZOID, "pg_catalog.timestamptz"},
+	[TYPE_DATE] = {DATEOID, "pg_catalog.date"},
+	[TYPE_INTERVAL] = {INTERVALOID, "pg_catalog.interval"},
+	[TYPE_BOOL] = {BOOLOID, "pg_catalog.bool"},
+};
+
+/* column_type: the type that a column has as long as nobody has changed it. */
+Oid
+column_type(const ColumnSpec *column)
+{
+	return column->type < TYPE_ENUM ? types[column->type].type :
+		enum_type(column->type - TYPE_ENUM);
+}
+
+/* column_type_name: the same for an SQL text. */
+const char *
+column_type_name(const ColumnSpec *column)
+{
+	return column->type < TYPE_ENUM ? types[column->type].name :
+		enum_type_name(column->type - TYPE_ENUM);
+}

@@ -1,12 +1,9 @@
 /*
  * specs.h
- *	  Which columns the engine reads and writes of which table, and what for;
- *	  shared by the files that look at the tables.
+ *	  Which columns the engine reads and writes of which table, and what for.
  */
 #ifndef REGPAYDB_SPECS_H
 #define REGPAYDB_SPECS_H
-
-#include "postgres.h"
 
 #include "ledger/catalog.h"
 #include "ledger/ledger.h"
@@ -174,7 +171,7 @@ typedef struct ColumnSpec
 #define INSERTED	1
 #define UPDATED		2
 
-#define USE_READ	0x01			/* found by the first column, its key */
+#define USE_FIND	0x01			/* by the first column, its key */
 #define USE_LIST	0x02
 #define USE_UPDATE	0x04
 #define USE_INSERT	0x08
@@ -195,8 +192,13 @@ typedef struct TableSpec
 	int			uses;
 	int			nlists;
 	ListSpec	lists[MAX_LISTS];
+	bool		has_unique;		/* two texts, by which rows are found and inserted once */
+	int			unique[2];
 } TableSpec;
 
 extern const TableSpec table_specs[LEDGER_TABLES];
+
+extern Oid	column_type(const ColumnSpec *column);
+extern const char *column_type_name(const ColumnSpec *column);
 
 #endif							/* REGPAYDB_SPECS_H */

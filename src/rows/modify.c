@@ -1,5 +1,5 @@
 /*
- * direct_write.c
+ * modify.c
  *	  Rows inserted, updated and deleted.
  */
 #include "postgres.h"
@@ -14,22 +14,27 @@
 #include "storage/lmgr.h"
 #include "utils/snapmgr.h"
 
-#include "rows/direct_table.h"
+#include "base/compat.h"
+#include "flow/settle.h"
+#include "ledger/engine_call.h"
+#include "rows/modify.h"
+#include "rows/plan.h"
+#include "rows/scan.h"
 
 static void
-begin_writing(DirectTable *table, CmdType command)
+begin_writing(OpenTable *table, CmdType command)
 {
 	MemoryContext save_context;
 
-	direct_check_not_read_only(command == CMD_UPDATE ? "UPDATE" : "INSERT");
+	check_not_read_only(command == CMD_UPDATE ? "UPDATE" : "INSERT");
 	CheckCmdReplicaIdentity(table->rel, command);
-	direct_current->wrote = true;
+	engine_call->wrote = true;
 	if (table->result != NULL)
 	{
 		ResetPerTupleExprContext(table->estate);
 		return;
 	}
-	save_context = MemoryContextSwitchTo(direct_current->context);
+	save_context = MemoryContextSwitchTo(engine_call->context);
 	table->estate = CreateExecutorState();
 	MemoryContextSwitchTo(table->estate->es_query_cxt);
 	init_range_table(table->estate, table->rel, table->info->updated_columns);
@@ -37,14 +42,14 @@ begin_writing(DirectTable *table, CmdType command)
 	InitResultRelInfo(table->result, table->rel, 1, NULL, 0);
 	set_compiled_checks(table->result, table->info->checks);
 	table->estate->es_opened_result_relations = list_make1(table->result);
-	MemoryContextSwitchTo(direct_current->context);
+	MemoryContextSwitchTo(engine_call->context);
 	table->new_slot = MakeSingleTupleTableSlot(RelationGetDescr(table->rel), &TTSOpsVirtual);
 	MemoryContextSwitchTo(save_context);
 }
 
 /* once: to insert a row unless there is one of the same unique key. */
 static void
-open_indexes(DirectTable *table, bool once)
+open_indexes(OpenTable *table, bool once)
 {
 	MemoryContext save_context;
 
@@ -61,7 +66,7 @@ open_indexes(DirectTable *table, bool once)
 
 /* A row of what the table's columns are by default. */
 static void
-fill_in_defaults(DirectTable *table)
+fill_in_defaults(OpenTable *table)
 {
 	TupleTableSlot *slot = table->new_slot;
 	MemoryContext save_context = MemoryContextSwitchTo(GetPerTupleMemoryContext(table->estate));
@@ -84,43 +89,33 @@ fill_in_defaults(DirectTable *table)
  * the others, if it is a new one, and generated columns; and check it.
  *
  * Even functions of PostgreSQL's own, as query_to_xml(), may run somebody's code
- * there.  It may have caught an error of an engine call, and what such a call
- * writes to this very table it has to write by SQL: the compiled expressions
- * hold the arguments of functions of ours that are just running.
+ * there, and that may call the engine: what such a call writes to this very table
+ * it has to write by SQL, as long as the expressions are being evaluated.
  */
 static void
-complete_row(DirectTable *table, CmdType command, const Datum *values, const bool *nulls,
+complete_row(OpenTable *table, CmdType command, const Datum *values, const bool *nulls,
 			 const bool *replaced)
 {
-	DirectScope *scope = direct_current;
-	TableInfo  *info = unconstify(TableInfo *, table->info);
+	const TableInfo *info = table->info;
 	TupleConstr *constr = RelationGetDescr(table->rel)->constr;
 	TupleTableSlot *slot = table->new_slot;
 
-	PG_TRY();
-	{
-		info->is_evaluated = true;
-		if (command == CMD_INSERT)
-			fill_in_defaults(table);
-		for (int i = 0; i < info->ncolumns; i++)
-			if (replaced == NULL || replaced[i])
-			{
-				slot->tts_values[info->columns[i] - 1] = values[i];
-				slot->tts_isnull[info->columns[i] - 1] = nulls[i];
-			}
-		ExecStoreVirtualTuple(slot);
-		slot->tts_tableOid = RelationGetRelid(table->rel);
-		if (constr != NULL && constr->has_generated_stored)
-			ExecComputeStoredGenerated(table->result, table->estate, slot, command);
-		if (constr != NULL)
-			ExecConstraints(table->result, slot, table->estate);
-	}
-	PG_FINALLY();
-	{
-		info->is_evaluated = false;
-	}
-	PG_END_TRY();
-	direct_current = scope;
+	engine_call->evaluated = info;
+	if (command == CMD_INSERT)
+		fill_in_defaults(table);
+	for (int i = 0; i < info->ncolumns; i++)
+		if (replaced == NULL || replaced[i])
+		{
+			slot->tts_values[info->columns[i] - 1] = values[i];
+			slot->tts_isnull[info->columns[i] - 1] = nulls[i];
+		}
+	ExecStoreVirtualTuple(slot);
+	slot->tts_tableOid = RelationGetRelid(table->rel);
+	if (constr != NULL && constr->has_generated_stored)
+		ExecComputeStoredGenerated(table->result, table->estate, slot, command);
+	if (constr != NULL)
+		ExecConstraints(table->result, slot, table->estate);
+	engine_call->evaluated = NULL;
 }
 
 /*
@@ -128,9 +123,8 @@ complete_row(DirectTable *table, CmdType command, const Datum *values, const boo
  * version before, NULL for a new row.
  */
 static void
-fire_triggers(DirectTable *table, ItemPointer tid, List *recheck_indexes)
+fire_triggers(OpenTable *table, ItemPointer tid, List *recheck_indexes)
 {
-	DirectScope *scope = direct_current;
 	EState	   *estate = table->estate;
 
 	AfterTriggerBeginQuery();
@@ -140,12 +134,6 @@ fire_triggers(DirectTable *table, ItemPointer tid, List *recheck_indexes)
 		ExecARUpdateTriggers(estate, table->result, NULL, NULL, tid, NULL, table->new_slot,
 							 recheck_indexes, NULL, false);
 	AfterTriggerEndQuery(estate);
-
-	/*
-	 * The operators of a foreign key of the owner's may be somebody's, and have
-	 * caught an error of an engine call.
-	 */
-	direct_current = scope;
 }
 
 /*
@@ -154,14 +142,18 @@ fire_triggers(DirectTable *table, ItemPointer tid, List *recheck_indexes)
  * different: the check that its insertion has queued will pass over it.
  */
 static bool
-needs_no_triggers(DirectTable *table)
+needs_no_triggers(OpenTable *table)
 {
-	return table->info->update_keeps_keys && !direct_is_own(table);
+	bool		isnull;
+	Datum		xmin = slot_getsysattr(table->slot, MinTransactionIdAttributeNumber, &isnull);
+
+	return table->info->update_keeps_keys &&
+		!TransactionIdIsCurrentTransactionId(DatumGetTransactionId(xmin));
 }
 
 /* The row of this key is not what it was any more. */
 static void
-has_written(DirectTable *table, int64 key)
+has_written(OpenTable *table, int64 key)
 {
 	table->found = false;
 	table->last_written = table->written ? Max(table->last_written, key) : key;
@@ -169,15 +161,15 @@ has_written(DirectTable *table, int64 key)
 }
 
 /*
- * direct_update
- *		Write a row that was locked or, if locked is false, one that was just
- *		found.  replaced says which of the columns get new values.
+ * modify_update
+ *		Write a row that this transaction has locked.  replaced says which of the
+ *		columns get new values.
  *
- * False where the row is gone or, not being locked, has changed since it was
- * found.  Raises 40001, and what constraints and triggers raise.
+ * False where the row is gone.  Raises 40001, and what constraints and triggers
+ * raise.
  */
 bool
-direct_update(DirectTable *table, int64 key, bool locked, const Datum *values,
+modify_update(OpenTable *table, int64 key, const Datum *values,
 			  const bool *nulls, const bool *replaced)
 {
 	TupleDesc	desc = RelationGetDescr(table->rel);
@@ -189,8 +181,7 @@ direct_update(DirectTable *table, int64 key, bool locked, const Datum *values,
 	TupleTableSlot *slot;
 
 	begin_writing(table, CMD_UPDATE);
-	if ((!table->found || table->found_key != key || (locked && !table->locked)) &&
-		!(locked && direct_lock(table, key)))
+	if (!scan_lock(table, key))
 		return false;
 	slot = table->new_slot;
 	ExecClearTuple(slot);
@@ -211,12 +202,12 @@ direct_update(DirectTable *table, int64 key, bool locked, const Datum *values,
 			break;
 		case TM_Updated:
 			if (IsolationUsesXactSnapshot())
-				direct_concurrent_change("update");
+				concurrent_change("update");
 			table->found = false;
 			return false;
 		case TM_Deleted:
 			if (IsolationUsesXactSnapshot())
-				direct_concurrent_change("delete");
+				concurrent_change("delete");
 			table->found = false;
 			return false;
 		default:
@@ -236,18 +227,18 @@ direct_update(DirectTable *table, int64 key, bool locked, const Datum *values,
 }
 
 /*
- * direct_delete
+ * modify_delete
  *		Delete a row of this key that was listed, at tid.  False where it is gone
  *		or has changed since.  Raises 40001.
  */
 bool
-direct_delete(DirectTable *table, ItemPointer tid, int64 key)
+modify_delete(OpenTable *table, ItemPointer tid, int64 key)
 {
 	TM_FailureData failure;
 
-	direct_check_not_read_only("DELETE");
+	check_not_read_only("DELETE");
 	CheckCmdReplicaIdentity(table->rel, CMD_DELETE);
-	direct_current->wrote = true;
+	engine_call->wrote = true;
 	switch (table_tuple_delete(table->rel, tid, GetCurrentCommandId(true),
 							   GetTransactionSnapshot(), InvalidSnapshot, true, &failure, false))
 	{
@@ -256,11 +247,11 @@ direct_delete(DirectTable *table, ItemPointer tid, int64 key)
 			return true;
 		case TM_Updated:
 			if (IsolationUsesXactSnapshot())
-				direct_concurrent_change("update");
+				concurrent_change("update");
 			return false;
 		case TM_Deleted:
 			if (IsolationUsesXactSnapshot())
-				direct_concurrent_change("delete");
+				concurrent_change("delete");
 			return false;
 		default:
 			elog(ERROR, "could not delete a row of table \"%s\"",
@@ -273,7 +264,7 @@ direct_delete(DirectTable *table, ItemPointer tid, int64 key)
  * does not show must not be acted upon.  Raises 40001.
  */
 static void
-check_conflict_is_visible(DirectTable *table, ItemPointer tid)
+check_conflict_is_visible(OpenTable *table, ItemPointer tid)
 {
 	bool		isnull;
 	TupleTableSlot *slot;
@@ -288,13 +279,13 @@ check_conflict_is_visible(DirectTable *table, ItemPointer tid)
 		!TransactionIdIsCurrentTransactionId(DatumGetTransactionId(slot_getsysattr(slot,
 																				   MinTransactionIdAttributeNumber,
 																				   &isnull))))
-		direct_concurrent_change("update");
+		concurrent_change("update");
 	ExecDropSingleTupleTableSlot(slot);
 }
 
 /* As ON CONFLICT DO NOTHING does it; false where there is such a row. */
 static bool
-insert_once(DirectTable *table, List **recheck_indexes)
+insert_once(OpenTable *table, List **recheck_indexes)
 {
 	TupleTableSlot *slot = table->new_slot;
 	List	   *arbiters = list_make1_oid(table->info->unique_index);
@@ -326,13 +317,13 @@ insert_once(DirectTable *table, List **recheck_indexes)
 }
 
 /*
- * direct_insert
+ * modify_insert
  *		A new row, with defaults where we give no value.  With once, false where
  *		there is one of the same unique key, waiting for whoever is just
  *		inserting it.
  */
 bool
-direct_insert(DirectTable *table, const Datum *values, const bool *nulls, bool once)
+modify_insert(OpenTable *table, const Datum *values, const bool *nulls, bool once)
 {
 	TupleTableSlot *slot;
 	List	   *recheck_indexes = NIL;

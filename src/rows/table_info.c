@@ -1,11 +1,11 @@
 /*
- * table.c
+ * table_info.c
  *	  What the engine has to know of a ledger's tables to read and write their
  *	  rows without SQL, kept for the session.
  *
  * A ledger's tables belong to its owner, who may do with them what he likes.
  * What is found here is whether a table is still one in which a row that
- * direct_write.c writes becomes what the SQL text would make of it; where
+ * modify.c writes becomes what the SQL text would make of it; where
  * it is not, the text is what is run.
  *
  * CHECK constraints and defaults are kept compiled, which the executor has to
@@ -34,36 +34,14 @@
 
 #include "base/compat.h"
 #include "base/money.h"
+#include "flow/settle.h"
 #include "ledger/catalog.h"
-#include "rows/table.h"
-#include "rows/table_indexes.h"
+#include "rows/indexes.h"
+#include "rows/plan.h"
+#include "rows/specs.h"
+#include "rows/table_info.h"
 
 /* ---- columns ---- */
-
-static Oid
-column_type(const ColumnSpec *spec)
-{
-	switch (spec->type)
-	{
-		case TYPE_INT4:
-			return INT4OID;
-		case TYPE_INT8:
-			return INT8OID;
-		case TYPE_TEXT:
-			return TEXTOID;
-		case TYPE_MONEY:
-			return NUMERICOID;
-		case TYPE_TIME:
-			return TIMESTAMPTZOID;
-		case TYPE_DATE:
-			return DATEOID;
-		case TYPE_INTERVAL:
-			return INTERVALOID;
-		case TYPE_BOOL:
-			return BOOLOID;
-	}
-	return enum_type(spec->type - TYPE_ENUM);
-}
 
 /*
  * Whether a column is what SQL would put our values into, and get them out of,
@@ -376,17 +354,19 @@ fill_info(TableInfo *info, Ledger *ledger, LedgerTable table, Relation rel)
 	int			uses = table_specs[table].uses;
 	bool		delete_fires = false;
 
+	info->columns_fit = find_columns(info, ledger, table, RelationGetDescr(rel));
 	if (class->relkind != RELKIND_RELATION || class->relam != HEAP_TABLE_AM_OID ||
 		class->relispartition || class->relhassubclass || rel->rd_rules != NULL)
 		return;
-	if (!find_columns(info, ledger, table, RelationGetDescr(rel)) ||
-		!owner_may(ledger, rel, ACL_SELECT))
+	if (!info->columns_fit || !owner_may(ledger, rel, ACL_SELECT))
 		return;
-	if (uses & USE_READ)
+	if (uses & USE_FIND)
 	{
 		info->key_index = find_key_index(info, rel);
-		info->can_read = OidIsValid(info->key_index);
+		info->can_find = OidIsValid(info->key_index);
 	}
+	if (table_specs[table].has_unique)
+		info->unique_index = find_unique_index(info, table, rel);
 	if (uses & USE_LIST)
 		info->can_list = find_list_indexes(info, table, rel);
 	if ((uses & (USE_UPDATE | USE_INSERT | USE_DELETE)) != 0 && has_foreign_code(rel))
@@ -394,16 +374,11 @@ fill_info(TableInfo *info, Ledger *ledger, LedgerTable table, Relation rel)
 	if (uses & USE_UPDATE)
 	{
 		info->update_keeps_keys = update_keeps_keys(info, rel);
-		info->can_update = info->can_read &&
+		info->can_update = info->can_find &&
 			owner_may(ledger, rel, ACL_UPDATE) &&
 			compile_checks(info, rel) &&
 			find_triggers(rel, TRIGGER_TYPE_UPDATE, key->name, info->update_keeps_keys,
 						  &info->update_fires);
-	}
-	if (table == PAYMENT)
-	{
-		info->unique_index = find_unique_index(info, rel);
-		info->can_read = OidIsValid(info->unique_index);
 	}
 	if (uses & USE_DELETE)
 		info->can_delete = info->can_list && owner_may(ledger, rel, ACL_DELETE) &&

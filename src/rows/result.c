@@ -1,8 +1,8 @@
 /*
- * columns.c
+ * result.c
  *	  Reads the columns of a query's result, and makes its arguments.
  *
- * Rows count from 0, columns from 1.  The texts in queries.h cast every column,
+ * Rows count from 0, columns from 1.  The texts in query.h cast every column,
  * so that its type is known.
  */
 #include "postgres.h"
@@ -15,8 +15,10 @@
 #include "utils/timestamp.h"
 
 #include "base/money.h"
-#include "rows/columns.h"
-#include "rows/direct.h"
+#include "flow/settle.h"
+#include "ledger/engine_call.h"
+#include "rows/plan.h"
+#include "rows/result.h"
 
 /* needed_column: a column of the last result that can't be null. */
 Datum
@@ -74,19 +76,6 @@ money_column(const Ledger *ledger, uint64 row, int number)
 							  SPI_fname(SPI_tuptable->tupdesc, number));
 }
 
-/* enum_column: which of the names the column's text is. */
-int
-enum_column(uint64 row, int number, const char *const *names, int nnames)
-{
-	char	   *label = TextDatumGetCString(needed_column(row, number));
-
-	for (int i = 0; i < nnames; i++)
-		if (strcmp(label, names[i]) == 0)
-			return i;
-	elog(ERROR, "unexpected value \"%s\" in column \"%s\" of a ledger",
-		 label, SPI_fname(SPI_tuptable->tupdesc, number));
-}
-
 /*
  * is_of_now
  *		Whether a time is that of this transaction, as a column with this modifier
@@ -103,22 +92,30 @@ is_of_now(TimestampTz time, int32 typmod)
 }
 
 /*
- * check_is_of_now
- *		Raise 09000 where a column of the row that was written is a time, but not
- *		that of this transaction: sums of the past stay what they were.
+ * check_time
+ *		Raise 09000 where the time of a row that was written is not that of this
+ *		transaction, as a column with this modifier holds it: sums of the past stay
+ *		what they were.
  */
 void
-check_is_of_now(int number, const char *table)
+check_time(TimestampTz time, int32 typmod, const char *table)
 {
-	Form_pg_attribute att = TupleDescAttr(SPI_tuptable->tupdesc, number - 1);
-
-	if (att->atttypid == TIMESTAMPTZOID &&
-		!is_of_now(DatumGetTimestampTz(needed_column(0, number)), att->atttypmod))
+	if (!is_of_now(time, typmod))
 		ereport(ERROR,
 				(errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
 				 errmsg("the time of a row of table \"%s\" was changed while it was recorded", table),
 				 errdetail("New rows are of the time of their transaction."),
 				 errhint("Triggers on a ledger's tables must let the engine's rows pass.")));
+}
+
+/* check_time_column: the same of a column of the last result, if it is a time. */
+void
+check_time_column(int number, const char *table)
+{
+	Form_pg_attribute att = TupleDescAttr(SPI_tuptable->tupdesc, number - 1);
+
+	if (att->atttypid == TIMESTAMPTZOID)
+		check_time(DatumGetTimestampTz(needed_column(0, number)), att->atttypmod, table);
 }
 
 /* int8_columns: a column of every row of the last result. */
@@ -147,11 +144,29 @@ nullable_int8(const int64 *value, char *null)
 	return value == NULL ? (Datum) 0 : Int64GetDatum(*value);
 }
 
+/* datum_of_int8: 0 for NULL, whose place says that it is. */
+Datum
+datum_of_int8(const int64 *value)
+{
+	return value == NULL ? (Datum) 0 : Int64GetDatum(*value);
+}
+
 Datum
 nullable_text(text *value, char *null)
 {
 	*null = value == NULL ? 'n' : ' ';
 	return PointerGetDatum(value);
+}
+
+/* copy_result: of pass-by-reference type, to where the engine call was made from. */
+Datum
+copy_result(Datum value)
+{
+	MemoryContext save_context = MemoryContextSwitchTo(engine_call->caller_context);
+	Datum		copy = PointerGetDatum(PG_DETOAST_DATUM_COPY(value));
+
+	MemoryContextSwitchTo(save_context);
+	return copy;
 }
 
 Datum
@@ -163,12 +178,4 @@ int8_array_datum(const int64 *values, int nvalues)
 		elements[i] = Int64GetDatum(values[i]);
 	return PointerGetDatum(construct_array(elements, nvalues, INT8OID, sizeof(int64),
 										   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-}
-
-/* direct_money: a column of the row that was found, in minor units. */
-int64
-direct_money(const Ledger *ledger, DirectTable *table, int column, const char *name)
-{
-	return money_from_numeric(DatumGetNumeric(direct_needed_value(table, column)),
-							  ledger->decimals, name);
 }

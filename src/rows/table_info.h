@@ -1,12 +1,10 @@
 /*
- * table.h
+ * table_info.h
  *	  What the engine knows of a ledger's table whose rows it reads and writes
  *	  without SQL.
  */
-#ifndef REGPAYDB_TABLE_H
-#define REGPAYDB_TABLE_H
-
-#include "postgres.h"
+#ifndef REGPAYDB_TABLE_INFO_H
+#define REGPAYDB_TABLE_INFO_H
 
 #include "access/attnum.h"
 #include "nodes/bitmapset.h"
@@ -17,9 +15,9 @@
 #include "rows/specs.h"
 
 /*
- * A table of a ledger.  Never changed once it is made, but for is_evaluated: when
- * the table or code that it uses changes, another one takes its place, and this
- * one lives on until the end of the transaction, as somebody may be using it.
+ * A table of a ledger.  Never changed once it is made: when the table or code that
+ * it uses changes, another one takes its place, and this one lives on until the
+ * end of the transaction, as somebody may be using it.
  */
 typedef struct TableInfo
 {
@@ -27,8 +25,10 @@ typedef struct TableInfo
 	uint64		ledger_loads;	/* what it was made from */
 	uint64		code_changes;
 
-	/* Whether rows are read, updated, inserted as they are by SQL. */
-	bool		can_read;		/* by its key; payments by the provider's reference */
+	bool		columns_fit;	/* they are of the types in the spec */
+
+	/* Whether this makes of rows what SQL makes of them. */
+	bool		can_find;		/* by the key */
 	bool		can_list;
 	bool		can_update;
 	bool		can_insert;
@@ -45,9 +45,9 @@ typedef struct TableInfo
 	/* The columns in each of them, where all of ours are, else 0. */
 	AttrNumber	list_columns[MAX_LISTS][MAX_TABLE_COLUMNS];
 
+	/* One at a time may evaluate these: see open_table.c. */
 	ExprState **checks;			/* as ResultRelInfo has them */
 	ExprState **defaults;		/* by column, NULL for those that have none */
-	bool		is_evaluated;	/* these are, just now: once at a time is what they can */
 
 	/* Whether triggers are fired after a row: those of keys and foreign keys. */
 	bool		insert_fires;
@@ -58,4 +58,4 @@ typedef struct TableInfo
 extern const TableInfo *table_info(Ledger *ledger, LedgerTable table, Relation rel);
 extern bool table_info_is_current(const Ledger *ledger, const TableInfo *info);
 
-#endif							/* REGPAYDB_TABLE_H */
+#endif							/* REGPAYDB_TABLE_INFO_H */

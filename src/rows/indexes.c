@@ -1,5 +1,5 @@
 /*
- * table_indexes.c
+ * indexes.c
  *	  The indexes by which a table's rows are found as a query would.
  */
 #include "postgres.h"
@@ -13,7 +13,10 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#include "rows/table_indexes.h"
+#include "flow/settle.h"
+#include "rows/indexes.h"
+#include "rows/plan.h"
+#include "rows/specs.h"
 
 /* find_key_index: the primary key's index, if rows are found by it as a query would. */
 Oid
@@ -111,14 +114,14 @@ find_list_indexes(TableInfo *info, LedgerTable table, Relation rel)
 
 /*
  * find_unique_index
- *		The index that makes a provider's payment unique, if it is the only one that
- * SQL would take for that and finds rows as a query would.
+ *		The index of a table's unique pair of columns, if it is the only one that
+ *		SQL would take for that and finds rows as a query would.
  */
 Oid
-find_unique_index(const TableInfo *info, Relation rel)
+find_unique_index(const TableInfo *info, LedgerTable table, Relation rel)
 {
-	AttrNumber	first = info->columns[PAYMENT_COL_PROVIDER];
-	AttrNumber	second = info->columns[PAYMENT_COL_PROVIDER_REF];
+	AttrNumber	first = info->columns[table_specs[table].unique[0]];
+	AttrNumber	second = info->columns[table_specs[table].unique[1]];
 	List	   *indexes = RelationGetIndexList(rel);
 	Oid			result = InvalidOid;
 	int			nindexes = 0;

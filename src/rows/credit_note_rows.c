@@ -1,0 +1,144 @@
+/*
+ * credit_note_rows.c
+ *	  Credit notes, and what became of them.
+ */
+#include "postgres.h"
+
+#include "executor/spi.h"
+
+#include "base/actor_setting.h"
+#include "flow/settle.h"
+#include "ledger/catalog.h"
+#include "rows/credit_note_rows.h"
+#include "rows/plan.h"
+#include "rows/result.h"
+#include "rows/row.h"
+
+static void
+get_credit_note(const Row *row, CreditNoteRow *note)
+{
+	note->credit_note_id = row_int8(row, CREDIT_NOTE_COL_ID);
+	note->attendee_id = row_int8(row, CREDIT_NOTE_COL_ATTENDEE_ID);
+	note->value = row_money(row, CREDIT_NOTE_COL_VALUE);
+	note->state = row_enum(row, CREDIT_NOTE_COL_STATE);
+}
+
+bool
+row_credit_note(Ledger *ledger, int64 credit_note_id, CreditNoteRow *note)
+{
+	Row			row;
+
+	if (!row_find(ledger, CREDIT_NOTE, credit_note_id, &row))
+		return false;
+	get_credit_note(&row, note);
+	return true;
+}
+
+bool
+row_lock_credit_note(Ledger *ledger, int64 credit_note_id, CreditNoteRow *note)
+{
+	Row			row;
+
+	if (!row_lock(ledger, CREDIT_NOTE, credit_note_id, &row))
+		return false;
+	get_credit_note(&row, note);
+	return true;
+}
+
+/*
+ * row_lock_oldest_credit_note
+ *		The attendee's oldest unclaimed note, locked; false where there is none, or
+ *		another session has just claimed it.
+ */
+bool
+row_lock_oldest_credit_note(Ledger *ledger, int64 attendee_id, CreditNoteRow *note)
+{
+	Datum		args[] = {Int64GetDatum(attendee_id)};
+	int64		credit_note_id;
+
+	return key_of_result(run_query(ledger, Q_LOCK_OLDEST_CREDIT_NOTE, args, NULL),
+						 &credit_note_id) &&
+		row_lock_credit_note(ledger, credit_note_id, note);
+}
+
+void
+row_insert_credit_note(Ledger *ledger, const CreditNoteRow *note)
+{
+	bool		nulls[CREDIT_NOTE_COLUMNS] = {false};
+	Datum		values[CREDIT_NOTE_COLUMNS] = {
+		[CREDIT_NOTE_COL_ID] = Int64GetDatum(note->credit_note_id),
+		[CREDIT_NOTE_COL_ATTENDEE_ID] = Int64GetDatum(note->attendee_id),
+		[CREDIT_NOTE_COL_VALUE] = money_datum(ledger, note->value),
+		[CREDIT_NOTE_COL_STATE] =
+		ObjectIdGetDatum(enum_oid(ENUM_CREDIT_NOTE_STATE, CREDIT_NOTE_UNCLAIMED)),
+	};
+
+	row_insert(ledger, CREDIT_NOTE, values, nulls);
+}
+
+/*
+ * row_claim_credit_note
+ *		The one claim of a locked, unclaimed note.  That it still is unclaimed is
+ *		looked at once more: a trigger may have been here meanwhile.
+ */
+void
+row_claim_credit_note(Ledger *ledger, const CreditNoteRow *note, CreditNoteState claim)
+{
+	Datum		state = ObjectIdGetDatum(enum_oid(ENUM_CREDIT_NOTE_STATE, claim));
+	Datum		new_values[CREDIT_NOTE_COLUMNS] = {[CREDIT_NOTE_COL_STATE] = state};
+	bool		replaced[CREDIT_NOTE_COLUMNS] = {[CREDIT_NOTE_COL_STATE] = true};
+	Datum		values[CLAIM_COLUMNS] = {
+		[CLAIM_COL_CREDIT_NOTE_ID] = Int64GetDatum(note->credit_note_id),
+		[CLAIM_COL_CLAIM] = state,
+	};
+	bool		nulls[CREDIT_NOTE_COLUMNS] = {false};
+	CreditNoteRow now;
+
+	if (!row_lock_credit_note(ledger, note->credit_note_id, &now) ||
+		now.state != CREDIT_NOTE_UNCLAIMED)
+		row_not_written(ledger, CREDIT_NOTE);
+	row_update(ledger, CREDIT_NOTE, note->credit_note_id, new_values, nulls, replaced);
+	row_insert(ledger, CREDIT_NOTE_CLAIM, values, nulls);
+}
+
+void
+row_insert_application(Ledger *ledger, int64 payment_id, int64 credit_note_id)
+{
+	bool		nulls[APPLICATION_COLUMNS] = {false};
+	Datum		values[APPLICATION_COLUMNS] = {
+		[APPLICATION_COL_PAYMENT_ID] = Int64GetDatum(payment_id),
+		[APPLICATION_COL_CREDIT_NOTE_ID] = Int64GetDatum(credit_note_id),
+	};
+
+	row_insert(ledger, CREDIT_NOTE_APPLICATION, values, nulls);
+}
+
+/* row_insert_refund: entered_by is NULL for the actor, if there is one. */
+int64
+row_insert_refund(Ledger *ledger, int64 credit_note_id, text *reference,
+				  const int64 *entered_by)
+{
+	char		nulls[] = "   ";
+	int64		actor;
+	bool		has_actor = actor_user_id(&actor);
+	Datum		args[] = {Int64GetDatum(credit_note_id), PointerGetDatum(reference),
+	nullable_int8(entered_by == NULL && has_actor ? &actor : entered_by, &nulls[2])};
+
+	write_by_query(ledger, Q_INSERT_REFUND, CREDIT_NOTE_REFUND, args, nulls);
+	check_time_column(2, "credit_note_refund");
+	return int8_column(0, 1);
+}
+
+/*
+ * row_available_credit
+ *		What the attendee's unclaimed notes come to, in the memory context that the
+ *		engine was called in: all together may be more than one amount can be.
+ */
+Numeric
+row_available_credit(Ledger *ledger, int64 attendee_id)
+{
+	Datum		args[] = {Int64GetDatum(attendee_id)};
+
+	run_query(ledger, Q_AVAILABLE_CREDIT, args, NULL);
+	return DatumGetNumeric(copy_result(needed_column(0, 1)));
+}

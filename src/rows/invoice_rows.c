@@ -1,0 +1,189 @@
+/*
+ * invoice_rows.c
+ *	  Invoices and their lines.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "executor/spi.h"
+
+#include "base/actor_setting.h"
+#include "base/money.h"
+#include "flow/settle.h"
+#include "ledger/catalog.h"
+#include "rows/invoice_rows.h"
+#include "rows/plan.h"
+#include "rows/result.h"
+#include "rows/row.h"
+
+static void
+get_invoice(const Row *row, bool locked, InvoiceRow *invoice)
+{
+	bool		isnull;
+	Datum		revision = row_value(row, INVOICE_COL_CART_REVISION, &isnull);
+
+	*invoice = (InvoiceRow)
+	{
+		.locked = locked,
+		.committed = row_is_committed(row),
+		.invoice_id = row_int8(row, INVOICE_COL_ID),
+		.attendee_id = row_int8(row, INVOICE_COL_ATTENDEE_ID),
+		.cart_revision = isnull ? 0 : DatumGetInt32(revision),
+		.state = {
+			.status = row_enum(row, INVOICE_COL_STATUS),
+			.value = row_money(row, INVOICE_COL_VALUE),
+			.paid = row_money(row, INVOICE_COL_PAID),
+			.limit = money_max(row->ledger->decimals),
+			.payment_count = row_int8(row, INVOICE_COL_PAYMENT_COUNT),
+		},
+	};
+	invoice->has_payment = row_int8_or_null(row, INVOICE_COL_LAST_PAYMENT_ID,
+											&invoice->last_payment_id);
+	invoice->has_cart = row_int8_or_null(row, INVOICE_COL_CART_ID, &invoice->cart_id);
+}
+
+bool
+row_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice)
+{
+	Row			row;
+
+	if (!row_find(ledger, INVOICE, invoice_id, &row))
+		return false;
+	get_invoice(&row, false, invoice);
+	return true;
+}
+
+/* row_invoice_owner: only whose it is. */
+bool
+row_invoice_owner(Ledger *ledger, int64 invoice_id, int64 *attendee_id)
+{
+	Row			row;
+
+	if (!row_find(ledger, INVOICE, invoice_id, &row))
+		return false;
+	*attendee_id = row_int8(&row, INVOICE_COL_ATTENDEE_ID);
+	return true;
+}
+
+bool
+row_lock_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice)
+{
+	Row			row;
+
+	if (!row_lock(ledger, INVOICE, invoice_id, &row))
+		return false;
+	get_invoice(&row, true, invoice);
+	return true;
+}
+
+/*
+ * row_insert_invoice
+ *		An unpaid invoice of this attendee, value and cart, issued now; due after
+ *		the given time or, for a cart's, when its reservation ends.  Returns its
+ *		id.
+ */
+int64
+row_insert_invoice(Ledger *ledger, const InvoiceRow *invoice, text *recipient, Interval *due)
+{
+	char		nulls[] = "       ";
+	int64		actor;
+	bool		has_actor = actor_user_id(&actor);
+	Datum		args[] = {Int64GetDatum(invoice->attendee_id), PointerGetDatum(recipient),
+		IntervalPGetDatum(due), money_datum(ledger, invoice->state.value),
+		Int64GetDatum(invoice->cart_id), Int32GetDatum(invoice->cart_revision),
+	nullable_int8(has_actor ? &actor : NULL, &nulls[6])};
+
+	if (invoice->has_cart)
+		nulls[2] = 'n';
+	else
+		nulls[4] = nulls[5] = 'n';
+	write_by_query(ledger, Q_INSERT_INVOICE, INVOICE, args, nulls);
+	check_time_column(2, "invoice");
+	return int8_column(0, 1);
+}
+
+/*
+ * row_update_invoice
+ *		Carry out a verdict on the locked invoice before.  last_payment_id may be NULL,
+ *		and so may closed_reason, which is for one that the verdict closes.
+ */
+void
+row_update_invoice(Ledger *ledger, const InvoiceRow *before, const InvoiceVerdict *after,
+				   const int64 *last_payment_id, text *closed_reason)
+{
+	bool		changed = after->status != before->state.status;
+	bool		paid = changed && after->status == INVOICE_PAID;
+	bool		closed = changed && (after->status == INVOICE_REFUNDED ||
+									 after->status == INVOICE_VOID);
+	int64		actor;
+	bool		has_actor = actor_user_id(&actor);
+	Datum		now = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
+	Datum		values[INVOICE_COLUMNS] = {
+		[INVOICE_COL_STATUS] = ObjectIdGetDatum(enum_oid(ENUM_INVOICE_STATUS, after->status)),
+		[INVOICE_COL_PAID] = money_datum(ledger, after->paid),
+		[INVOICE_COL_PAYMENT_COUNT] = Int64GetDatum(after->payment_count),
+		[INVOICE_COL_LAST_PAYMENT_ID] = datum_of_int8(last_payment_id),
+		[INVOICE_COL_PAID_TIME] = now,
+		[INVOICE_COL_CLOSED_TIME] = now,
+		[INVOICE_COL_CLOSED_BY] = datum_of_int8(has_actor ? &actor : NULL),
+		[INVOICE_COL_CLOSED_REASON] = PointerGetDatum(closed_reason),
+	};
+	bool		nulls[INVOICE_COLUMNS] = {
+		[INVOICE_COL_LAST_PAYMENT_ID] = last_payment_id == NULL,
+		[INVOICE_COL_CLOSED_BY] = !has_actor,
+		[INVOICE_COL_CLOSED_REASON] = closed_reason == NULL,
+	};
+	bool		replaced[INVOICE_COLUMNS] = {
+		[INVOICE_COL_STATUS] = true,
+		[INVOICE_COL_PAID] = true,
+		[INVOICE_COL_PAYMENT_COUNT] = true,
+		[INVOICE_COL_LAST_PAYMENT_ID] = true,
+		[INVOICE_COL_PAID_TIME] = paid,
+		[INVOICE_COL_CLOSED_TIME] = closed,
+		[INVOICE_COL_CLOSED_BY] = closed,
+		[INVOICE_COL_CLOSED_REASON] = closed,
+	};
+
+	row_update(ledger, INVOICE, before->invoice_id, values, nulls, replaced);
+}
+
+/*
+ * row_takes_credit
+ *		Whether a new invoice takes credit notes of its attendee's: there are
+ *		some, the conference wants that, and it is her only unpaid invoice.
+ */
+bool
+row_takes_credit(Ledger *ledger, const InvoiceRow *invoice)
+{
+	Datum		args[] = {Int64GetDatum(invoice->attendee_id),
+	Int64GetDatum(invoice->invoice_id)};
+
+	return run_query(ledger, Q_TAKES_CREDIT, args, NULL) > 0;
+}
+
+void
+row_insert_line(Ledger *ledger, int64 invoice_id, const LineItemRow *line)
+{
+	char		nulls[] = "     ";
+	Datum		args[] = {Int64GetDatum(invoice_id), PointerGetDatum(line->description),
+		Int32GetDatum(line->quantity), money_datum(ledger, line->price),
+	nullable_int8(line->product_id, &nulls[4])};
+
+	write_by_query(ledger, Q_INSERT_LINE, LINE_ITEM, args, nulls);
+}
+
+/*
+ * row_invoice_document
+ *		As jsonb, in the memory context that the engine was called in; false where
+ *		there is no such invoice.
+ */
+bool
+row_invoice_document(Ledger *ledger, int64 invoice_id, Datum *document)
+{
+	Datum		args[] = {Int64GetDatum(invoice_id)};
+
+	if (run_query(ledger, Q_INVOICE_DOCUMENT, args, NULL) == 0)
+		return false;
+	*document = copy_result(needed_column(0, 1));
+	return true;
+}

@@ -1,0 +1,243 @@
+/*
+ * plan.c
+ *	  Runs the engine's SQL, with plans that are kept.
+ */
+#include "postgres.h"
+
+#include "executor/spi.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/plancache.h"
+
+#include "base/money.h"
+#include "flow/settle.h"
+#include "ledger/engine_call.h"
+#include "ledger/ledger.h"
+#include "rows/open_table.h"
+#include "rows/plan.h"
+#include "rows/query.h"
+
+/* ---- plans ---- */
+
+/* A ledger's plans, made with its name, each when it is first needed. */
+struct Plans
+{
+	MemoryContextCallback callback;
+	SPIPlanPtr	plans[PLANS];
+};
+
+/* When the memory goes that they are in, nobody is using them any more. */
+static void
+free_plans(void *arg)
+{
+	struct Plans *plans = arg;
+
+	for (int i = 0; i < PLANS; i++)
+		if (plans->plans[i] != NULL)
+			SPI_freeplan(plans->plans[i]);
+}
+
+static struct Plans *
+plans_of(Ledger *ledger)
+{
+	struct Plans *plans = ledger->plans;
+
+	if (plans == NULL)
+	{
+		plans = MemoryContextAllocZero(ledger->name_context, sizeof(struct Plans));
+		plans->callback.func = free_plans;
+		plans->callback.arg = plans;
+		MemoryContextRegisterResetCallback(ledger->name_context, &plans->callback);
+		ledger->plans = plans;
+	}
+	return plans;
+}
+
+static void
+free_plan(void *arg)
+{
+	SPI_freeplan(arg);
+}
+
+/* Free a plan when the transaction ends: it may be running just now. */
+static void
+retire_plan(SPIPlanPtr plan)
+{
+	MemoryContextCallback *callback = MemoryContextAlloc(TopTransactionContext,
+														 sizeof(MemoryContextCallback));
+
+	callback->func = free_plan;
+	callback->arg = plan;
+	MemoryContextRegisterResetCallback(TopTransactionContext, callback);
+}
+
+/* Whether a rule makes the query one of another kind, or none at all. */
+static bool
+is_rewritten(SPIPlanPtr plan)
+{
+	ListCell   *source;
+	ListCell   *query;
+
+	foreach(source, SPI_plan_get_plan_sources(plan))
+		foreach(query, ((CachedPlanSource *) lfirst(source))->query_list)
+			if (((Query *) lfirst(query))->canSetTag)
+				return false;
+	return true;
+}
+
+static SPIPlanPtr
+prepare(const Ledger *ledger, const QueryText *text)
+{
+	StringInfoData buf;
+	SPIPlanPtr	plan;
+
+	initStringInfo(&buf);
+	for (const char *c = text->text; *c != '\0'; c++)
+	{
+		if (*c == '@')
+			appendStringInfoString(&buf, ledger->quoted_schema);
+		else if (*c == '#')
+			appendStringInfoString(&buf, money_to_cstring(0, ledger->decimals));
+		else
+			appendStringInfoChar(&buf, *c);
+	}
+	plan = SPI_prepare(buf.data, text->nargs, (Oid *) text->argtypes);
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+	pfree(buf.data);
+	return plan;
+}
+
+/*
+ * The plan of this number, made when it is first needed.  When the tables change,
+ * PostgreSQL makes it anew from the text.
+ *
+ * A plan that a rule has rewritten is not kept: PostgreSQL does not notice the end
+ * of a rule where it knows no table that the plan depends on.  If nobody frees
+ * it, it goes with the connection to SPI.
+ */
+static SPIPlanPtr
+get_plan(Ledger *ledger, int number, MakeText make_text, bool *kept)
+{
+	struct Plans *plans = plans_of(ledger->original);
+	SPIPlanPtr	plan = plans->plans[number];
+	QueryText	text;
+
+	*kept = true;
+	if (plan != NULL)
+		return plan;
+	make_text(number, &text);
+	plan = prepare(ledger, &text);
+	*kept = !is_rewritten(plan);
+	if (*kept && SPI_keepplan(plan) != 0)
+		elog(ERROR, "SPI_keepplan failed");
+	if (*kept)
+		plans->plans[number] = plan;
+	return plan;
+}
+
+/* ---- running them ---- */
+
+/*
+ * run_plan
+ *		Run a plan; returns the number of rows, which are in SPI_tuptable until
+ *		the next one.  nulls as in SPI_execute_plan.  make_text says what it is
+ *		made of, where it has to be made.
+ */
+uint64
+run_plan(Ledger *ledger, int number, MakeText make_text, Datum *args, const char *nulls)
+{
+	struct Plans *plans;
+	SPIPlanPtr	plan;
+	bool		kept;
+	int			result;
+
+	begin_sql();
+	ledger_check_name(ledger);
+	plan = get_plan(ledger, number, make_text, &kept);
+
+	/* One result at a time, so that a long statement does not pile them up. */
+	SPI_freetuptable(SPI_tuptable);
+	SPI_tuptable = NULL;
+	result = SPI_execute_plan(plan, args, nulls, ledger->read_only, 0);
+	if (result < 0)
+		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(result));
+
+	plans = ledger->original->plans;
+	if (!kept)
+		SPI_freeplan(plan);
+	else if (result == SPI_OK_REWRITTEN && plans != NULL && plans->plans[number] == plan)
+	{
+		/* There is a rule since it was made. */
+		plans->plans[number] = NULL;
+		retire_plan(plan);
+	}
+	return SPI_processed;
+}
+
+static void
+copy_text(int number, QueryText *text)
+{
+	*text = number < CART_QUERIES ? ledger_queries[number] : cart_queries[number - CART_QUERIES];
+}
+
+/* run_query: run one of the texts in query.h, as run_plan does. */
+uint64
+run_query(Ledger *ledger, EngineQuery query, Datum *args, const char *nulls)
+{
+	return run_plan(ledger, query, copy_text, args, nulls);
+}
+
+/* begin_own_write, end_own_write: around SQL that writes past the triggers. */
+void
+begin_own_write(Ledger *ledger, LedgerTable table, int64 id, bool many)
+{
+	engine_call->writing = (WrittenRow)
+	{
+		ledger->tables[table], id, many
+	};
+}
+
+void
+end_own_write(void)
+{
+	engine_call->writing.relid = InvalidOid;
+}
+
+/* row_not_written: raise 09000 for a row that is not there. */
+void
+row_not_written(Ledger *ledger, LedgerTable table)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
+			 errmsg("a row of table \"%s\" was not written",
+					get_rel_name(ledger->tables[table])),
+			 errdetail("A trigger or rule on the table suppressed it."),
+			 errhint("Triggers on a ledger's tables must let the engine's rows pass.")));
+}
+
+/* write_by_query: run a query that writes one row, and make sure that it did. */
+void
+write_by_query(Ledger *ledger, EngineQuery query, LedgerTable table, Datum *args, const char *nulls)
+{
+	if (run_query(ledger, query, args, nulls) != 1)
+		row_not_written(ledger, table);
+}
+
+/*
+ * write_own_by_query
+ *		The same as the engine's own, past the triggers that guard the table.  With
+ *		many, it may be any number of rows with this id.
+ */
+void
+write_own_by_query(Ledger *ledger, EngineQuery query, LedgerTable table, int64 id, bool many,
+				   Datum *args)
+{
+	uint64		nrows;
+
+	begin_own_write(ledger, table, id, many);
+	nrows = run_query(ledger, query, args, NULL);
+	end_own_write();
+	if (!many && nrows != 1)
+		row_not_written(ledger, table);
+}

@@ -1,0 +1,98 @@
+/*
+ * query.h
+ *	  The engine's SQL texts.
+ *
+ * A text stands for any ledger: '@' is the ledger's schema, and '#' is zero, with
+ * the decimals of its amounts.  Whatever is looked up through search_path is
+ * qualified, operators too, since the caller chooses search_path; result columns
+ * are cast, so that their types are known whatever was done to the table.
+ *
+ * What is done to one row, or to those of one key, has no text here: it is made
+ * of the table's spec, see statement.c.
+ *
+ * Lock order, everywhere: attendee, cart, product, invoice, credit note, each
+ * by id.  Rows of cart_item, which plain SQL has before any trigger of ours can
+ * lock the cart, are waited for only for a moment: see set_quantity().
+ */
+#ifndef REGPAYDB_QUERY_H
+#define REGPAYDB_QUERY_H
+
+typedef enum EngineQuery
+{
+	Q_LEDGER_VERSION,
+	Q_ACCESS_CODE_LENGTH,
+	Q_HAS_PAYMENTS,
+	Q_ACTOR_ATTENDEES,
+	Q_ACTOR_INVOICES,
+	Q_ACTOR_CARTS,
+	Q_LOCK_ATTENDEE,
+	Q_SET_ACCESS_CODE,
+	Q_ACCESS_CODE_EXISTS,
+	Q_INVOICE_FOR_ACCESS_CODE,
+	Q_AVAILABLE_CREDIT,
+	Q_INSERT_INVOICE,
+	Q_TAKES_CREDIT,
+	Q_INSERT_LINE,
+	Q_PAYMENT_TOTALS,
+	Q_PAYMENTS_ABOVE,
+	Q_LOCK_OLDEST_CREDIT_NOTE,
+	Q_INSERT_REFUND,
+	Q_INTEGRITY_PROBLEMS,
+	Q_RECONCILIATION,
+	Q_INVOICE_DOCUMENT,
+	Q_PRODUCT,
+	Q_FIND_ACTIVE_CART,
+	Q_INSERT_CART,
+	Q_CART_PROBLEM,
+	Q_RESERVATION_PROBLEM,
+	Q_STOCK_PROBLEM,
+	Q_ITEM,
+	Q_RESERVED,
+	Q_CART_LINES,
+	Q_COUNT_ENTRIES,
+	Q_SET_ITEM,
+	Q_DELETE_ITEM,
+	Q_AMEND_CART,
+	Q_TOUCH_CART,
+	Q_RENEW_CART,
+	Q_CART_GROWS,
+	Q_EXTEND_CART,
+	Q_UNRESERVED_ITEMS,
+	Q_RESERVE_ITEMS,
+	Q_MOVE_RESERVATION,
+	Q_MISTIMED_RESERVATION,
+	Q_UNPAID_INVOICES_OF_CART,
+	Q_INVOICE_OF_REVISION,
+	Q_LOCK_EXPIRED,
+	QUERIES
+} EngineQuery;
+
+#define MAX_ARGS 20
+
+typedef struct QueryText
+{
+	const char *text;
+	int			nargs;
+	Oid			argtypes[MAX_ARGS];
+} QueryText;
+
+/* Those from Q_PRODUCT on are about products and carts. */
+#define CART_QUERIES	Q_PRODUCT
+
+extern const QueryText ledger_queries[];
+extern const QueryText cart_queries[];
+
+#define EQ	" OPERATOR(pg_catalog.=) "
+#define NE	" OPERATOR(pg_catalog.<>) "
+#define LE	" OPERATOR(pg_catalog.<=) "
+#define GT	" OPERATOR(pg_catalog.>) "
+#define MINUS	" OPERATOR(pg_catalog.-) "
+
+/* In UTC, so that a caller's time zone does not move the ends of days. */
+#define RESERVED_UNTIL \
+	"((c.time_last_updated AT TIME ZONE 'UTC' OPERATOR(pg_catalog.+) " \
+	"c.reservation_duration) AT TIME ZONE 'UTC')"
+
+#define UNPAID "'unpaid'::regpaydb.invoice_status"
+
+#endif							/* REGPAYDB_QUERY_H */

@@ -1,0 +1,446 @@
+/*
+ * row.c
+ *	  The rows of a ledger's tables: where it is decided which way each operation
+ *	  on a row goes.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/relscan.h"
+#include "access/sysattr.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "executor/spi.h"
+
+#include "base/money.h"
+#include "flow/settle.h"
+#include "ledger/catalog.h"
+#include "ledger/engine_call.h"
+#include "ledger/ledger.h"
+#include "rows/modify.h"
+#include "rows/open_table.h"
+#include "rows/plan.h"
+#include "rows/row.h"
+#include "rows/scan.h"
+#include "rows/specs.h"
+#include "rows/statement.h"
+#include "rows/table_info.h"
+
+/* ---- where a row is ---- */
+
+static void
+set_slot(Row *row, const Ledger *ledger, LedgerTable table, const OpenTable *open,
+		 TupleTableSlot *slot)
+{
+	row->ledger = ledger;
+	row->table = table;
+	row->slot = slot;
+	row->numbers = open->info->columns;
+}
+
+/* The one of a query's result that has this number. */
+static void
+set_result(Row *row, const Ledger *ledger, LedgerTable table, uint64 number)
+{
+	row->ledger = ledger;
+	row->table = table;
+	row->slot = NULL;
+	row->index_tuple = NULL;
+	row->tuple = SPI_tuptable->vals[number];
+	row->desc = SPI_tuptable->tupdesc;
+}
+
+/* ---- finding and locking ---- */
+
+/*
+ * row_find
+ *		Read the row of this key, as a query that begins now would; false where
+ *		there is none.
+ */
+bool
+row_find(Ledger *ledger, LedgerTable table, int64 key, Row *row)
+{
+	OpenTable  *open = open_table(ledger, table, ROW_FIND);
+
+	if (open != NULL)
+	{
+		if (!scan_find(open, key))
+			return false;
+		set_slot(row, ledger, table, open, open->slot);
+		return true;
+	}
+	if (statement_find(ledger, table, key) == 0)
+		return false;
+	set_result(row, ledger, table, 0);
+	return true;
+}
+
+/* row_find_unique: the same by the table's unique pair of columns. */
+bool
+row_find_unique(Ledger *ledger, LedgerTable table, Datum first, Datum second, Row *row)
+{
+	OpenTable  *open = open_table(ledger, table, ROW_FIND_UNIQUE);
+
+	if (open != NULL)
+	{
+		if (!scan_find_unique(open, first, second))
+			return false;
+		set_slot(row, ledger, table, open, open->slot);
+		return true;
+	}
+	if (statement_find_unique(ledger, table, first, second) == 0)
+		return false;
+	set_result(row, ledger, table, 0);
+	return true;
+}
+
+/*
+ * row_lock
+ *		Find a row and lock it as FOR NO KEY UPDATE does; it is what it is then.
+ *		False where there is none.  Raises 40001.
+ */
+bool
+row_lock(Ledger *ledger, LedgerTable table, int64 key, Row *row)
+{
+	OpenTable  *open = open_table(ledger, table, ROW_UPDATE);
+
+	if (open != NULL)
+	{
+		if (!scan_lock(open, key))
+			return false;
+		set_slot(row, ledger, table, open, open->slot);
+		return true;
+	}
+	if (statement_lock(ledger, table, key) == 0)
+		return false;
+	set_result(row, ledger, table, 0);
+	return true;
+}
+
+/* ---- listing ---- */
+
+static void
+begin_list(RowList *list, const Ledger *ledger, LedgerTable table, bool is_scan)
+{
+	memset(list, 0, sizeof(*list));
+	list->row.ledger = ledger;
+	list->row.table = table;
+	list->is_scan = is_scan;
+}
+
+/*
+ * row_list
+ *		Begin to read the rows of one of the table's lists that have this key and,
+ *		if the list is one by time, a later time than the given one.  Nothing else
+ *		is done to rows until it is ended.
+ */
+void
+row_list(RowList *list, Ledger *ledger, LedgerTable table, int which, int64 key,
+		 TimestampTz after)
+{
+	OpenTable  *open = open_table(ledger, table, ROW_LIST);
+
+	begin_list(list, ledger, table, open != NULL);
+	if (open != NULL)
+		scan_list(&list->scan, open, which, key, after);
+	else
+		statement_list(ledger, table, which, key, after);
+}
+
+/*
+ * row_list_at_least
+ *		The same, but it may have rows besides that are gone, or are not there yet,
+ *		where that takes a fraction of the time.
+ */
+void
+row_list_at_least(RowList *list, Ledger *ledger, LedgerTable table, int which, int64 key,
+				  TimestampTz after)
+{
+	OpenTable  *open = open_table(ledger, table, ROW_LIST);
+
+	begin_list(list, ledger, table, open != NULL);
+	if (open != NULL)
+		scan_list_at_least(&list->scan, open, which, key, after);
+	else
+		statement_list(ledger, table, which, key, after);
+}
+
+/* row_list_all: begin to read all rows of a table. */
+void
+row_list_all(RowList *list, Ledger *ledger, LedgerTable table)
+{
+	OpenTable  *open = open_table(ledger, table, ROW_LIST);
+
+	begin_list(list, ledger, table, open != NULL);
+	if (open != NULL)
+		scan_list_all(&list->scan, open);
+	else
+		statement_list_all(ledger, table);
+}
+
+/* row_next: whether there is one more row, which is list->row then. */
+bool
+row_next(RowList *list)
+{
+	Row		   *row = &list->row;
+	RowScan	   *scan = &list->scan;
+
+	if (!list->is_scan)
+	{
+		if (list->next == SPI_processed)
+			return false;
+		set_result(row, row->ledger, row->table, list->next++);
+		return true;
+	}
+	if (!scan_next(scan))
+		return false;
+	if (scan->in_index)
+	{
+		row->slot = NULL;
+		row->index_tuple = scan->index_scan->xs_itup;
+		row->desc = scan->index_scan->xs_itupdesc;
+		row->numbers = scan->index_columns;
+	}
+	else
+		set_slot(row, row->ledger, row->table, scan->table, scan->table->list_slot);
+	return true;
+}
+
+void
+row_list_end(RowList *list)
+{
+	if (list->is_scan)
+		scan_end(&list->scan);
+}
+
+/* ---- writing ---- */
+
+/*
+ * row_insert
+ *		A new row, of a value for each column of the spec, and defaults for the
+ *		others.
+ */
+void
+row_insert(Ledger *ledger, LedgerTable table, const Datum *values, const bool *nulls)
+{
+	OpenTable  *open = open_table(ledger, table, ROW_INSERT);
+
+	if (open != NULL)
+		(void) modify_insert(open, values, nulls, false);
+	else if (statement_insert(ledger, table, values, nulls) != 1)
+		row_not_written(ledger, table);
+}
+
+/*
+ * row_insert_once
+ *		The same as the engine's own, which the table's triggers let pass; row is
+ *		as it was written.  False where there is one of the same unique pair of
+ *		columns, waiting for whoever is just inserting it.
+ */
+bool
+row_insert_once(Ledger *ledger, LedgerTable table, const Datum *values, const bool *nulls,
+				Row *row)
+{
+	const TableSpec *spec = &table_specs[table];
+	bool		once = !nulls[spec->unique[0]] && !nulls[spec->unique[1]];
+	OpenTable  *open = open_table(ledger, table, once ? ROW_INSERT_ONCE : ROW_INSERT);
+
+	if (open != NULL)
+	{
+		bool		inserted = modify_insert(open, values, nulls, once);
+
+		set_slot(row, ledger, table, open, open->new_slot);
+		/* As the table's trigger does where it is SQL that inserts. */
+		ledger_refresh(ledger);
+		return inserted;
+	}
+	if (statement_insert_once(ledger, table, values, nulls) == 1)
+	{
+		set_result(row, ledger, table, 0);
+		return true;
+	}
+	if (!once)
+		row_not_written(ledger, table);
+	return false;
+}
+
+/*
+ * row_update
+ *		Write a row that this transaction has locked, as the engine's own.  replaced
+ *		says which of the columns get new values.  Raises 09000 where it is gone.
+ */
+void
+row_update(Ledger *ledger, LedgerTable table, int64 key, const Datum *values,
+		   const bool *nulls, const bool *replaced)
+{
+	OpenTable  *open = open_table(ledger, table, ROW_UPDATE);
+
+	if (open != NULL ? !modify_update(open, key, values, nulls, replaced) :
+		statement_update(ledger, table, key, values, nulls, replaced) != 1)
+		row_not_written(ledger, table);
+}
+
+/* Delete what a list has; false where SQL has to, or what is left of it. */
+static bool
+delete_by_scan(OpenTable *open, int which, int64 key)
+{
+	RowScan		scan;
+	bool		deleted = true;
+
+	if (open == NULL)
+		return false;
+	scan_list_to_delete(&scan, open, which, key);
+	while (deleted && scan_next(&scan))
+		deleted = modify_delete(open, &open->list_slot->tts_tid, key);
+	scan_end(&scan);
+	return deleted;
+}
+
+/*
+ * row_delete_list
+ *		Delete the rows of this key in one of the table's lists, as the engine's
+ *		own.  Raises 09000 where some of them stay.
+ */
+void
+row_delete_list(Ledger *ledger, LedgerTable table, int which, int64 key)
+{
+	if (delete_by_scan(open_table(ledger, table, ROW_DELETE), which, key))
+		return;
+	statement_delete(ledger, table, which, key);
+	if (statement_list(ledger, table, which, key, 0) != 0)
+		row_not_written(ledger, table);
+}
+
+/*
+ * row_runs_no_code
+ *		Whether such an operation on the table's rows runs no code but
+ *		PostgreSQL's and the engine's.
+ */
+bool
+row_runs_no_code(Ledger *ledger, LedgerTable table, RowAccess access)
+{
+	return open_table(ledger, table, access) != NULL;
+}
+
+/*
+ * row_is_exact
+ *		Whether the table's columns are of the types in its spec, so that reading
+ *		them as such rounds nothing.
+ */
+bool
+row_is_exact(Ledger *ledger, LedgerTable table)
+{
+	Relation	rel;
+	const TableInfo *info;
+	bool		result;
+
+	if (engine_call->tables[table] != NULL)
+		return true;
+	rel = table_open(ledger->tables[table], AccessShareLock);
+	info = table_info(ledger, table, rel);
+	result = info != NULL && info->columns_fit;
+	table_close(rel, NoLock);
+	return result;
+}
+
+/* ---- values ---- */
+
+/* row_value: a column, as of its type in the spec. */
+Datum
+row_value(const Row *row, int column, bool *isnull)
+{
+	if (row->slot != NULL)
+		return slot_getattr(row->slot, row->numbers[column], isnull);
+	if (row->index_tuple != NULL)
+		return index_getattr(row->index_tuple, row->numbers[column], row->desc, isnull);
+	return heap_getattr(row->tuple, column + 1, row->desc, isnull);
+}
+
+/* row_needed: a column that can't be null. */
+Datum
+row_needed(const Row *row, int column)
+{
+	bool		isnull;
+	Datum		value = row_value(row, column, &isnull);
+
+	if (isnull)
+		elog(ERROR, "unexpected null in column \"%s\" of table \"%s\" of a ledger",
+			 table_specs[row->table].columns[column].name, table_names[row->table]);
+	return value;
+}
+
+bool
+row_bool(const Row *row, int column)
+{
+	return DatumGetBool(row_needed(row, column));
+}
+
+int32
+row_int4(const Row *row, int column)
+{
+	return DatumGetInt32(row_needed(row, column));
+}
+
+int64
+row_int8(const Row *row, int column)
+{
+	return DatumGetInt64(row_needed(row, column));
+}
+
+/* row_money: in minor units. */
+int64
+row_money(const Row *row, int column)
+{
+	return money_from_numeric(DatumGetNumeric(row_needed(row, column)), row->ledger->decimals,
+							  table_specs[row->table].columns[column].name);
+}
+
+/* row_enum: which of the type's values. */
+int
+row_enum(const Row *row, int column)
+{
+	return enum_value(table_specs[row->table].columns[column].type - TYPE_ENUM,
+					  DatumGetObjectId(row_needed(row, column)));
+}
+
+/* row_int8_or_null: false where it is null. */
+bool
+row_int8_or_null(const Row *row, int column, int64 *value)
+{
+	bool		isnull;
+	Datum		datum = row_value(row, column, &isnull);
+
+	*value = isnull ? 0 : DatumGetInt64(datum);
+	return !isnull;
+}
+
+/* row_copy_int4: in the current memory context; NULL where it is null. */
+int32 *
+row_copy_int4(const Row *row, int column)
+{
+	bool		isnull;
+	Datum		value = row_value(row, column, &isnull);
+	int32	   *copy;
+
+	if (isnull)
+		return NULL;
+	copy = palloc(sizeof(int32));
+	*copy = DatumGetInt32(value);
+	return copy;
+}
+
+/*
+ * row_is_committed
+ *		Whether the row was surely not written by this transaction.
+ */
+bool
+row_is_committed(const Row *row)
+{
+	bool		isnull;
+	Datum		xmin;
+
+	if (row->slot == NULL)
+		return false;
+	xmin = slot_getsysattr(row->slot, MinTransactionIdAttributeNumber, &isnull);
+	return !TransactionIdIsCurrentTransactionId(DatumGetTransactionId(xmin));
+}

@@ -1,0 +1,362 @@
+/*
+ * scan.c
+ *	  Rows found by their key, locked, and listed by an index.
+ */
+#include "postgres.h"
+
+#include "access/relscan.h"
+#include "access/visibilitymap.h"
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "storage/bufmgr.h"
+#include "storage/predicate.h"
+#include "utils/fmgroids.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "base/compat.h"
+#include "flow/settle.h"
+#include "ledger/engine_call.h"
+#include "ledger/snapshot_mark.h"
+#include "rows/plan.h"
+#include "rows/scan.h"
+
+/* ---- what stands against a change ---- */
+
+/* check_not_read_only: raise 25006 where nothing can be written. */
+void
+check_not_read_only(const char *command)
+{
+	if (XactReadOnly)
+		PreventCommandIfReadOnly(command);
+	if (IsInParallelMode())
+		PreventCommandIfParallelMode(command);
+}
+
+/* concurrent_change: raise 40001. */
+void
+concurrent_change(const char *change)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("could not serialize access due to concurrent %s", change)));
+}
+
+/* ---- finding and locking ---- */
+
+static void
+free_snapshot(OpenTable *table)
+{
+	if (table->scan != NULL)
+	{
+		index_endscan(table->scan);
+		index_close(table->key_index, NoLock);
+		table->scan = NULL;
+	}
+	if (table->snapshot != NULL)
+		UnregisterSnapshot(table->snapshot);
+	table->snapshot = NULL;
+}
+
+/* A column of the row that was found, which is not null. */
+static int64
+key_of(OpenTable *table)
+{
+	bool		isnull;
+	Datum		key = slot_getattr(table->slot, table->info->columns[0], &isnull);
+
+	if (isnull)
+		elog(ERROR, "unexpected null in table \"%s\" of a ledger",
+			 RelationGetRelationName(table->rel));
+	return DatumGetInt64(key);
+}
+
+/*
+ * Take a snapshot that shows what a query that begins now would see of the row of
+ * this key.  False where the one that there is will do: nothing has changed since.
+ */
+static bool
+take_snapshot(OpenTable *table, int64 key)
+{
+	Snapshot	now;
+
+	if (table->read_only && table->snapshot != NULL)
+		return false;
+	if (table->written && key <= table->last_written)
+		CommandCounterIncrement();
+	now = table->read_only ? GetActiveSnapshot() : GetTransactionSnapshot();
+	if (table->snapshot != NULL && snapshots_show_the_same(table->snapshot, now))
+		return false;
+	free_snapshot(table);
+	table->snapshot = RegisterSnapshot(now);
+	table->written = false;
+	return true;
+}
+
+static bool
+search(OpenTable *table, int64 key)
+{
+	MemoryContext save_context = MemoryContextSwitchTo(engine_call->context);
+
+	if (table->slot == NULL)
+		table->slot = table_slot_create(table->rel, NULL);
+	if (table->scan == NULL)
+	{
+		table->key_index = index_open(table->info->key_index, AccessShareLock);
+		table->scan = begin_index_scan(table->rel, table->key_index, table->snapshot, 1);
+		ScanKeyInit(&table->scan_key, 1, BTEqualStrategyNumber, F_INT8EQ, (Datum) 0);
+	}
+	table->scan_key.sk_argument = Int64GetDatum(key);
+	index_rescan(table->scan, &table->scan_key, 1, NULL, 0);
+	table->found = index_getnext_slot(table->scan, ForwardScanDirection, table->slot);
+	table->found_key = key;
+	table->locked = false;
+	MemoryContextSwitchTo(save_context);
+	return table->found;
+}
+
+/*
+ * Whether the row of this key is the one that was found, and still what a query
+ * that begins now would see.  Even one that is locked may not be: a foreign key,
+ * or an expression of the table's, may have run somebody's code since.
+ */
+static bool
+is_found(OpenTable *table, int64 key)
+{
+	ItemPointerData tid;
+
+	if (!table->found || table->found_key != key)
+		return false;
+	if (!take_snapshot(table, key))
+		return true;
+	tid = table->slot->tts_tid;
+	table->found = table_tuple_fetch_row_version(table->rel, &tid, table->snapshot,
+												 table->slot) &&
+		key_of(table) == key;
+	return table->found;
+}
+
+/*
+ * scan_find
+ *		Read the row of this key, as a query that begins now would; false where
+ *		there is none.
+ */
+bool
+scan_find(OpenTable *table, int64 key)
+{
+	if (is_found(table, key))
+		return true;
+	(void) take_snapshot(table, key);
+	return search(table, key);
+}
+
+/*
+ * scan_lock
+ *		Find a row and lock it as FOR NO KEY UPDATE does: what is in the table
+ *		then is its latest version.  False where there is none.  Raises 40001.
+ */
+bool
+scan_lock(OpenTable *table, int64 key)
+{
+	uint8		flags = TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS;
+	TM_FailureData failure;
+	ItemPointerData tid;
+
+	check_not_read_only("SELECT FOR NO KEY UPDATE");
+	if (!scan_find(table, key))
+		return false;
+	if (table->locked)
+		return true;
+	if (!IsolationUsesXactSnapshot())
+		flags |= TUPLE_LOCK_FLAG_FIND_LAST_VERSION;
+	tid = table->slot->tts_tid;
+	switch (table_tuple_lock(table->rel, &tid, table->snapshot, table->slot,
+							 GetCurrentCommandId(false), LockTupleNoKeyExclusive,
+							 LockWaitBlock, flags, &failure))
+	{
+		case TM_Ok:
+			/* A later version of the row may be another one by its key. */
+			table->locked = key_of(table) == key;
+			return table->locked;
+		case TM_Updated:
+			if (IsolationUsesXactSnapshot())
+				concurrent_change("update");
+			break;
+		case TM_Deleted:
+			if (IsolationUsesXactSnapshot())
+				concurrent_change("update");
+			return false;
+		default:
+			break;
+	}
+	elog(ERROR, "could not lock row " INT64_FORMAT " of table \"%s\"", key,
+		 RelationGetRelationName(table->rel));
+}
+
+/*
+ * scan_find_unique
+ *		Read the row whose unique key is these two texts, as a query would that
+ *		begins now; false where there is none.
+ */
+bool
+scan_find_unique(OpenTable *table, Datum first, Datum second)
+{
+	MemoryContext save_context = MemoryContextSwitchTo(engine_call->context);
+	Relation	index = index_open(table->info->unique_index, AccessShareLock);
+	Datum		values[] = {first, second};
+	Snapshot	snapshot;
+	IndexScanDesc scan;
+	ScanKeyData keys[2];
+
+	if (table->slot == NULL)
+		table->slot = table_slot_create(table->rel, NULL);
+	for (int i = 0; i < 2; i++)
+		ScanKeyEntryInitialize(&keys[i], 0, i + 1, BTEqualStrategyNumber, InvalidOid,
+							   index->rd_indcollation[i], F_TEXTEQ, values[i]);
+	if (!table->read_only)
+		CommandCounterIncrement();
+	snapshot = RegisterSnapshot(table->read_only ? GetActiveSnapshot() : GetTransactionSnapshot());
+	scan = begin_index_scan(table->rel, index, snapshot, 2);
+	index_rescan(scan, keys, 2, NULL, 0);
+	table->found = index_getnext_slot(scan, ForwardScanDirection, table->slot);
+	table->found_key = table->found ? key_of(table) : 0;
+	table->locked = false;
+	index_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	index_close(index, NoLock);
+	MemoryContextSwitchTo(save_context);
+	return table->found;
+}
+
+/* ---- listing ---- */
+
+static void
+begin_list(RowScan *scan, OpenTable *table)
+{
+	MemoryContext save_context = MemoryContextSwitchTo(engine_call->context);
+
+	memset(scan, 0, sizeof(*scan));
+	scan->table = table;
+	scan->map_buffer = InvalidBuffer;
+	if (table->list_slot == NULL)
+		table->list_slot = table_slot_create(table->rel, NULL);
+	MemoryContextSwitchTo(save_context);
+	if (table->written)
+		CommandCounterIncrement();
+	scan->snapshot = RegisterSnapshot(table->read_only ? GetActiveSnapshot() :
+									  GetTransactionSnapshot());
+}
+
+static void
+list_by_index(RowScan *scan, OpenTable *table, int which, int64 key, TimestampTz after,
+			  bool from_index)
+{
+	const TableInfo *info = table->info;
+	ScanKeyData keys[2];
+	int			nkeys = info->list_has_time[which] ? 2 : 1;
+
+	begin_list(scan, table);
+	if (from_index && info->list_columns[which][0] != 0)
+		scan->index_columns = info->list_columns[which];
+	scan->index = index_open(info->list_indexes[which], AccessShareLock);
+	scan->index_scan = begin_index_scan(table->rel, scan->index, scan->snapshot, nkeys);
+	scan->index_scan->xs_want_itup = scan->index_columns != NULL;
+	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(key));
+	ScanKeyInit(&keys[1], 2, BTGreaterStrategyNumber, F_TIMESTAMPTZ_GT,
+				TimestampTzGetDatum(after));
+	index_rescan(scan->index_scan, keys, nkeys, NULL, 0);
+}
+
+/*
+ * scan_list
+ *		Begin to read rows by the key of one of the table's lists and, where it
+ *		has one, a time after the given one, as a query would that begins now.
+ *		The list is ended before anything else is done to the table.
+ */
+void
+scan_list(RowScan *scan, OpenTable *table, int which, int64 key, TimestampTz after)
+{
+	list_by_index(scan, table, which, key, after, true);
+}
+
+/*
+ * scan_list_at_least
+ *		The same from the index alone, where that has all of the columns: rows
+ *		that were deleted, or are not committed, may be listed besides.
+ */
+void
+scan_list_at_least(RowScan *scan, OpenTable *table, int which, int64 key, TimestampTz after)
+{
+	list_by_index(scan, table, which, key, after, true);
+	scan->any_version = scan->in_index = scan->index_columns != NULL;
+}
+
+/* scan_list_to_delete: an index does not tell which version of a row to delete. */
+void
+scan_list_to_delete(RowScan *scan, OpenTable *table, int which, int64 key)
+{
+	list_by_index(scan, table, which, key, 0, false);
+}
+
+/* scan_list_all: begin to read all rows of a table. */
+void
+scan_list_all(RowScan *scan, OpenTable *table)
+{
+	begin_list(scan, table);
+	scan->table_scan = table_beginscan(table->rel, scan->snapshot, 0, NULL);
+}
+
+/* As an index-only scan does it: read from the index what everybody sees. */
+static bool
+next_in_index(RowScan *scan)
+{
+	Relation	rel = scan->table->rel;
+	ItemPointer tid;
+
+	while ((tid = index_getnext_tid(scan->index_scan, ForwardScanDirection)) != NULL)
+	{
+		BlockNumber block = ItemPointerGetBlockNumber(tid);
+
+		if (scan->any_version)
+			return true;
+		scan->in_index = VM_ALL_VISIBLE(rel, block, &scan->map_buffer);
+		if (scan->in_index)
+		{
+			PredicateLockPage(rel, block, scan->snapshot);
+			return true;
+		}
+		if (index_fetch_heap(scan->index_scan, scan->table->list_slot))
+			return true;
+	}
+	return false;
+}
+
+/* scan_next: whether there is one more row. */
+bool
+scan_next(RowScan *scan)
+{
+	TupleTableSlot *slot = scan->table->list_slot;
+
+	CHECK_FOR_INTERRUPTS();
+	if (scan->table_scan != NULL)
+		return table_scan_getnextslot(scan->table_scan, ForwardScanDirection, slot);
+	if (scan->index_columns != NULL)
+		return next_in_index(scan);
+	return index_getnext_slot(scan->index_scan, ForwardScanDirection, slot);
+}
+
+void
+scan_end(RowScan *scan)
+{
+	ExecClearTuple(scan->table->list_slot);
+	if (BufferIsValid(scan->map_buffer))
+		ReleaseBuffer(scan->map_buffer);
+	if (scan->table_scan != NULL)
+		table_endscan(scan->table_scan);
+	if (scan->index_scan != NULL)
+	{
+		index_endscan(scan->index_scan);
+		index_close(scan->index, NoLock);
+	}
+	UnregisterSnapshot(scan->snapshot);
+}

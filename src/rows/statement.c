@@ -1,0 +1,282 @@
+/*
+ * statement.c
+ *	  What is done to the rows of a table by SQL, made from the table's spec.
+ *
+ * Each statement reads, or returns, the columns of the spec in their order, cast
+ * to the types that they have there.  Names and operators are qualified, as in
+ * query.h.  Each returns the number of rows, which are in SPI_tuptable until the
+ * next one.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+
+#include "flow/settle.h"
+#include "ledger/ledger.h"
+#include "rows/plan.h"
+#include "rows/query.h"
+#include "rows/specs.h"
+#include "rows/statement.h"
+
+#define EQUALS	" OPERATOR(pg_catalog.=) "
+
+/* ---- texts ---- */
+
+static const char *
+name_of(const TableSpec *spec, int column)
+{
+	return quote_identifier(spec->columns[column].name);
+}
+
+/* All of the columns, each as of its type. */
+static void
+add_columns(StringInfo sql, const TableSpec *spec)
+{
+	for (int i = 0; i < spec->ncolumns; i++)
+		appendStringInfo(sql, "%s%s::%s", i == 0 ? "" : ", ", name_of(spec, i),
+						 column_type_name(&spec->columns[i]));
+}
+
+static void
+add_select(StringInfo sql, const TableSpec *spec, const char *table)
+{
+	appendStringInfoString(sql, "SELECT ");
+	add_columns(sql, spec);
+	appendStringInfo(sql, " FROM @.%s", table);
+}
+
+/* column = the next argument */
+static void
+add_equals(StringInfo sql, const TableSpec *spec, int column, const char *before, QueryText *text)
+{
+	text->argtypes[text->nargs++] = column_type(&spec->columns[column]);
+	appendStringInfo(sql, "%s%s" EQUALS "$%d", before, name_of(spec, column), text->nargs);
+}
+
+static void
+add_list_condition(StringInfo sql, const TableSpec *spec, int which, QueryText *text)
+{
+	const ListSpec *list = &spec->lists[which];
+
+	add_equals(sql, spec, list->column, " WHERE ", text);
+	if (list->time_column == 0)
+		return;
+	text->argtypes[text->nargs++] = column_type(&spec->columns[list->time_column]);
+	appendStringInfo(sql, " AND %s OPERATOR(pg_catalog.>) $%d",
+					 name_of(spec, list->time_column), text->nargs);
+}
+
+static void
+add_insert(StringInfo sql, const TableSpec *spec, const char *table, QueryText *text)
+{
+	appendStringInfo(sql, "INSERT INTO @.%s (", table);
+	for (int i = 0; i < spec->ncolumns; i++)
+		appendStringInfo(sql, "%s%s", i == 0 ? "" : ", ", name_of(spec, i));
+	appendStringInfoString(sql, ") VALUES (");
+	for (int i = 0; i < spec->ncolumns; i++)
+	{
+		text->argtypes[text->nargs++] = column_type(&spec->columns[i]);
+		appendStringInfo(sql, "%s$%d", i == 0 ? "" : ", ", text->nargs);
+	}
+	appendStringInfoChar(sql, ')');
+}
+
+static void
+add_once(StringInfo sql, const TableSpec *spec)
+{
+	appendStringInfo(sql, " ON CONFLICT (%s, ", name_of(spec, spec->unique[0]));
+	appendStringInfo(sql, "%s) DO NOTHING RETURNING ", name_of(spec, spec->unique[1]));
+	add_columns(sql, spec);
+}
+
+/*
+ * All columns that the engine ever updates are named, so that the same triggers
+ * are fired whichever of them get new values: two arguments for each, whether and
+ * which.
+ */
+static void
+add_update(StringInfo sql, const TableSpec *spec, const char *table, QueryText *text)
+{
+	const char *comma = "";
+
+	text->argtypes[text->nargs++] = INT8OID;
+	appendStringInfo(sql, "UPDATE @.%s SET ", table);
+	for (int i = 0; i < spec->ncolumns; i++)
+	{
+		if ((spec->columns[i].written & UPDATED) == 0)
+			continue;
+		text->argtypes[text->nargs++] = BOOLOID;
+		text->argtypes[text->nargs++] = column_type(&spec->columns[i]);
+		appendStringInfo(sql, "%s%s = CASE WHEN $%d THEN $%d ", comma, name_of(spec, i),
+						 text->nargs - 1, text->nargs);
+		appendStringInfo(sql, "ELSE %s::%s END", name_of(spec, i),
+						 column_type_name(&spec->columns[i]));
+		comma = ", ";
+	}
+	appendStringInfo(sql, " WHERE %s" EQUALS "$1", name_of(spec, 0));
+}
+
+/* What the plan of a statement's number is made of. */
+static void
+make_text(int number, QueryText *text)
+{
+	LedgerTable table = (number - QUERIES) / STATEMENT_KINDS;
+	int			kind = (number - QUERIES) % STATEMENT_KINDS;
+	const TableSpec *spec = &table_specs[table];
+	const char *name = table_names[table];
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	text->nargs = 0;
+	if (kind >= STATEMENT_INSERT)
+	{
+		if (kind == STATEMENT_UPDATE)
+			add_update(&sql, spec, name, text);
+		else
+			add_insert(&sql, spec, name, text);
+		if (kind == STATEMENT_INSERT_ONCE)
+			add_once(&sql, spec);
+	}
+	else if (kind >= STATEMENT_DELETE)
+	{
+		appendStringInfo(&sql, "DELETE FROM @.%s", name);
+		add_list_condition(&sql, spec, kind - STATEMENT_DELETE, text);
+	}
+	else
+	{
+		add_select(&sql, spec, name);
+		if (kind >= STATEMENT_LIST)
+			add_list_condition(&sql, spec, kind - STATEMENT_LIST, text);
+		else if (kind == STATEMENT_FIND_UNIQUE)
+		{
+			add_equals(&sql, spec, spec->unique[0], " WHERE ", text);
+			add_equals(&sql, spec, spec->unique[1], " AND ", text);
+		}
+		else if (kind != STATEMENT_LIST_ALL)
+			add_equals(&sql, spec, 0, " WHERE ", text);
+		if (kind == STATEMENT_LOCK)
+			appendStringInfoString(&sql, " FOR NO KEY UPDATE");
+	}
+	text->text = sql.data;
+}
+
+/* ---- running them ---- */
+
+static uint64
+run(Ledger *ledger, LedgerTable table, int kind, Datum *args, const char *nulls)
+{
+	return run_plan(ledger, QUERIES + table * STATEMENT_KINDS + kind, make_text, args, nulls);
+}
+
+uint64
+statement_find(Ledger *ledger, LedgerTable table, int64 key)
+{
+	Datum		args[] = {Int64GetDatum(key)};
+
+	return run(ledger, table, STATEMENT_FIND, args, NULL);
+}
+
+uint64
+statement_find_unique(Ledger *ledger, LedgerTable table, Datum first, Datum second)
+{
+	Datum		args[] = {first, second};
+
+	return run(ledger, table, STATEMENT_FIND_UNIQUE, args, NULL);
+}
+
+uint64
+statement_lock(Ledger *ledger, LedgerTable table, int64 key)
+{
+	Datum		args[] = {Int64GetDatum(key)};
+
+	return run(ledger, table, STATEMENT_LOCK, args, NULL);
+}
+
+uint64
+statement_list(Ledger *ledger, LedgerTable table, int which, int64 key, TimestampTz after)
+{
+	Datum		args[] = {Int64GetDatum(key), TimestampTzGetDatum(after)};
+
+	return run(ledger, table, STATEMENT_LIST + which, args, NULL);
+}
+
+uint64
+statement_list_all(Ledger *ledger, LedgerTable table)
+{
+	return run(ledger, table, STATEMENT_LIST_ALL, NULL, NULL);
+}
+
+static uint64
+insert(Ledger *ledger, LedgerTable table, int kind, const Datum *values, const bool *nulls)
+{
+	char		null_chars[MAX_ARGS];
+
+	for (int i = 0; i < table_specs[table].ncolumns; i++)
+		null_chars[i] = nulls[i] ? 'n' : ' ';
+	return run(ledger, table, kind, (Datum *) values, null_chars);
+}
+
+/* statement_insert: returns 1, unless a trigger or a rule suppresses the row. */
+uint64
+statement_insert(Ledger *ledger, LedgerTable table, const Datum *values, const bool *nulls)
+{
+	return insert(ledger, table, STATEMENT_INSERT, values, nulls);
+}
+
+/*
+ * statement_insert_once
+ *		The same as the engine's own row, which the table's triggers let pass, unless
+ *		there is one of the same unique key.
+ */
+uint64
+statement_insert_once(Ledger *ledger, LedgerTable table, const Datum *values, const bool *nulls)
+{
+	uint64		nrows;
+
+	begin_own_write(ledger, table, DatumGetInt64(values[0]), false);
+	nrows = insert(ledger, table, STATEMENT_INSERT_ONCE, values, nulls);
+	end_own_write();
+	return nrows;
+}
+
+/* statement_update: as the engine's own. */
+uint64
+statement_update(Ledger *ledger, LedgerTable table, int64 key, const Datum *values,
+				 const bool *nulls, const bool *replaced)
+{
+	const TableSpec *spec = &table_specs[table];
+	Datum		args[MAX_ARGS];
+	char		null_chars[MAX_ARGS];
+	int			nargs = 1;
+	uint64		nrows;
+
+	args[0] = Int64GetDatum(key);
+	null_chars[0] = ' ';
+	for (int i = 0; i < spec->ncolumns; i++)
+	{
+		if ((spec->columns[i].written & UPDATED) == 0)
+			continue;
+		args[nargs] = BoolGetDatum(replaced[i]);
+		null_chars[nargs++] = ' ';
+		args[nargs] = values[i];
+		null_chars[nargs++] = !replaced[i] || nulls[i] ? 'n' : ' ';
+	}
+	begin_own_write(ledger, table, key, false);
+	nrows = run(ledger, table, STATEMENT_UPDATE, args, null_chars);
+	end_own_write();
+	return nrows;
+}
+
+/* statement_delete: what a list has, as the engine's own. */
+void
+statement_delete(Ledger *ledger, LedgerTable table, int which, int64 key)
+{
+	Datum		args[] = {Int64GetDatum(key), (Datum) 0};
+
+	begin_own_write(ledger, table, key, true);
+	run(ledger, table, STATEMENT_DELETE + which, args, NULL);
+	end_own_write();
+}
