@@ -9,12 +9,10 @@
 
 #include "base/actor_setting.h"
 #include "engine/query_call.h"
-#include "flow/settle.h"
 #include "ledger/catalog.h"
 #include "ledger/engine_call.h"
 #include "ledger/ledger.h"
 #include "ledger/snapshot_mark.h"
-#include "rows/plan.h"
 
 PG_MODULE_MAGIC;
 

@@ -18,9 +18,7 @@
 #include "admin/grants.h"
 #include "engine/actor.h"
 #include "engine/engine.h"
-#include "flow/settle.h"
 #include "rows/open_table.h"
-#include "rows/plan.h"
 
 /*
  * All privileges on a ledger's schema $1, and on what is in it, that others have

@@ -32,9 +32,7 @@
 #include "base/compat.h"
 #include "base/ddl.h"
 #include "engine/engine.h"
-#include "flow/settle.h"
 #include "ledger/ledger.h"
-#include "rows/plan.h"
 
 static const struct
 {

@@ -21,8 +21,6 @@
 
 #include "admin/grants.h"
 #include "base/ddl.h"
-#include "flow/settle.h"
-#include "rows/plan.h"
 
 #define ATTENDEES		(ACCESS_APP | ACCESS_STAFF)
 #define EVERYBODY		(ACCESS_APP | ACCESS_STAFF | ACCESS_REPORTS)

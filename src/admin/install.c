@@ -27,10 +27,8 @@
 #include "base/money.h"
 #include "engine/actor.h"
 #include "engine/engine.h"
-#include "flow/settle.h"
 #include "ledger/ledger.h"
 #include "rows/ledger_rows.h"
-#include "rows/plan.h"
 
 /*
  * What upgrade_ledger runs to bring a ledger from one version to the next, in

@@ -19,8 +19,6 @@
 
 #include "admin/row_security.h"
 #include "base/ddl.h"
-#include "flow/settle.h"
-#include "rows/plan.h"
 
 #define BY_ATTENDEE(table) \
 	"attendee_id >= regpaydb.actor_floor('" table "') " \

@@ -6,8 +6,6 @@
 #include "postgres.h"
 
 #include "base/actor_setting.h"
-#include "flow/settle.h"
-#include "rows/plan.h"
 
 char	   *user_id_setting;
 char	   *access_code_setting;

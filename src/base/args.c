@@ -8,8 +8,6 @@
 
 #include "base/args.h"
 #include "base/money.h"
-#include "flow/settle.h"
-#include "rows/plan.h"
 
 /* require_arg: raise 22004 where an argument that is needed is NULL. */
 void

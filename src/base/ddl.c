@@ -20,8 +20,6 @@
 #include "utils/syscache.h"
 
 #include "base/ddl.h"
-#include "flow/settle.h"
-#include "rows/plan.h"
 
 /*
  * ddl_execute

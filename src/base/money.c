@@ -10,8 +10,6 @@
 
 #include "base/errors.h"
 #include "base/money.h"
-#include "flow/settle.h"
-#include "rows/plan.h"
 
 /* Numbers that every amount is compared or multiplied with; kept for ever. */
 static Datum limit;

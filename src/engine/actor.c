@@ -9,10 +9,8 @@
 #include "base/errors.h"
 #include "engine/actor.h"
 #include "engine/engine.h"
-#include "flow/settle.h"
 #include "rows/attendee_rows.h"
 #include "rows/ledger_rows.h"
-#include "rows/plan.h"
 
 /*
  * Compare codes in a time that depends on the length of the given one only,

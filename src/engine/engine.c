@@ -18,12 +18,10 @@
 #include "base/ddl.h"
 #include "base/errors.h"
 #include "engine/engine.h"
-#include "flow/settle.h"
 #include "ledger/engine_call.h"
 #include "ledger/ledger.h"
 #include "rows/ledger_rows.h"
 #include "rows/open_table.h"
-#include "rows/plan.h"
 
 /*
  * engine_check_privilege_in

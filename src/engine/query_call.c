@@ -33,11 +33,9 @@
 
 #include "engine/engine.h"
 #include "engine/query_call.h"
-#include "flow/settle.h"
 #include "ledger/engine_call.h"
 #include "ledger/ledger.h"
 #include "rows/open_table.h"
-#include "rows/plan.h"
 
 /* In the transaction's memory, so that it outlives its site and its resource owner. */
 typedef struct QueryCall

@@ -9,7 +9,6 @@
 #include "flow/settle.h"
 #include "flow/stock.h"
 #include "rows/cart_rows.h"
-#include "rows/plan.h"
 #include "rows/product_rows.h"
 
 /*

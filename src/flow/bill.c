@@ -14,7 +14,6 @@
 #include "rows/credit_note_rows.h"
 #include "rows/invoice_rows.h"
 #include "rows/outbox_rows.h"
-#include "rows/plan.h"
 
 /*
  * What lines add up to, in minor units.  Raises RP003 where that is less than

@@ -12,9 +12,7 @@
 #include "miscadmin.h"
 
 #include "flow/cart_check.h"
-#include "flow/settle.h"
 #include "rows/cart_rows.h"
-#include "rows/plan.h"
 #include "rows/product_rows.h"
 #include "rows/row.h"
 

@@ -14,7 +14,6 @@
 #include "rows/cart_rows.h"
 #include "rows/credit_note_rows.h"
 #include "rows/invoice_rows.h"
-#include "rows/plan.h"
 
 /*
  * not_found

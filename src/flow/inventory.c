@@ -15,9 +15,7 @@
 #include "utils/memutils.h"
 
 #include "flow/inventory.h"
-#include "flow/settle.h"
 #include "rows/cart_rows.h"
-#include "rows/plan.h"
 #include "rows/product_rows.h"
 #include "rows/row.h"
 

@@ -6,11 +6,9 @@
 
 #include "base/errors.h"
 #include "flow/payable.h"
-#include "flow/settle.h"
 #include "flow/stock.h"
 #include "ledger/catalog.h"
 #include "rows/cart_rows.h"
-#include "rows/plan.h"
 
 /* The cart of an invoice that is to be paid has to be what was invoiced. */
 static void

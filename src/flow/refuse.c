@@ -7,9 +7,7 @@
 #include "base/errors.h"
 #include "base/money.h"
 #include "flow/refuse.h"
-#include "flow/settle.h"
 #include "ledger/catalog.h"
-#include "rows/plan.h"
 
 /* settle_refuse: raise the error for what can't be done to an invoice. */
 void

@@ -25,7 +25,6 @@
 #include "rows/invoice_rows.h"
 #include "rows/outbox_rows.h"
 #include "rows/payment_rows.h"
-#include "rows/plan.h"
 
 /*
  * What is done to an invoice: the verdict on it, and what the verdict does not
@@ -326,4 +325,21 @@ settle_application(Ledger *ledger, const InvoiceRow *invoice, const CreditNoteRo
 		elog(ERROR, "invoice " INT64_FORMAT " is gone", invoice->invoice_id);
 	settle_payment(ledger, &locked, &payment, NULL, note->attendee_id);
 	return payment.payment_id;
+}
+
+/*
+ * settle_note_refund
+ *		Record that a locked, unclaimed credit note was paid out in full; returns the
+ *		refund's id.  entered_by is NULL for the actor, if there is one.
+ */
+int64
+settle_note_refund(Ledger *ledger, const CreditNoteRow *note, text *reference,
+				   const int64 *entered_by)
+{
+	int64		refund_id;
+
+	row_claim_credit_note(ledger, note, CREDIT_NOTE_REFUNDED);
+	refund_id = row_insert_refund(ledger, note->credit_note_id, reference, entered_by);
+	row_log_credit_note(ledger, OUTBOX_CREDIT_NOTE_REFUNDED, note->credit_note_id, NULL);
+	return refund_id;
 }

@@ -24,5 +24,7 @@ extern bool settle_refund(Ledger *ledger, const InvoiceRow *invoice, text *reaso
 extern void settle_void(Ledger *ledger, const InvoiceRow *invoice, text *reason);
 extern int64 settle_application(Ledger *ledger, const InvoiceRow *invoice,
 								const CreditNoteRow *note);
+extern int64 settle_note_refund(Ledger *ledger, const CreditNoteRow *note, text *reference,
+								const int64 *entered_by);
 
 #endif							/* REGPAYDB_SETTLE_H */

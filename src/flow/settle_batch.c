@@ -16,7 +16,6 @@
 #include "flow/settle_batch.h"
 #include "flow/settle_counted.h"
 #include "flow/stock.h"
-#include "rows/plan.h"
 
 /*
  * What the payments of one invoice, sorted by id, add up to.  False where that is

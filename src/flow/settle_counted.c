@@ -6,10 +6,8 @@
 
 #include "common/hashfn.h"
 
-#include "flow/settle.h"
 #include "flow/settle_counted.h"
 #include "rows/payment_rows.h"
-#include "rows/plan.h"
 
 /*
  * What this session knows of an invoice that it has settled lately: what the

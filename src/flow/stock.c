@@ -12,11 +12,9 @@
 #include "base/errors.h"
 #include "flow/cart_check.h"
 #include "flow/inventory.h"
-#include "flow/settle.h"
 #include "flow/stock.h"
 #include "rows/cart_rows.h"
 #include "rows/invoice_rows.h"
-#include "rows/plan.h"
 #include "rows/product_rows.h"
 
 static int

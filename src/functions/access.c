@@ -19,13 +19,11 @@
 #include "engine/engine.h"
 #include "engine/query_call.h"
 #include "flow/find.h"
-#include "flow/settle.h"
 #include "ledger/ledger.h"
 #include "ledger/snapshot_mark.h"
 #include "rows/attendee_rows.h"
 #include "rows/invoice_rows.h"
 #include "rows/ledger_rows.h"
-#include "rows/plan.h"
 
 /* 32 characters, so that each is worth 5 bits; none that looks like another. */
 static const char alphabet[] = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ";

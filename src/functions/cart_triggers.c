@@ -16,12 +16,10 @@
 #include "engine/engine.h"
 #include "flow/amend.h"
 #include "flow/find.h"
-#include "flow/settle.h"
 #include "flow/stock.h"
 #include "ledger/engine_call.h"
 #include "ledger/ledger.h"
 #include "rows/cart_rows.h"
-#include "rows/plan.h"
 #include "rows/product_rows.h"
 
 /* The carts in a transition table, which the engine is not changing itself. */

@@ -19,8 +19,6 @@
 #include "flow/settle.h"
 #include "rows/attendee_rows.h"
 #include "rows/credit_note_rows.h"
-#include "rows/outbox_rows.h"
-#include "rows/plan.h"
 
 /*
  * apply_credit_note(credit_note_id, invoice_id) -> payment_id
@@ -72,10 +70,7 @@ regpaydb_refund_credit_note(PG_FUNCTION_ARGS)
 		check_entered_by(ledger, entered_by);
 	}
 	lock_unclaimed_note(ledger, credit_note_id, &note);
-	row_claim_credit_note(ledger, &note, CREDIT_NOTE_REFUNDED);
-	refund_id = row_insert_refund(ledger, credit_note_id, reference,
-								  PG_ARGISNULL(2) ? NULL : &entered_by);
-	row_log_credit_note(ledger, OUTBOX_CREDIT_NOTE_REFUNDED, credit_note_id, NULL);
+	refund_id = settle_note_refund(ledger, &note, reference, PG_ARGISNULL(2) ? NULL : &entered_by);
 	engine_end();
 	PG_RETURN_INT64(refund_id);
 }

@@ -19,11 +19,9 @@
 #include "base/money.h"
 #include "base/trigger.h"
 #include "engine/engine.h"
-#include "flow/settle.h"
 #include "ledger/engine_call.h"
 #include "ledger/ledger.h"
 #include "rows/ledger_rows.h"
-#include "rows/plan.h"
 
 static const char *
 event_name(TriggerData *trigger)

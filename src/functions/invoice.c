@@ -20,7 +20,6 @@
 #include "functions/lines.h"
 #include "ledger/catalog.h"
 #include "rows/attendee_rows.h"
-#include "rows/plan.h"
 #include "rows/product_rows.h"
 
 static void

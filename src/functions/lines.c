@@ -14,9 +14,7 @@
 #include "base/compat.h"
 #include "base/errors.h"
 #include "base/money.h"
-#include "flow/settle.h"
 #include "functions/lines.h"
-#include "rows/plan.h"
 
 pg_noreturn static void
 malformed(int line, const char *problem)

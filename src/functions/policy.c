@@ -16,12 +16,10 @@
 #include "base/actor_setting.h"
 #include "base/args.h"
 #include "engine/engine.h"
-#include "flow/settle.h"
 #include "ledger/ledger.h"
 #include "ledger/snapshot_mark.h"
 #include "rows/attendee_rows.h"
 #include "rows/ledger_rows.h"
-#include "rows/plan.h"
 
 /* A result, kept in the call site. */
 typedef struct KeptResult

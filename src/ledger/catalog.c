@@ -12,9 +12,7 @@
 #include "utils/inval.h"
 #include "utils/syscache.h"
 
-#include "flow/settle.h"
 #include "ledger/catalog.h"
-#include "rows/plan.h"
 
 const char *const invoice_status_names[] = {
 	[INVOICE_UNPAID] = "unpaid",

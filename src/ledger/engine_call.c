@@ -13,9 +13,7 @@
 #include "access/xact.h"
 #include "utils/memutils.h"
 
-#include "flow/settle.h"
 #include "ledger/engine_call.h"
-#include "rows/plan.h"
 
 EngineCall *engine_call;
 

@@ -23,9 +23,7 @@
 #include "base/compat.h"
 #include "base/errors.h"
 #include "base/money.h"
-#include "flow/settle.h"
 #include "ledger/ledger.h"
-#include "rows/plan.h"
 
 char	   *ledger_setting;
 

@@ -11,9 +11,7 @@
 #include "access/xact.h"
 #include "utils/snapmgr.h"
 
-#include "flow/settle.h"
 #include "ledger/snapshot_mark.h"
-#include "rows/plan.h"
 
 /*
  * How many transactions and subtransactions of this session have ended.  A

@@ -7,7 +7,6 @@
 #include "executor/spi.h"
 #include "utils/builtins.h"
 
-#include "flow/settle.h"
 #include "rows/attendee_rows.h"
 #include "rows/plan.h"
 #include "rows/result.h"

@@ -8,7 +8,6 @@
 #include "executor/spi.h"
 #include "utils/builtins.h"
 
-#include "flow/settle.h"
 #include "ledger/catalog.h"
 #include "rows/cart_rows.h"
 #include "rows/plan.h"

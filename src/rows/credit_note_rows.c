@@ -7,7 +7,6 @@
 #include "executor/spi.h"
 
 #include "base/actor_setting.h"
-#include "flow/settle.h"
 #include "ledger/catalog.h"
 #include "rows/credit_note_rows.h"
 #include "rows/plan.h"

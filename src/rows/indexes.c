@@ -13,9 +13,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#include "flow/settle.h"
 #include "rows/indexes.h"
-#include "rows/plan.h"
 #include "rows/specs.h"
 
 /* find_key_index: the primary key's index, if rows are found by it as a query would. */

@@ -9,7 +9,6 @@
 
 #include "base/actor_setting.h"
 #include "base/money.h"
-#include "flow/settle.h"
 #include "ledger/catalog.h"
 #include "rows/invoice_rows.h"
 #include "rows/plan.h"

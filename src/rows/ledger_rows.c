@@ -6,7 +6,6 @@
 
 #include "executor/spi.h"
 
-#include "flow/settle.h"
 #include "ledger/ledger.h"
 #include "rows/ledger_rows.h"
 #include "rows/plan.h"

@@ -15,10 +15,8 @@
 #include "utils/snapmgr.h"
 
 #include "base/compat.h"
-#include "flow/settle.h"
 #include "ledger/engine_call.h"
 #include "rows/modify.h"
-#include "rows/plan.h"
 #include "rows/scan.h"
 
 static void

@@ -18,12 +18,10 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
-#include "flow/settle.h"
 #include "ledger/engine_call.h"
 #include "ledger/ledger.h"
+#include "rows/inspect.h"
 #include "rows/open_table.h"
-#include "rows/plan.h"
-#include "rows/table_info.h"
 
 /* Release all that is held of a table. */
 static void

@@ -5,10 +5,8 @@
 #include "postgres.h"
 
 #include "base/actor_setting.h"
-#include "flow/settle.h"
 #include "ledger/catalog.h"
 #include "rows/outbox_rows.h"
-#include "rows/plan.h"
 #include "rows/result.h"
 #include "rows/row.h"
 

@@ -11,7 +11,6 @@
 #include "utils/lsyscache.h"
 
 #include "base/actor_setting.h"
-#include "flow/settle.h"
 #include "ledger/catalog.h"
 #include "rows/payment_rows.h"
 #include "rows/plan.h"

@@ -10,7 +10,6 @@
 #include "utils/plancache.h"
 
 #include "base/money.h"
-#include "flow/settle.h"
 #include "ledger/engine_call.h"
 #include "ledger/ledger.h"
 #include "rows/open_table.h"

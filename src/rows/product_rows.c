@@ -8,7 +8,6 @@
 #include "executor/spi.h"
 #include "utils/builtins.h"
 
-#include "flow/settle.h"
 #include "rows/plan.h"
 #include "rows/product_rows.h"
 #include "rows/result.h"

@@ -15,9 +15,7 @@
 #include "utils/timestamp.h"
 
 #include "base/money.h"
-#include "flow/settle.h"
 #include "ledger/engine_call.h"
-#include "rows/plan.h"
 #include "rows/result.h"
 
 /* needed_column: a column of the last result that can't be null. */

@@ -13,10 +13,10 @@
 #include "executor/spi.h"
 
 #include "base/money.h"
-#include "flow/settle.h"
 #include "ledger/catalog.h"
 #include "ledger/engine_call.h"
 #include "ledger/ledger.h"
+#include "rows/inspect.h"
 #include "rows/modify.h"
 #include "rows/open_table.h"
 #include "rows/plan.h"
@@ -24,7 +24,6 @@
 #include "rows/scan.h"
 #include "rows/specs.h"
 #include "rows/statement.h"
-#include "rows/table_info.h"
 
 /* ---- where a row is ---- */
 
@@ -254,7 +253,7 @@ row_insert_once(Ledger *ledger, LedgerTable table, const Datum *values, const bo
 		ledger_refresh(ledger);
 		return inserted;
 	}
-	if (statement_insert_once(ledger, table, values, nulls) == 1)
+	if (statement_insert_own(ledger, table, values, nulls, once) == 1)
 	{
 		set_result(row, ledger, table, 0);
 		return true;
@@ -431,7 +430,7 @@ row_copy_int4(const Row *row, int column)
 
 /*
  * row_is_committed
- *		Whether the row was surely not written by this transaction.
+ *		Whether a row that was found or locked was not written by this transaction.
  */
 bool
 row_is_committed(const Row *row)
@@ -439,8 +438,9 @@ row_is_committed(const Row *row)
 	bool		isnull;
 	Datum		xmin;
 
-	if (row->slot == NULL)
-		return false;
-	xmin = slot_getsysattr(row->slot, MinTransactionIdAttributeNumber, &isnull);
+	if (row->slot != NULL)
+		xmin = slot_getsysattr(row->slot, MinTransactionIdAttributeNumber, &isnull);
+	else
+		xmin = heap_getattr(row->tuple, table_specs[row->table].ncolumns + 1, row->desc, &isnull);
 	return !TransactionIdIsCurrentTransactionId(DatumGetTransactionId(xmin));
 }

@@ -3,7 +3,7 @@
  *	  What is done to the rows of a table by SQL, made from the table's spec.
  *
  * Each statement reads, or returns, the columns of the spec in their order, cast
- * to the types that they have there.  Names and operators are qualified, as in
+ * to the types that they have there; those that read add xmin.  Names and operators are qualified, as in
  * query.h.  Each returns the number of rows, which are in SPI_tuptable until the
  * next one.
  */
@@ -14,7 +14,6 @@
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 
-#include "flow/settle.h"
 #include "ledger/ledger.h"
 #include "rows/plan.h"
 #include "rows/query.h"
@@ -45,7 +44,7 @@ add_select(StringInfo sql, const TableSpec *spec, const char *table)
 {
 	appendStringInfoString(sql, "SELECT ");
 	add_columns(sql, spec);
-	appendStringInfo(sql, " FROM @.%s", table);
+	appendStringInfo(sql, ", xmin FROM @.%s", table);
 }
 
 /* column = the next argument */
@@ -88,8 +87,7 @@ static void
 add_once(StringInfo sql, const TableSpec *spec)
 {
 	appendStringInfo(sql, " ON CONFLICT (%s, ", name_of(spec, spec->unique[0]));
-	appendStringInfo(sql, "%s) DO NOTHING RETURNING ", name_of(spec, spec->unique[1]));
-	add_columns(sql, spec);
+	appendStringInfo(sql, "%s) DO NOTHING", name_of(spec, spec->unique[1]));
 }
 
 /*
@@ -139,6 +137,11 @@ make_text(int number, QueryText *text)
 			add_insert(&sql, spec, name, text);
 		if (kind == STATEMENT_INSERT_ONCE)
 			add_once(&sql, spec);
+		if (kind == STATEMENT_INSERT_ONCE || kind == STATEMENT_INSERT_OWN)
+		{
+			appendStringInfoString(&sql, " RETURNING ");
+			add_columns(&sql, spec);
+		}
 	}
 	else if (kind >= STATEMENT_DELETE)
 	{
@@ -227,17 +230,19 @@ statement_insert(Ledger *ledger, LedgerTable table, const Datum *values, const b
 }
 
 /*
- * statement_insert_once
- *		The same as the engine's own row, which the table's triggers let pass, unless
- *		there is one of the same unique key.
+ * statement_insert_own
+ *		The same as the engine's own row, which the table's triggers let pass; with
+ *		once, unless there is one of the same unique pair of columns.
  */
 uint64
-statement_insert_once(Ledger *ledger, LedgerTable table, const Datum *values, const bool *nulls)
+statement_insert_own(Ledger *ledger, LedgerTable table, const Datum *values, const bool *nulls,
+					 bool once)
 {
 	uint64		nrows;
 
 	begin_own_write(ledger, table, DatumGetInt64(values[0]), false);
-	nrows = insert(ledger, table, STATEMENT_INSERT_ONCE, values, nulls);
+	nrows = insert(ledger, table, once ? STATEMENT_INSERT_ONCE : STATEMENT_INSERT_OWN,
+				   values, nulls);
 	end_own_write();
 	return nrows;
 }

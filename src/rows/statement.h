@@ -18,8 +18,8 @@ extern uint64 statement_list(Ledger *ledger, LedgerTable table, int which, int64
 extern uint64 statement_list_all(Ledger *ledger, LedgerTable table);
 extern uint64 statement_insert(Ledger *ledger, LedgerTable table, const Datum *values,
 							   const bool *nulls);
-extern uint64 statement_insert_once(Ledger *ledger, LedgerTable table, const Datum *values,
-									const bool *nulls);
+extern uint64 statement_insert_own(Ledger *ledger, LedgerTable table, const Datum *values,
+								   const bool *nulls, bool once);
 extern uint64 statement_update(Ledger *ledger, LedgerTable table, int64 key,
 							   const Datum *values, const bool *nulls, const bool *replaced);
 extern void statement_delete(Ledger *ledger, LedgerTable table, int which, int64 key);

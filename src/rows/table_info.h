@@ -55,7 +55,4 @@ typedef struct TableInfo
 	bool		update_keeps_keys;
 } TableInfo;
 
-extern const TableInfo *table_info(Ledger *ledger, LedgerTable table, Relation rel);
-extern bool table_info_is_current(const Ledger *ledger, const TableInfo *info);
-
 #endif							/* REGPAYDB_TABLE_INFO_H */

@@ -1,5 +1,5 @@
 /*
- * table_info.c
+ * inspect.c
  *	  What the engine has to know of a ledger's tables to read and write their
  *	  rows without SQL, kept for the session.
  *
@@ -34,12 +34,10 @@
 
 #include "base/compat.h"
 #include "base/money.h"
-#include "flow/settle.h"
 #include "ledger/catalog.h"
 #include "rows/indexes.h"
-#include "rows/plan.h"
+#include "rows/inspect.h"
 #include "rows/specs.h"
-#include "rows/table_info.h"
 
 /* ---- columns ---- */
 
