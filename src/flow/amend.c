@@ -43,9 +43,9 @@ amend_cart(Ledger *ledger, int64 cart_id)
 	int64	   *invoice_ids;
 
 	if (row_cart_grows(ledger, cart_id))
-		check_reservation(ledger, cart_id);
+		check_cart(ledger, cart_id, CART_CHECK_RESERVATION);
 	else if (cart_has_lapsed(ledger, cart_id))
-		renew = reservation_is_possible(ledger, cart_id);
+		renew = cart_is_possible(ledger, cart_id, CART_CHECK_STOCK);
 
 	touch_products(ledger, cart_id);
 	row_amend_cart(ledger, cart_id, row_count_entries(ledger, cart_id));

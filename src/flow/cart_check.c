@@ -115,7 +115,7 @@ product_limit_is_kept(const Holdings *all, const Holding *holding)
 }
 
 static bool
-category_is_kept(const Holdings *all, const CategoryRow *category, int checks)
+category_is_kept(const Holdings *all, const CategoryRow *category, CartCheck check)
 {
 	int64		quantity = 0;
 	bool		has_some = false;
@@ -128,22 +128,22 @@ category_is_kept(const Holdings *all, const CategoryRow *category, int checks)
 			in_cart = in_cart || all->holdings[i].in_cart;
 			quantity += all->holdings[i].quantity;
 		}
-	if ((checks & CART_CHECK_REQUIRED) != 0 && category->required && !has_some)
+	if (check == CART_CHECK_ALL && category->required && !has_some)
 		return false;
-	return (checks & CART_CHECK_LIMITS) == 0 || category->limit_per_attendee == NULL ||
+	return category->limit_per_attendee == NULL ||
 		!in_cart || quantity <= *category->limit_per_attendee;
 }
 
 static bool
-rules_are_kept(Ledger *ledger, const Holdings *all, int checks)
+rules_are_kept(Ledger *ledger, const Holdings *all, CartCheck check)
 {
 	int			ncategories;
 	CategoryRow *categories = row_categories(ledger, &ncategories);
 
 	for (int i = 0; i < ncategories; i++)
-		if (!category_is_kept(all, &categories[i], checks))
+		if (!category_is_kept(all, &categories[i], check))
 			return false;
-	for (int i = 0; (checks & CART_CHECK_LIMITS) != 0 && i < all->nholdings; i++)
+	for (int i = 0; i < all->nholdings; i++)
 		if (!product_limit_is_kept(all, &all->holdings[i]))
 			return false;
 	return true;
@@ -162,28 +162,27 @@ rows_are_exact(Ledger *ledger)
  *		Whether there is surely nothing of what is looked for.
  */
 bool
-cart_is_sound(Ledger *ledger, int64 cart_id, int checks)
+cart_is_sound(Ledger *ledger, int64 cart_id, CartCheck check)
 {
 	CartRow		cart;
 	Holdings	all = {0};
 	int			nitems;
 	CartItemRow *items = row_cart_items(ledger, cart_id, &nitems);
 
-	if (nitems == 0 && (checks & CART_CHECK_REQUIRED) != 0)
+	if (nitems == 0 && check == CART_CHECK_ALL)
 		return false;
 	for (int i = 0; i < nitems; i++)
 	{
 		ProductRow	product;
 
 		if (!row_product(ledger, items[i].product_id, &product) ||
-			((checks & CART_CHECK_STOCK) != 0 &&
-			 !is_in_stock(ledger, cart_id, &product, items[i].quantity)))
+			!is_in_stock(ledger, cart_id, &product, items[i].quantity))
 			return false;
 		add_holding(&all, &product, items[i].quantity, true);
 	}
-	if ((checks & (CART_CHECK_LIMITS | CART_CHECK_REQUIRED)) != 0 &&
+	if (check != CART_CHECK_STOCK &&
 		!(row_cart(ledger, cart_id, &cart) && add_paid_carts(ledger, &cart, &all) &&
-		  rules_are_kept(ledger, &all, checks)))
+		  rules_are_kept(ledger, &all, check)))
 		return false;
 	return rows_are_exact(ledger);
 }

@@ -11,6 +11,7 @@
 #include "flow/settle.h"
 #include "flow/stock.h"
 #include "ledger/catalog.h"
+#include "rows/attendee_rows.h"
 #include "rows/cart_rows.h"
 #include "rows/credit_note_rows.h"
 #include "rows/invoice_rows.h"
@@ -76,6 +77,14 @@ lock_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice)
 {
 	find_invoice(ledger, invoice_id, invoice);
 	lock_found_invoice(ledger, invoice);
+}
+
+/* find_attendee: read an attendee whom the actor may view, or raise RP002. */
+void
+find_attendee(Ledger *ledger, int64 attendee_id, AttendeeRow *attendee)
+{
+	if (!row_attendee(ledger, attendee_id, attendee) || !actor_may_view(ledger, attendee_id))
+		not_found("attendee", attendee_id);
 }
 
 static void

@@ -8,6 +8,7 @@
 #include "base/compat.h"
 #include "ledger/model.h"
 
+extern void find_attendee(Ledger *ledger, int64 attendee_id, AttendeeRow *attendee);
 extern void find_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice);
 extern void lock_found_invoice(Ledger *ledger, InvoiceRow *invoice);
 extern void lock_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice);

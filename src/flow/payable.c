@@ -58,7 +58,7 @@ check_payable(Ledger *ledger, const InvoiceRow *invoice)
 	if (invoice->has_cart)
 	{
 		check_not_amended(ledger, invoice, &cart);
-		check_cart(ledger, invoice->cart_id);
+		check_cart(ledger, invoice->cart_id, CART_CHECK_ALL);
 	}
 }
 
@@ -77,6 +77,6 @@ check_likely_payable(Ledger *ledger, const InvoiceRow *invoice)
 	{
 		check_not_amended(ledger, invoice, &cart);
 		if (cart.lapsed)
-			check_stock(ledger, invoice->cart_id);
+			check_cart(ledger, invoice->cart_id, CART_CHECK_STOCK);
 	}
 }

@@ -122,9 +122,20 @@ lock_carts_of_invoices(Ledger *ledger, const int64 *invoice_ids, int64 ninvoices
 	return nlocked;
 }
 
-static void
-refuse_problem(char *problem)
+/* What of this keeps a cart from being sold; NULL where nothing does. */
+static char *
+cart_problem(Ledger *ledger, int64 cart_id, CartCheck check)
 {
+	return cart_is_sound(ledger, cart_id, check) ? NULL :
+		row_cart_problem(ledger, cart_id, check);
+}
+
+/* check_cart: raise RP005 where there is something. */
+void
+check_cart(Ledger *ledger, int64 cart_id, CartCheck check)
+{
+	char	   *problem = cart_problem(ledger, cart_id, check);
+
 	if (problem != NULL)
 		ereport(ERROR,
 				(errcode(RP_CART_INVALID),
@@ -133,36 +144,11 @@ refuse_problem(char *problem)
 				 errhint("Change the cart with regpaydb.set_quantity().")));
 }
 
-/* check_cart: raise RP005 where a cart can't be invoiced and paid. */
-void
-check_cart(Ledger *ledger, int64 cart_id)
-{
-	if (!cart_is_sound(ledger, cart_id, CART_CHECK_ALL))
-		refuse_problem(row_cart_problem(ledger, cart_id));
-}
-
-/* check_reservation: raise RP005 where what a cart holds can't be reserved. */
-void
-check_reservation(Ledger *ledger, int64 cart_id)
-{
-	if (!cart_is_sound(ledger, cart_id, CART_CHECK_STOCK | CART_CHECK_LIMITS))
-		refuse_problem(row_reservation_problem(ledger, cart_id));
-}
-
-/* check_stock: raise RP005 where what a cart holds is sold out. */
-void
-check_stock(Ledger *ledger, int64 cart_id)
-{
-	if (!cart_is_sound(ledger, cart_id, CART_CHECK_STOCK))
-		refuse_problem(row_stock_problem(ledger, cart_id));
-}
-
-/* reservation_is_possible: whether what a cart holds is not sold out. */
+/* cart_is_possible: whether there is nothing. */
 bool
-reservation_is_possible(Ledger *ledger, int64 cart_id)
+cart_is_possible(Ledger *ledger, int64 cart_id, CartCheck check)
 {
-	return cart_is_sound(ledger, cart_id, CART_CHECK_STOCK) ||
-		row_stock_problem(ledger, cart_id) == NULL;
+	return cart_problem(ledger, cart_id, check) == NULL;
 }
 
 static bool
@@ -188,7 +174,7 @@ cart_is_unsellable(Ledger *ledger, const InvoiceRow *invoice)
 		return true;
 	return !(invoice->inventory != NULL &&
 			 inventory_suffices(invoice->inventory, invoice->cart_id)) &&
-		!reservation_is_possible(ledger, invoice->cart_id);
+		!cart_is_possible(ledger, invoice->cart_id, CART_CHECK_STOCK);
 }
 
 /*
@@ -201,8 +187,7 @@ cart_is_invalid(Ledger *ledger, const InvoiceRow *invoice)
 {
 	return invoice->has_cart &&
 		(cart_has_changed(ledger, invoice) ||
-		 (!cart_is_sound(ledger, invoice->cart_id, CART_CHECK_ALL) &&
-		  row_cart_problem(ledger, invoice->cart_id) != NULL));
+		 !cart_is_possible(ledger, invoice->cart_id, CART_CHECK_ALL));
 }
 
 static void

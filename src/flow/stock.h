@@ -10,10 +10,8 @@
 extern void lock_products(Ledger *ledger, const int64 *cart_ids, int ncarts);
 extern CartRow *lock_carts(Ledger *ledger, int64 *cart_ids, int ncarts, int *nlocked);
 extern int	lock_carts_of_invoices(Ledger *ledger, const int64 *invoice_ids, int64 ninvoices);
-extern void check_stock(Ledger *ledger, int64 cart_id);
-extern void check_cart(Ledger *ledger, int64 cart_id);
-extern void check_reservation(Ledger *ledger, int64 cart_id);
-extern bool reservation_is_possible(Ledger *ledger, int64 cart_id);
+extern void check_cart(Ledger *ledger, int64 cart_id, CartCheck check);
+extern bool cart_is_possible(Ledger *ledger, int64 cart_id, CartCheck check);
 extern bool cart_is_unsellable(Ledger *ledger, const InvoiceRow *invoice);
 extern bool cart_is_invalid(Ledger *ledger, const InvoiceRow *invoice);
 extern void touch_products(Ledger *ledger, int64 cart_id);

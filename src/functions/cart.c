@@ -41,9 +41,7 @@ regpaydb_current_cart(PG_FUNCTION_ARGS)
 	AttendeeRow attendee;
 	int64		cart_id;
 
-	if (!row_attendee(ledger, attendee_id, &attendee) ||
-		!actor_may_view(ledger, attendee_id))
-		not_found("attendee", attendee_id);
+	find_attendee(ledger, attendee_id, &attendee);
 
 	/* Where it can't be inserted, another session has made it meanwhile. */
 	if (!row_active_cart(ledger, attendee_id, &cart_id) &&
@@ -161,7 +159,7 @@ regpaydb_validate_cart(PG_FUNCTION_ARGS)
 	find_cart(ledger, cart_id, &cart);
 	if (cart.status != CART_STATUS_ACTIVE)
 		cart_is_closed(&cart);
-	check_cart(ledger, cart_id);
+	check_cart(ledger, cart_id, CART_CHECK_ALL);
 	engine_end();
 	PG_RETURN_VOID();
 }
@@ -200,7 +198,7 @@ regpaydb_extend_reservation(PG_FUNCTION_ARGS)
 	lock_active_cart(ledger, cart_id, &cart);
 	lock_products(ledger, &cart_id, 1);
 	if (cart_has_lapsed(ledger, cart_id))
-		check_reservation(ledger, cart_id);
+		check_cart(ledger, cart_id, CART_CHECK_RESERVATION);
 	touch_products(ledger, cart_id);
 	row_extend_cart(ledger, cart_id, PG_GETARG_INTERVAL_P(1));
 	engine_end();
@@ -259,7 +257,7 @@ regpaydb_invoice_cart(PG_FUNCTION_ARGS)
 		if (cart.status != CART_STATUS_ACTIVE)
 			cart_is_closed(&cart);
 		lock_products(ledger, &cart_id, 1);
-		check_cart(ledger, cart_id);
+		check_cart(ledger, cart_id, CART_CHECK_ALL);
 		row_touch_cart(ledger, cart_id);
 		lines = row_cart_lines(ledger, cart_id, &nlines);
 		invoice_id = settle_new_invoice(ledger, cart.attendee_id, &cart, recipient, NULL,

@@ -173,9 +173,7 @@ regpaydb_available_credit(PG_FUNCTION_ARGS)
 	AttendeeRow attendee;
 	Numeric		credit;
 
-	if (!row_attendee(ledger, attendee_id, &attendee) ||
-		!actor_may_view(ledger, attendee_id))
-		not_found("attendee", attendee_id);
+	find_attendee(ledger, attendee_id, &attendee);
 	credit = row_available_credit(ledger, attendee_id);
 	engine_end();
 	PG_RETURN_NUMERIC(credit);

@@ -113,6 +113,14 @@ typedef struct CartRow
 	bool		lapsed;			/* its items are reserved no more */
 } CartRow;
 
+/* What of the view cart_problem is looked for, each with those before it. */
+typedef enum CartCheck
+{
+	CART_CHECK_STOCK,
+	CART_CHECK_RESERVATION,		/* limits, too */
+	CART_CHECK_ALL				/* what is required, too, and that there is something */
+} CartCheck;
+
 typedef struct CartItemRow
 {
 	int64		product_id;

@@ -114,38 +114,24 @@ row_set_cart_status(Ledger *ledger, int64 cart_id, CartStatus status)
 	row_update(ledger, CART, cart_id, values, nulls, replaced);
 }
 
-static char *
-find_problem(Ledger *ledger, EngineQuery query, int64 cart_id)
-{
-	Datum		args[] = {Int64GetDatum(cart_id)};
-
-	if (run_query(ledger, query, args, NULL) == 0)
-		return NULL;
-	return TextDatumGetCString(needed_column(0, 1));
-}
-
 /*
  * row_cart_problem
- *		What keeps a cart from being sold, for people; NULL where nothing does.
+ *		What of this keeps a cart from being sold, for people; NULL where nothing
+ *		does.
  */
 char *
-row_cart_problem(Ledger *ledger, int64 cart_id)
+row_cart_problem(Ledger *ledger, int64 cart_id, CartCheck check)
 {
-	return find_problem(ledger, Q_CART_PROBLEM, cart_id);
-}
+	static const EngineQuery queries[] = {
+		[CART_CHECK_STOCK] = Q_STOCK_PROBLEM,
+		[CART_CHECK_RESERVATION] = Q_RESERVATION_PROBLEM,
+		[CART_CHECK_ALL] = Q_CART_PROBLEM,
+	};
+	Datum		args[] = {Int64GetDatum(cart_id)};
 
-/* row_reservation_problem: what keeps its items from being reserved. */
-char *
-row_reservation_problem(Ledger *ledger, int64 cart_id)
-{
-	return find_problem(ledger, Q_RESERVATION_PROBLEM, cart_id);
-}
-
-/* row_stock_problem: what of them is sold out. */
-char *
-row_stock_problem(Ledger *ledger, int64 cart_id)
-{
-	return find_problem(ledger, Q_STOCK_PROBLEM, cart_id);
+	if (run_query(ledger, queries[check], args, NULL) == 0)
+		return NULL;
+	return TextDatumGetCString(needed_column(0, 1));
 }
 
 /* ---- what is in them ---- */

@@ -28,25 +28,33 @@
 /* ---- where a row is ---- */
 
 static void
-set_slot(Row *row, const Ledger *ledger, LedgerTable table, const OpenTable *open,
-		 TupleTableSlot *slot)
+set_slot(Row *row, const OpenTable *open, TupleTableSlot *slot)
 {
-	row->ledger = ledger;
-	row->table = table;
 	row->slot = slot;
 	row->numbers = open->info->columns;
 }
 
 /* The one of a query's result that has this number. */
 static void
-set_result(Row *row, const Ledger *ledger, LedgerTable table, uint64 number)
+set_result(Row *row, uint64 number)
 {
-	row->ledger = ledger;
-	row->table = table;
 	row->slot = NULL;
 	row->index_tuple = NULL;
 	row->tuple = SPI_tuptable->vals[number];
 	row->desc = SPI_tuptable->tupdesc;
+}
+
+/* The row that was found, by either way, if there was one. */
+static bool
+set_found(Row *row, const Ledger *ledger, LedgerTable table, const OpenTable *open, bool found)
+{
+	row->ledger = ledger;
+	row->table = table;
+	if (found && open != NULL)
+		set_slot(row, open, open->slot);
+	else if (found)
+		set_result(row, 0);
+	return found;
 }
 
 /* ---- finding and locking ---- */
@@ -60,18 +68,11 @@ bool
 row_find(Ledger *ledger, LedgerTable table, int64 key, Row *row)
 {
 	OpenTable  *open = open_table(ledger, table, ROW_FIND);
+	Datum		args[] = {Int64GetDatum(key)};
 
-	if (open != NULL)
-	{
-		if (!scan_find(open, key))
-			return false;
-		set_slot(row, ledger, table, open, open->slot);
-		return true;
-	}
-	if (statement_find(ledger, table, key) == 0)
-		return false;
-	set_result(row, ledger, table, 0);
-	return true;
+	return set_found(row, ledger, table, open,
+					 open != NULL ? scan_find(open, key) :
+					 run_statement(ledger, table, STATEMENT_FIND, args, NULL) > 0);
 }
 
 /* row_find_unique: the same by the table's unique pair of columns. */
@@ -79,18 +80,11 @@ bool
 row_find_unique(Ledger *ledger, LedgerTable table, Datum first, Datum second, Row *row)
 {
 	OpenTable  *open = open_table(ledger, table, ROW_FIND_UNIQUE);
+	Datum		args[] = {first, second};
 
-	if (open != NULL)
-	{
-		if (!scan_find_unique(open, first, second))
-			return false;
-		set_slot(row, ledger, table, open, open->slot);
-		return true;
-	}
-	if (statement_find_unique(ledger, table, first, second) == 0)
-		return false;
-	set_result(row, ledger, table, 0);
-	return true;
+	return set_found(row, ledger, table, open,
+					 open != NULL ? scan_find_unique(open, first, second) :
+					 run_statement(ledger, table, STATEMENT_FIND_UNIQUE, args, NULL) > 0);
 }
 
 /*
@@ -102,29 +96,30 @@ bool
 row_lock(Ledger *ledger, LedgerTable table, int64 key, Row *row)
 {
 	OpenTable  *open = open_table(ledger, table, ROW_UPDATE);
+	Datum		args[] = {Int64GetDatum(key)};
 
-	if (open != NULL)
-	{
-		if (!scan_lock(open, key))
-			return false;
-		set_slot(row, ledger, table, open, open->slot);
-		return true;
-	}
-	if (statement_lock(ledger, table, key) == 0)
-		return false;
-	set_result(row, ledger, table, 0);
-	return true;
+	return set_found(row, ledger, table, open,
+					 open != NULL ? scan_lock(open, key) :
+					 run_statement(ledger, table, STATEMENT_LOCK, args, NULL) > 0);
 }
 
 /* ---- listing ---- */
 
-static void
-begin_list(RowList *list, const Ledger *ledger, LedgerTable table, bool is_scan)
+/* Open the table for a scan, or else run the statement that lists, NULL then. */
+static OpenTable *
+begin_list(RowList *list, Ledger *ledger, LedgerTable table, StatementKind kind, int64 key,
+		   TimestampTz after)
 {
+	OpenTable  *open = open_table(ledger, table, ROW_LIST);
+	Datum		args[] = {Int64GetDatum(key), TimestampTzGetDatum(after)};
+
 	memset(list, 0, sizeof(*list));
 	list->row.ledger = ledger;
 	list->row.table = table;
-	list->is_scan = is_scan;
+	list->is_scan = open != NULL;
+	if (open == NULL)
+		run_statement(ledger, table, kind, args, NULL);
+	return open;
 }
 
 /*
@@ -137,13 +132,10 @@ void
 row_list(RowList *list, Ledger *ledger, LedgerTable table, int which, int64 key,
 		 TimestampTz after)
 {
-	OpenTable  *open = open_table(ledger, table, ROW_LIST);
+	OpenTable  *open = begin_list(list, ledger, table, STATEMENT_LIST + which, key, after);
 
-	begin_list(list, ledger, table, open != NULL);
 	if (open != NULL)
 		scan_list(&list->scan, open, which, key, after);
-	else
-		statement_list(ledger, table, which, key, after);
 }
 
 /*
@@ -155,26 +147,20 @@ void
 row_list_at_least(RowList *list, Ledger *ledger, LedgerTable table, int which, int64 key,
 				  TimestampTz after)
 {
-	OpenTable  *open = open_table(ledger, table, ROW_LIST);
+	OpenTable  *open = begin_list(list, ledger, table, STATEMENT_LIST + which, key, after);
 
-	begin_list(list, ledger, table, open != NULL);
 	if (open != NULL)
 		scan_list_at_least(&list->scan, open, which, key, after);
-	else
-		statement_list(ledger, table, which, key, after);
 }
 
 /* row_list_all: begin to read all rows of a table. */
 void
 row_list_all(RowList *list, Ledger *ledger, LedgerTable table)
 {
-	OpenTable  *open = open_table(ledger, table, ROW_LIST);
+	OpenTable  *open = begin_list(list, ledger, table, STATEMENT_LIST_ALL, 0, 0);
 
-	begin_list(list, ledger, table, open != NULL);
 	if (open != NULL)
 		scan_list_all(&list->scan, open);
-	else
-		statement_list_all(ledger, table);
 }
 
 /* row_next: whether there is one more row, which is list->row then. */
@@ -188,7 +174,7 @@ row_next(RowList *list)
 	{
 		if (list->next == SPI_processed)
 			return false;
-		set_result(row, row->ledger, row->table, list->next++);
+		set_result(row, list->next++);
 		return true;
 	}
 	if (!scan_next(scan))
@@ -201,7 +187,7 @@ row_next(RowList *list)
 		row->numbers = scan->index_columns;
 	}
 	else
-		set_slot(row, row->ledger, row->table, scan->table, scan->table->list_slot);
+		set_slot(row, scan->table, scan->table->list_slot);
 	return true;
 }
 
@@ -226,7 +212,7 @@ row_insert(Ledger *ledger, LedgerTable table, const Datum *values, const bool *n
 
 	if (open != NULL)
 		(void) modify_insert(open, values, nulls, false);
-	else if (statement_insert(ledger, table, values, nulls) != 1)
+	else if (run_statement(ledger, table, STATEMENT_INSERT, values, nulls) != 1)
 		row_not_written(ledger, table);
 }
 
@@ -240,27 +226,27 @@ bool
 row_insert_once(Ledger *ledger, LedgerTable table, const Datum *values, const bool *nulls,
 				Row *row)
 {
-	const TableSpec *spec = &table_specs[table];
-	bool		once = !nulls[spec->unique[0]] && !nulls[spec->unique[1]];
+	const int  *unique = table_specs[table].unique;
+	bool		once = !nulls[unique[0]] && !nulls[unique[1]];
 	OpenTable  *open = open_table(ledger, table, once ? ROW_INSERT_ONCE : ROW_INSERT);
+	bool		inserted;
 
-	if (open != NULL)
+	if (open == NULL)
 	{
-		bool		inserted = modify_insert(open, values, nulls, once);
-
-		set_slot(row, ledger, table, open, open->new_slot);
-		/* As the table's trigger does where it is SQL that inserts. */
-		ledger_refresh(ledger);
-		return inserted;
+		inserted = run_own_statement(ledger, table,
+									 once ? STATEMENT_INSERT_ONCE : STATEMENT_INSERT_OWN,
+									 DatumGetInt64(values[0]), values, nulls) == 1;
+		if (!inserted && !once)
+			row_not_written(ledger, table);
+		return set_found(row, ledger, table, open, inserted);
 	}
-	if (statement_insert_own(ledger, table, values, nulls, once) == 1)
-	{
-		set_result(row, ledger, table, 0);
-		return true;
-	}
-	if (!once)
-		row_not_written(ledger, table);
-	return false;
+	inserted = modify_insert(open, values, nulls, once);
+	row->ledger = ledger;
+	row->table = table;
+	set_slot(row, open, open->new_slot);
+	/* As the table's trigger does where it is SQL that inserts. */
+	ledger_refresh(ledger);
+	return inserted;
 }
 
 /*
@@ -275,7 +261,7 @@ row_update(Ledger *ledger, LedgerTable table, int64 key, const Datum *values,
 	OpenTable  *open = open_table(ledger, table, ROW_UPDATE);
 
 	if (open != NULL ? !modify_update(open, key, values, nulls, replaced) :
-		statement_update(ledger, table, key, values, nulls, replaced) != 1)
+		run_update(ledger, table, key, values, nulls, replaced) != 1)
 		row_not_written(ledger, table);
 }
 
@@ -303,10 +289,12 @@ delete_by_scan(OpenTable *open, int which, int64 key)
 void
 row_delete_list(Ledger *ledger, LedgerTable table, int which, int64 key)
 {
+	Datum		args[] = {Int64GetDatum(key), (Datum) 0};
+
 	if (delete_by_scan(open_table(ledger, table, ROW_DELETE), which, key))
 		return;
-	statement_delete(ledger, table, which, key);
-	if (statement_list(ledger, table, which, key, 0) != 0)
+	run_own_statement(ledger, table, STATEMENT_DELETE + which, key, args, NULL);
+	if (run_statement(ledger, table, STATEMENT_LIST + which, args, NULL) != 0)
 		row_not_written(ledger, table);
 }
 

@@ -168,120 +168,58 @@ make_text(int number, QueryText *text)
 
 /* ---- running them ---- */
 
-static uint64
-run(Ledger *ledger, LedgerTable table, int kind, Datum *args, const char *nulls)
-{
-	return run_plan(ledger, QUERIES + table * STATEMENT_KINDS + kind, make_text, args, nulls);
-}
-
+/*
+ * run_statement
+ *		Run a statement; an insert has an argument for each column.  nulls may be
+ *		NULL.
+ */
 uint64
-statement_find(Ledger *ledger, LedgerTable table, int64 key)
-{
-	Datum		args[] = {Int64GetDatum(key)};
-
-	return run(ledger, table, STATEMENT_FIND, args, NULL);
-}
-
-uint64
-statement_find_unique(Ledger *ledger, LedgerTable table, Datum first, Datum second)
-{
-	Datum		args[] = {first, second};
-
-	return run(ledger, table, STATEMENT_FIND_UNIQUE, args, NULL);
-}
-
-uint64
-statement_lock(Ledger *ledger, LedgerTable table, int64 key)
-{
-	Datum		args[] = {Int64GetDatum(key)};
-
-	return run(ledger, table, STATEMENT_LOCK, args, NULL);
-}
-
-uint64
-statement_list(Ledger *ledger, LedgerTable table, int which, int64 key, TimestampTz after)
-{
-	Datum		args[] = {Int64GetDatum(key), TimestampTzGetDatum(after)};
-
-	return run(ledger, table, STATEMENT_LIST + which, args, NULL);
-}
-
-uint64
-statement_list_all(Ledger *ledger, LedgerTable table)
-{
-	return run(ledger, table, STATEMENT_LIST_ALL, NULL, NULL);
-}
-
-static uint64
-insert(Ledger *ledger, LedgerTable table, int kind, const Datum *values, const bool *nulls)
+run_statement(Ledger *ledger, LedgerTable table, StatementKind kind, const Datum *args,
+			  const bool *nulls)
 {
 	char		null_chars[MAX_ARGS];
+	int			nargs = kind == STATEMENT_UPDATE ? MAX_ARGS : table_specs[table].ncolumns;
 
-	for (int i = 0; i < table_specs[table].ncolumns; i++)
+	for (int i = 0; nulls != NULL && i < nargs; i++)
 		null_chars[i] = nulls[i] ? 'n' : ' ';
-	return run(ledger, table, kind, (Datum *) values, null_chars);
-}
-
-/* statement_insert: returns 1, unless a trigger or a rule suppresses the row. */
-uint64
-statement_insert(Ledger *ledger, LedgerTable table, const Datum *values, const bool *nulls)
-{
-	return insert(ledger, table, STATEMENT_INSERT, values, nulls);
+	return run_plan(ledger, QUERIES + table * STATEMENT_KINDS + kind, make_text, (Datum *) args,
+					nulls == NULL ? NULL : null_chars);
 }
 
 /*
- * statement_insert_own
- *		The same as the engine's own row, which the table's triggers let pass; with
- *		once, unless there is one of the same unique pair of columns.
+ * run_own_statement
+ *		The same for what is the engine's own, past the triggers that guard the table.
+ *		id is that of the row or, of a delete, of the rows.
  */
 uint64
-statement_insert_own(Ledger *ledger, LedgerTable table, const Datum *values, const bool *nulls,
-					 bool once)
+run_own_statement(Ledger *ledger, LedgerTable table, StatementKind kind, int64 id,
+				  const Datum *args, const bool *nulls)
 {
 	uint64		nrows;
 
-	begin_own_write(ledger, table, DatumGetInt64(values[0]), false);
-	nrows = insert(ledger, table, once ? STATEMENT_INSERT_ONCE : STATEMENT_INSERT_OWN,
-				   values, nulls);
+	begin_own_write(ledger, table, id, kind >= STATEMENT_DELETE && kind <= STATEMENT_LAST_DELETE);
+	nrows = run_statement(ledger, table, kind, args, nulls);
 	end_own_write();
 	return nrows;
 }
 
-/* statement_update: as the engine's own. */
+/* run_update: replaced says which of the columns get new values. */
 uint64
-statement_update(Ledger *ledger, LedgerTable table, int64 key, const Datum *values,
-				 const bool *nulls, const bool *replaced)
+run_update(Ledger *ledger, LedgerTable table, int64 key, const Datum *values,
+		   const bool *nulls, const bool *replaced)
 {
 	const TableSpec *spec = &table_specs[table];
-	Datum		args[MAX_ARGS];
-	char		null_chars[MAX_ARGS];
+	Datum		args[MAX_ARGS] = {Int64GetDatum(key)};
+	bool		null_args[MAX_ARGS] = {false};
 	int			nargs = 1;
-	uint64		nrows;
 
-	args[0] = Int64GetDatum(key);
-	null_chars[0] = ' ';
 	for (int i = 0; i < spec->ncolumns; i++)
 	{
 		if ((spec->columns[i].written & UPDATED) == 0)
 			continue;
-		args[nargs] = BoolGetDatum(replaced[i]);
-		null_chars[nargs++] = ' ';
-		args[nargs] = values[i];
-		null_chars[nargs++] = !replaced[i] || nulls[i] ? 'n' : ' ';
+		args[nargs++] = BoolGetDatum(replaced[i]);
+		null_args[nargs] = !replaced[i] || nulls[i];
+		args[nargs++] = values[i];
 	}
-	begin_own_write(ledger, table, key, false);
-	nrows = run(ledger, table, STATEMENT_UPDATE, args, null_chars);
-	end_own_write();
-	return nrows;
-}
-
-/* statement_delete: what a list has, as the engine's own. */
-void
-statement_delete(Ledger *ledger, LedgerTable table, int which, int64 key)
-{
-	Datum		args[] = {Int64GetDatum(key), (Datum) 0};
-
-	begin_own_write(ledger, table, key, true);
-	run(ledger, table, STATEMENT_DELETE + which, args, NULL);
-	end_own_write();
+	return run_own_statement(ledger, table, STATEMENT_UPDATE, key, args, null_args);
 }

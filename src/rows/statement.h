@@ -5,23 +5,13 @@
 #ifndef REGPAYDB_STATEMENT_H
 #define REGPAYDB_STATEMENT_H
 
-#include "datatype/timestamp.h"
+#include "rows/plan.h"
 
-#include "ledger/ledger.h"
-
-extern uint64 statement_find(Ledger *ledger, LedgerTable table, int64 key);
-extern uint64 statement_find_unique(Ledger *ledger, LedgerTable table, Datum first,
-									Datum second);
-extern uint64 statement_lock(Ledger *ledger, LedgerTable table, int64 key);
-extern uint64 statement_list(Ledger *ledger, LedgerTable table, int which, int64 key,
-							 TimestampTz after);
-extern uint64 statement_list_all(Ledger *ledger, LedgerTable table);
-extern uint64 statement_insert(Ledger *ledger, LedgerTable table, const Datum *values,
-							   const bool *nulls);
-extern uint64 statement_insert_own(Ledger *ledger, LedgerTable table, const Datum *values,
-								   const bool *nulls, bool once);
-extern uint64 statement_update(Ledger *ledger, LedgerTable table, int64 key,
-							   const Datum *values, const bool *nulls, const bool *replaced);
-extern void statement_delete(Ledger *ledger, LedgerTable table, int which, int64 key);
+extern uint64 run_statement(Ledger *ledger, LedgerTable table, StatementKind kind,
+							const Datum *args, const bool *nulls);
+extern uint64 run_own_statement(Ledger *ledger, LedgerTable table, StatementKind kind, int64 id,
+								const Datum *args, const bool *nulls);
+extern uint64 run_update(Ledger *ledger, LedgerTable table, int64 key, const Datum *values,
+						 const bool *nulls, const bool *replaced);
 
 #endif							/* REGPAYDB_STATEMENT_H */
