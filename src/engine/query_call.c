@@ -55,13 +55,13 @@ typedef struct QueryCall
 static dlist_head query_calls = DLIST_STATIC_INIT(query_calls);
 
 static void
-forget_call(QueryCall *kept)
+forget_call(QueryCall *query_call)
 {
-	if (kept->site != NULL)
-		kept->site->call = NULL;
-	dlist_delete(&kept->node);
-	pfree(kept->call);
-	pfree(kept);
+	if (query_call->site != NULL)
+		query_call->site->call = NULL;
+	dlist_delete(&query_call->node);
+	pfree(query_call->call);
+	pfree(query_call);
 }
 
 /* Told of every resource owner that is released, which is the current one then. */
@@ -74,10 +74,10 @@ resources_released(ResourceReleasePhase phase, bool is_commit, bool is_top_level
 		return;
 	dlist_foreach_modify(iter, &query_calls)
 	{
-		QueryCall  *kept = dlist_container(QueryCall, node, iter.cur);
+		QueryCall  *query_call = dlist_container(QueryCall, node, iter.cur);
 
-		if (kept->owner == CurrentResourceOwner)
-			forget_call(kept);
+		if (query_call->owner == CurrentResourceOwner)
+			forget_call(query_call);
 	}
 }
 
@@ -92,20 +92,20 @@ query_call_init(void)
 static void
 memory_goes(void *arg)
 {
-	QueryCall  *kept = ((QuerySite *) arg)->call;
+	QueryCall  *query_call = ((QuerySite *) arg)->call;
 
-	if (kept == NULL)
+	if (query_call == NULL)
 		return;
-	if (kept->owner == CurrentResourceOwner)
+	if (query_call->owner == CurrentResourceOwner)
 	{
-		open_tables_close(kept->call);
-		forget_call(kept);
+		open_tables_close(query_call->call);
+		forget_call(query_call);
 	}
 	else
 	{
 		/* After an error: its resource owner is about to be released. */
-		kept->site->call = NULL;
-		kept->site = NULL;
+		query_call->site->call = NULL;
+		query_call->site = NULL;
 	}
 }
 
@@ -129,13 +129,13 @@ may_keep(FmgrInfo *call_site)
 }
 
 static bool
-is_current(const QueryCall *kept)
+is_current(const QueryCall *query_call)
 {
-	return kept->owner == CurrentResourceOwner &&
-		kept->snapshot == GetActiveSnapshot() &&
-		kept->caller == GetUserId() &&
-		kept->changes == ledger_changes() &&
-		ledger_is_of_setting(&kept->call->reader);
+	return query_call->owner == CurrentResourceOwner &&
+		query_call->snapshot == GetActiveSnapshot() &&
+		query_call->caller == GetUserId() &&
+		query_call->changes == ledger_changes() &&
+		ledger_is_of_setting(&query_call->call->reader);
 }
 
 /*
@@ -150,7 +150,7 @@ keep_call(QuerySite *site, FmgrInfo *call_site, const LedgerTable *tables, int n
 	Ledger	   *ledger = engine_begin_read(tables[0], column, ACL_SELECT);
 	EngineCall *call = engine_call;
 	bool		is_open = true;
-	QueryCall  *kept;
+	QueryCall  *query_call;
 
 	call->parent = call_site->fn_mcxt;
 	for (int i = 0; i < ntables && is_open; i++)
@@ -162,22 +162,22 @@ keep_call(QuerySite *site, FmgrInfo *call_site, const LedgerTable *tables, int n
 		engine_end();
 		return;
 	}
-	kept = MemoryContextAlloc(TopTransactionContext, sizeof(QueryCall));
-	kept->call = call;
-	kept->site = site;
-	kept->owner = CurrentResourceOwner;
-	kept->snapshot = GetActiveSnapshot();
-	kept->caller = call->save_userid;
-	kept->changes = changes;
+	query_call = MemoryContextAlloc(TopTransactionContext, sizeof(QueryCall));
+	query_call->call = call;
+	query_call->site = site;
+	query_call->owner = CurrentResourceOwner;
+	query_call->snapshot = GetActiveSnapshot();
+	query_call->caller = call->save_userid;
+	query_call->changes = changes;
 	engine_leave();
 	call->is_kept = true;
 	engine_call_pop();
 
-	site->call = kept;
+	site->call = query_call;
 	site->callback.func = memory_goes;
 	site->callback.arg = site;
 	MemoryContextRegisterResetCallback(call->context, &site->callback);
-	dlist_push_head(&query_calls, &kept->node);
+	dlist_push_head(&query_calls, &query_call->node);
 }
 
 /*

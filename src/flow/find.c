@@ -32,13 +32,15 @@ not_found(const char *what, int64 id)
 }
 
 /*
- * Whether the actor may view what is an attendee's, if it exists.  Asked of any
- * attendee if it does not: that takes the time that it takes for what does.
+ * Raise RP002 unless the actor may view what belongs to this attendee, NULL for what
+ * does not exist.  Then it is asked of any attendee: that takes the time that it
+ * takes for what does.
  */
-static bool
-is_visible(Ledger *ledger, bool exists, int64 attendee_id, int64 any_id)
+static void
+check_visible(Ledger *ledger, const char *what, int64 id, const int64 *attendee_id)
 {
-	return actor_may_view(ledger, exists ? attendee_id : any_id) && exists;
+	if (!actor_may_view(ledger, attendee_id != NULL ? *attendee_id : id) || attendee_id == NULL)
+		not_found(what, id);
 }
 
 /* find_invoice: read an invoice that the actor may view, or raise RP002. */
@@ -47,8 +49,7 @@ find_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice)
 {
 	bool		exists = row_invoice(ledger, invoice_id, invoice);
 
-	if (!is_visible(ledger, exists, invoice->attendee_id, invoice_id))
-		not_found("invoice", invoice_id);
+	check_visible(ledger, "invoice", invoice_id, exists ? &invoice->attendee_id : NULL);
 }
 
 /*
@@ -87,25 +88,22 @@ find_attendee(Ledger *ledger, int64 attendee_id, AttendeeRow *attendee)
 		not_found("attendee", attendee_id);
 }
 
-static void
-check_visible_cart(Ledger *ledger, bool found, int64 cart_id, const CartRow *cart)
-{
-	if (!is_visible(ledger, found, cart->attendee_id, cart_id))
-		not_found("cart", cart_id);
-}
-
 /* find_cart: read a cart that the actor may view, or raise RP002. */
 void
 find_cart(Ledger *ledger, int64 cart_id, CartRow *cart)
 {
-	check_visible_cart(ledger, row_cart(ledger, cart_id, cart), cart_id, cart);
+	bool		exists = row_cart(ledger, cart_id, cart);
+
+	check_visible(ledger, "cart", cart_id, exists ? &cart->attendee_id : NULL);
 }
 
 /* lock_active_cart: lock a cart that can change; raises RP002, RP008. */
 void
 lock_active_cart(Ledger *ledger, int64 cart_id, CartRow *cart)
 {
-	check_visible_cart(ledger, row_lock_cart(ledger, cart_id, cart), cart_id, cart);
+	bool		exists = row_lock_cart(ledger, cart_id, cart);
+
+	check_visible(ledger, "cart", cart_id, exists ? &cart->attendee_id : NULL);
 	if (cart->status != CART_STATUS_ACTIVE)
 		cart_is_closed(cart);
 }
@@ -122,21 +120,10 @@ cart_is_closed(const CartRow *cart)
 			 errhint("regpaydb.current_cart() gives the attendee's active cart.")));
 }
 
-/* find_credit_note: read a note that the actor may view, or raise RP002. */
-void
-find_credit_note(Ledger *ledger, int64 credit_note_id, CreditNoteRow *note)
-{
-	bool		exists = row_credit_note(ledger, credit_note_id, note);
-
-	if (!is_visible(ledger, exists, note->attendee_id, credit_note_id))
-		not_found("credit note", credit_note_id);
-}
-
 /* lock_unclaimed_note: lock a note that can be claimed; raises RP002, RP006. */
 void
 lock_unclaimed_note(Ledger *ledger, int64 credit_note_id, CreditNoteRow *note)
 {
-	find_credit_note(ledger, credit_note_id, note);
 	if (!row_lock_credit_note(ledger, credit_note_id, note))
 		not_found("credit note", credit_note_id);
 	if (note->state != CREDIT_NOTE_UNCLAIMED)

@@ -15,7 +15,6 @@ extern void lock_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice);
 extern void find_cart(Ledger *ledger, int64 cart_id, CartRow *cart);
 extern void lock_active_cart(Ledger *ledger, int64 cart_id, CartRow *cart);
 pg_noreturn extern void cart_is_closed(const CartRow *cart);
-extern void find_credit_note(Ledger *ledger, int64 credit_note_id, CreditNoteRow *note);
 extern void lock_unclaimed_note(Ledger *ledger, int64 credit_note_id, CreditNoteRow *note);
 pg_noreturn extern void not_found(const char *what, int64 id);
 

@@ -45,7 +45,7 @@ struct Inventory
 };
 
 static void
-forget(Inventory *inventory)
+reset_counts(Inventory *inventory)
 {
 	HASHCTL		ctl = {
 		.keysize = sizeof(int64),
@@ -90,7 +90,7 @@ inventory_begin(Ledger *ledger)
 											   ALLOCSET_DEFAULT_SIZES);
 	inventory->cart_context = AllocSetContextCreate(inventory->context, "regpaydb cart",
 													ALLOCSET_SMALL_SIZES);
-	forget(inventory);
+	reset_counts(inventory);
 	return inventory;
 }
 
@@ -105,7 +105,7 @@ inventory_write(Inventory *inventory)
 	while ((count = hash_seq_search(&scan)) != NULL)
 		if (count->unwritten != 0)
 			row_change_sold(inventory->ledger, count->product_id, count->unwritten);
-	forget(inventory);
+	reset_counts(inventory);
 }
 
 /* NULL where there is no such product. */

@@ -18,13 +18,16 @@ typedef struct Milestone
 	Oid			schema;
 	int64		invoice_id;
 	PaymentTotals counted;
-	int64		next_id;		/* the last one that was counted ... */
-	int64		next_count;		/* ... when so many were, some below it yet to come */
+	int64		next_id;		/* what counted moves on to: the highest id that was ... */
+	int64		next_count;		/* ... when so many were counted, perhaps not all below it */
 } Milestone;
 
 static Milestone milestones[32];
 
-/* After so many payments more, nobody waits who has a lower id; if so, no harm. */
+/*
+ * A milestone moves on when so many payments more were counted: by then whoever
+ * has a lower id will hardly be waiting still.  If one is, all are added up again.
+ */
 #define MILESTONE_DISTANCE	32
 
 static Milestone *
@@ -34,9 +37,12 @@ milestone_of(const Ledger *ledger, int64 invoice_id)
 					   lengthof(milestones)];
 }
 
-/* Know nothing of an invoice yet.  What is not committed may be rolled back. */
+/*
+ * Begin with no payment counted.  What this transaction has written itself is no
+ * milestone, as it may be rolled back.
+ */
 static void
-set_out(Milestone *milestone, const Ledger *ledger, const InvoiceRow *invoice)
+begin_milestone(Milestone *milestone, const Ledger *ledger, const InvoiceRow *invoice)
 {
 	if (invoice->committed && invoice->has_payment)
 		*milestone = (Milestone)
@@ -56,7 +62,7 @@ is_of(const Milestone *milestone, const Ledger *ledger, const InvoiceRow *invoic
 }
 
 static void
-go_on(Milestone *milestone, const InvoiceRow *invoice, const PaymentTotals *between)
+advance_milestone(Milestone *milestone, const InvoiceRow *invoice, const PaymentTotals *between)
 {
 	milestone->counted.amount += between->amount;
 	milestone->counted.payment_count += between->payment_count;
@@ -92,7 +98,7 @@ are_surely_new(Ledger *ledger, const InvoiceRow *invoice, const SettleAdded *add
 		return false;
 	if (milestone->next_id < added->first_id &&
 		invoice->state.payment_count - milestone->next_count >= MILESTONE_DISTANCE)
-		go_on(milestone, invoice, &between);
+		advance_milestone(milestone, invoice, &between);
 	return true;
 }
 
@@ -115,6 +121,6 @@ settle_is_counted(Ledger *ledger, const InvoiceRow *invoice, const SettleAdded *
 		are_surely_new(ledger, invoice, added))
 		return false;
 	*totals = row_payment_totals(ledger, invoice->invoice_id);
-	set_out(milestone_of(ledger, invoice->invoice_id), ledger, invoice);
+	begin_milestone(milestone_of(ledger, invoice->invoice_id), ledger, invoice);
 	return totals->payment_count <= invoice->state.payment_count;
 }

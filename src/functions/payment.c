@@ -303,7 +303,8 @@ payment_column(TupleTableSlot *slot, int number)
 	if (isnull)
 		ereport(ERROR,
 				(errcode(ERRCODE_NOT_NULL_VIOLATION),
-				 errmsg("column %d of a new payment is null", number)));
+				 errmsg("column \"%s\" of a new payment is null",
+						NameStr(TupleDescAttr(slot->tts_tupleDescriptor, number - 1)->attname))));
 	return value;
 }
 

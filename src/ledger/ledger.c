@@ -398,7 +398,7 @@ ledger_of_schema(Oid schema)
 	char	   *schema_name = get_namespace_name(schema);
 
 	if (schema_name == NULL)
-		no_ledger("");
+		elog(ERROR, "cache lookup failed for schema %u", schema);
 	return find_ledger(schema, schema_name);
 }
 

@@ -13,26 +13,6 @@
 #include "rows/result.h"
 #include "rows/row.h"
 
-static void
-get_credit_note(const Row *row, CreditNoteRow *note)
-{
-	note->credit_note_id = row_int8(row, CREDIT_NOTE_COL_ID);
-	note->attendee_id = row_int8(row, CREDIT_NOTE_COL_ATTENDEE_ID);
-	note->value = row_money(row, CREDIT_NOTE_COL_VALUE);
-	note->state = row_enum(row, CREDIT_NOTE_COL_STATE);
-}
-
-bool
-row_credit_note(Ledger *ledger, int64 credit_note_id, CreditNoteRow *note)
-{
-	Row			row;
-
-	if (!row_find(ledger, CREDIT_NOTE, credit_note_id, &row))
-		return false;
-	get_credit_note(&row, note);
-	return true;
-}
-
 bool
 row_lock_credit_note(Ledger *ledger, int64 credit_note_id, CreditNoteRow *note)
 {
@@ -40,7 +20,10 @@ row_lock_credit_note(Ledger *ledger, int64 credit_note_id, CreditNoteRow *note)
 
 	if (!row_lock(ledger, CREDIT_NOTE, credit_note_id, &row))
 		return false;
-	get_credit_note(&row, note);
+	note->credit_note_id = row_int8(&row, CREDIT_NOTE_COL_ID);
+	note->attendee_id = row_int8(&row, CREDIT_NOTE_COL_ATTENDEE_ID);
+	note->value = row_money(&row, CREDIT_NOTE_COL_VALUE);
+	note->state = row_enum(&row, CREDIT_NOTE_COL_STATE);
 	return true;
 }
 

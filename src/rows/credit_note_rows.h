@@ -9,7 +9,6 @@
 
 #include "ledger/model.h"
 
-extern bool row_credit_note(Ledger *ledger, int64 credit_note_id, CreditNoteRow *note);
 extern bool row_lock_credit_note(Ledger *ledger, int64 credit_note_id, CreditNoteRow *note);
 extern bool row_lock_oldest_credit_note(Ledger *ledger, int64 attendee_id, CreditNoteRow *note);
 extern void row_insert_credit_note(Ledger *ledger, const CreditNoteRow *note);

@@ -1,6 +1,6 @@
 /*
  * plan.c
- *	  Runs the engine's SQL, with plans that are kept.
+ *	  Runs the engine's SQL, with plans that are saved.
  */
 #include "postgres.h"
 
@@ -111,26 +111,26 @@ prepare(const Ledger *ledger, const QueryText *text)
  * The plan of this number, made when it is first needed.  When the tables change,
  * PostgreSQL makes it anew from the text.
  *
- * A plan that a rule has rewritten is not kept: PostgreSQL does not notice the end
+ * A plan that a rule has rewritten is not saved: PostgreSQL does not notice the end
  * of a rule where it knows no table that the plan depends on.  If nobody frees
  * it, it goes with the connection to SPI.
  */
 static SPIPlanPtr
-get_plan(Ledger *ledger, int number, MakeText make_text, bool *kept)
+get_plan(Ledger *ledger, int number, MakeText make_text, bool *saved)
 {
 	struct Plans *plans = plans_of(ledger->original);
 	SPIPlanPtr	plan = plans->plans[number];
 	QueryText	text;
 
-	*kept = true;
+	*saved = true;
 	if (plan != NULL)
 		return plan;
 	make_text(number, &text);
 	plan = prepare(ledger, &text);
-	*kept = !is_rewritten(plan);
-	if (*kept && SPI_keepplan(plan) != 0)
+	*saved = !is_rewritten(plan);
+	if (*saved && SPI_keepplan(plan) != 0)
 		elog(ERROR, "SPI_keepplan failed");
-	if (*kept)
+	if (*saved)
 		plans->plans[number] = plan;
 	return plan;
 }
@@ -148,12 +148,12 @@ run_plan(Ledger *ledger, int number, MakeText make_text, Datum *args, const char
 {
 	struct Plans *plans;
 	SPIPlanPtr	plan;
-	bool		kept;
+	bool		saved;
 	int			result;
 
 	begin_sql();
 	ledger_check_name(ledger);
-	plan = get_plan(ledger, number, make_text, &kept);
+	plan = get_plan(ledger, number, make_text, &saved);
 
 	/* One result at a time, so that a long statement does not pile them up. */
 	SPI_freetuptable(SPI_tuptable);
@@ -163,7 +163,7 @@ run_plan(Ledger *ledger, int number, MakeText make_text, Datum *args, const char
 		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(result));
 
 	plans = ledger->original->plans;
-	if (!kept)
+	if (!saved)
 		SPI_freeplan(plan);
 	else if (result == SPI_OK_REWRITTEN && plans != NULL && plans->plans[number] == plan)
 	{

@@ -1,6 +1,6 @@
 /*
  * plan.h
- *	  The engine's SQL: run, with plans that are kept.
+ *	  The engine's SQL: run, with plans that are saved.
  */
 #ifndef REGPAYDB_PLAN_H
 #define REGPAYDB_PLAN_H
