@@ -58,11 +58,11 @@ static const struct
 	const char *const *labels;
 	int			nlabels;
 }			enum_specs[ENUM_TYPES] = {
-	[ENUM_INVOICE_STATUS] = {"regpaydb.invoice_status", invoice_status_names, INVOICE_VOID + 1},
-	[ENUM_PAYMENT_KIND] = {"regpaydb.payment_kind", payment_kind_names, PAYMENT_CREDIT_APPLICATION + 1},
-	[ENUM_OUTBOX_KIND] = {"regpaydb.outbox_kind", outbox_kind_names, OUTBOX_CART_RELEASED + 1},
-	[ENUM_CART_STATUS] = {"regpaydb.cart_status", cart_status_names, CART_STATUS_RELEASED + 1},
-	[ENUM_CREDIT_NOTE_STATE] = {"regpaydb.credit_note_state", credit_note_state_names, CREDIT_NOTE_REFUNDED + 1},
+	[ENUM_INVOICE_STATUS] = {"invoice_status", invoice_status_names, INVOICE_VOID + 1},
+	[ENUM_PAYMENT_KIND] = {"payment_kind", payment_kind_names, PAYMENT_CREDIT_APPLICATION + 1},
+	[ENUM_OUTBOX_KIND] = {"outbox_kind", outbox_kind_names, OUTBOX_CART_RELEASED + 1},
+	[ENUM_CART_STATUS] = {"cart_status", cart_status_names, CART_STATUS_RELEASED + 1},
+	[ENUM_CREDIT_NOTE_STATE] = {"credit_note_state", credit_note_state_names, CREDIT_NOTE_REFUNDED + 1},
 };
 
 static struct
@@ -129,7 +129,7 @@ load_catalog(void)
 
 	for (int type = 0; type < ENUM_TYPES; type++)
 	{
-		catalog.types[type] = extension_type(enum_specs[type].name + strlen("regpaydb."));
+		catalog.types[type] = extension_type(enum_specs[type].name);
 		catalog.hashes[type] = GetSysCacheHashValue1(TYPEOID,
 													 ObjectIdGetDatum(catalog.types[type]));
 		for (int value = 0; value < enum_specs[type].nlabels; value++)
@@ -164,7 +164,7 @@ enum_type(EnumType type)
 const char *
 enum_type_name(EnumType type)
 {
-	return enum_specs[type].name;
+	return psprintf("regpaydb.%s", enum_specs[type].name);
 }
 
 /* enum_oid: a value as columns hold it. */

@@ -38,7 +38,7 @@ static int	kept_ledgers;
 static uint64 transactions;		/* that have ended */
 static uint64 changes_seen;		/* tells whether one came in during a load */
 
-const char *const table_names[LEDGER_TABLES] = {
+const char *const ledger_table_names[LEDGER_TABLES] = {
 	[CONFERENCE] = "conference",
 	[ATTENDEE] = "attendee",
 	[STAFF] = "staff",
@@ -163,7 +163,7 @@ table_owner(Oid relid, const char *schema_name, LedgerTable table)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s.%s\" is not an ordinary table",
-						schema_name, table_names[table])));
+						schema_name, ledger_table_names[table])));
 	owner = class->relowner;
 	ReleaseSysCache(tuple);
 	return owner;
@@ -253,7 +253,7 @@ load_ledger(Ledger *ledger, const char *schema_name)
 	{
 		Oid			owner;
 
-		ledger->tables[i] = get_relname_relid(table_names[i], ledger->schema);
+		ledger->tables[i] = get_relname_relid(ledger_table_names[i], ledger->schema);
 		if (!OidIsValid(ledger->tables[i]))
 			no_ledger(schema_name);
 		owner = table_owner(ledger->tables[i], schema_name, i);
@@ -264,8 +264,8 @@ load_ledger(Ledger *ledger, const char *schema_name)
 					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 					 errmsg("the tables of ledger \"%s\" have different owners", schema_name),
 					 errdetail("Table \"%s\" belongs to \"%s\", but table \"%s\" to \"%s\".",
-							   table_names[0], GetUserNameFromId(ledger->owner, true),
-							   table_names[i], GetUserNameFromId(owner, true)),
+							   ledger_table_names[0], GetUserNameFromId(ledger->owner, true),
+							   ledger_table_names[i], GetUserNameFromId(owner, true)),
 					 errhint("Give all of the ledger's tables to one role with ALTER TABLE ... OWNER TO.")));
 	}
 
@@ -398,7 +398,7 @@ ledger_of_schema(Oid schema)
 	char	   *schema_name = get_namespace_name(schema);
 
 	if (schema_name == NULL)
-		elog(ERROR, "cache lookup failed for schema %u", schema);
+		no_ledger("");
 	return find_ledger(schema, schema_name);
 }
 
@@ -421,7 +421,7 @@ ledger_of_relation(Relation rel, LedgerTable table, LedgerTable other_table)
 		ereport(ERROR,
 				(errcode(RP_LEDGER_VERSION),
 				 errmsg("table \"%s.%s\" is not the table \"%s\" of a ledger", schema_name,
-						RelationGetRelationName(rel), table_names[table]),
+						RelationGetRelationName(rel), ledger_table_names[table]),
 				 errdetail("A trigger works on the ledger that its table is in."),
 				 errhint("The trigger functions of regpaydb are for the tables that regpaydb.create_ledger() makes.")));
 	return ledger;

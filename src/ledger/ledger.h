@@ -62,7 +62,7 @@ typedef struct Ledger
 } Ledger;
 
 extern char *ledger_setting;
-extern const char *const table_names[LEDGER_TABLES];
+extern const char *const ledger_table_names[LEDGER_TABLES];
 
 extern void ledger_init(void);
 extern Ledger *ledger_of_setting(void);

@@ -352,7 +352,7 @@ row_needed(const Row *row, int column)
 
 	if (isnull)
 		elog(ERROR, "unexpected null in column \"%s\" of table \"%s\" of a ledger",
-			 table_specs[row->table].columns[column].name, table_names[row->table]);
+			 table_specs[row->table].columns[column].name, ledger_table_names[row->table]);
 	return value;
 }
 

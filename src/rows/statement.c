@@ -124,7 +124,7 @@ make_text(int number, QueryText *text)
 	LedgerTable table = (number - QUERIES) / STATEMENT_KINDS;
 	int			kind = (number - QUERIES) % STATEMENT_KINDS;
 	const TableSpec *spec = &table_specs[table];
-	const char *name = table_names[table];
+	const char *name = ledger_table_names[table];
 	StringInfoData sql;
 
 	initStringInfo(&sql);
