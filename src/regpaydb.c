@@ -11,7 +11,6 @@
 #include "engine/query_call.h"
 #include "ledger/catalog.h"
 #include "ledger/engine_call.h"
-#include "ledger/ledger.h"
 #include "ledger/snapshot_mark.h"
 
 PG_MODULE_MAGIC;

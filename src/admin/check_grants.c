@@ -17,7 +17,6 @@
 #include "admin/check_grants.h"
 #include "admin/grants.h"
 #include "engine/actor.h"
-#include "engine/engine.h"
 #include "rows/open_table.h"
 
 /*

@@ -22,17 +22,14 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
-#include "utils/lsyscache.h"
 
 #include "admin/check_grants.h"
 #include "admin/grant_access.h"
 #include "admin/grants.h"
 #include "admin/row_security.h"
 #include "base/args.h"
-#include "base/compat.h"
 #include "base/ddl.h"
 #include "engine/engine.h"
-#include "ledger/ledger.h"
 
 static const struct
 {

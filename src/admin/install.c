@@ -26,8 +26,6 @@
 #include "base/errors.h"
 #include "base/money.h"
 #include "engine/actor.h"
-#include "engine/engine.h"
-#include "ledger/ledger.h"
 #include "rows/ledger_rows.h"
 
 /*

@@ -5,10 +5,8 @@
  */
 #include "postgres.h"
 
-#include "base/actor_setting.h"
 #include "base/errors.h"
 #include "engine/actor.h"
-#include "engine/engine.h"
 #include "rows/attendee_rows.h"
 #include "rows/ledger_rows.h"
 

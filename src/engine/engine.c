@@ -6,7 +6,6 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
@@ -14,12 +13,9 @@
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
-#include "base/compat.h"
 #include "base/ddl.h"
 #include "base/errors.h"
 #include "engine/engine.h"
-#include "ledger/engine_call.h"
-#include "ledger/ledger.h"
 #include "rows/ledger_rows.h"
 #include "rows/open_table.h"
 

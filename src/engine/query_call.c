@@ -33,8 +33,6 @@
 
 #include "engine/engine.h"
 #include "engine/query_call.h"
-#include "ledger/engine_call.h"
-#include "ledger/ledger.h"
 #include "rows/open_table.h"
 
 /* In the transaction's memory, so that it outlives its site and its resource owner. */

@@ -11,6 +11,7 @@
 #include "common/pg_prng.h"
 #include "miscadmin.h"
 
+#include "base/array.h"
 #include "flow/cart_check.h"
 #include "rows/cart_rows.h"
 #include "rows/product_rows.h"
@@ -30,7 +31,6 @@ typedef struct Holdings
 {
 	Holding    *holdings;
 	int			nholdings;
-	int			capacity;
 } Holdings;
 
 /* ---- what the attendee has ---- */
@@ -38,12 +38,7 @@ typedef struct Holdings
 static void
 add_holding(Holdings *all, const ProductRow *product, int32 quantity, bool in_cart)
 {
-	if (all->nholdings == all->capacity)
-	{
-		all->capacity = Max(16, all->capacity * 2);
-		all->holdings = all->holdings == NULL ? palloc(all->capacity * sizeof(Holding)) :
-			repalloc_huge(all->holdings, all->capacity * sizeof(Holding));
-	}
+	all->holdings = room_for_one(all->holdings, all->nholdings, sizeof(Holding));
 	all->holdings[all->nholdings++] = (Holding)
 	{
 		product->product_id, product->category_id, quantity, in_cart, product->limit_per_attendee

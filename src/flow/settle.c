@@ -12,13 +12,10 @@
 
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/memutils.h"
 
-#include "base/invoice_state.h"
 #include "flow/inventory.h"
 #include "flow/refuse.h"
 #include "flow/settle.h"
-#include "flow/settle_counted.h"
 #include "flow/stock.h"
 #include "ledger/engine_call.h"
 #include "rows/credit_note_rows.h"

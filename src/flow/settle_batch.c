@@ -14,7 +14,6 @@
 #include "flow/refuse.h"
 #include "flow/settle.h"
 #include "flow/settle_batch.h"
-#include "flow/settle_counted.h"
 #include "flow/stock.h"
 
 /*

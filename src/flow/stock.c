@@ -9,6 +9,7 @@
 
 #include "miscadmin.h"
 
+#include "base/array.h"
 #include "base/errors.h"
 #include "flow/cart_check.h"
 #include "flow/inventory.h"
@@ -43,7 +44,7 @@ sort_ids(int64 *ids, int nids)
 void
 lock_products(Ledger *ledger, const int64 *cart_ids, int ncarts)
 {
-	int64	   *product_ids = NULL;
+	int64	   *product_ids = room_for_one(NULL, 0, sizeof(int64));
 	int			nproducts = 0;
 
 	for (int i = 0; i < ncarts; i++)
@@ -51,17 +52,17 @@ lock_products(Ledger *ledger, const int64 *cart_ids, int ncarts)
 		int			nitems;
 		CartItemRow *items = row_cart_items(ledger, cart_ids[i], &nitems);
 
-		product_ids = product_ids == NULL ? palloc((nitems + 1) * sizeof(int64)) :
-			repalloc_huge(product_ids, (nproducts + nitems + 1) * sizeof(int64));
 		for (int j = 0; j < nitems; j++)
+		{
+			product_ids = room_for_one(product_ids, nproducts, sizeof(int64));
 			product_ids[nproducts++] = items[j].product_id;
+		}
 		pfree(items);
 	}
 	nproducts = sort_ids(product_ids, nproducts);
 	for (int i = 0; i < nproducts; i++)
 		(void) row_lock_product(ledger, product_ids[i]);
-	if (product_ids != NULL)
-		pfree(product_ids);
+	pfree(product_ids);
 }
 
 /*
@@ -96,7 +97,6 @@ lock_carts_of_invoices(Ledger *ledger, const int64 *invoice_ids, int64 ninvoices
 {
 	int64	   *cart_ids = NULL;
 	int			ncarts = 0;
-	int			capacity = 0;
 	int			nlocked = 0;
 
 	for (int64 i = 0; i < ninvoices; i++)
@@ -106,12 +106,7 @@ lock_carts_of_invoices(Ledger *ledger, const int64 *invoice_ids, int64 ninvoices
 		CHECK_FOR_INTERRUPTS();
 		if (!row_invoice(ledger, invoice_ids[i], &invoice) || !invoice.has_cart)
 			continue;
-		if (ncarts == capacity)
-		{
-			capacity = capacity == 0 ? 64 : capacity * 2;
-			cart_ids = cart_ids == NULL ? palloc(capacity * sizeof(int64)) :
-				repalloc_huge(cart_ids, capacity * sizeof(int64));
-		}
+		cart_ids = room_for_one(cart_ids, ncarts, sizeof(int64));
 		cart_ids[ncarts++] = invoice.cart_id;
 	}
 	if (ncarts > 0)

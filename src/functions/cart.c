@@ -9,13 +9,11 @@
 #include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
-#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "base/args.h"
 #include "base/errors.h"
 #include "engine/actor.h"
-#include "engine/engine.h"
 #include "flow/amend.h"
 #include "flow/bill.h"
 #include "flow/find.h"

@@ -12,20 +12,19 @@
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
 
+#include "base/array.h"
 #include "base/trigger.h"
 #include "engine/engine.h"
 #include "flow/amend.h"
 #include "flow/find.h"
 #include "flow/stock.h"
 #include "ledger/engine_call.h"
-#include "ledger/ledger.h"
 #include "rows/cart_rows.h"
 #include "rows/product_rows.h"
 
 /* The carts in a transition table, which the engine is not changing itself. */
 static void
-collect_carts(TriggerData *trigger, Tuplestorestate *rows, int64 **cart_ids, int *ncarts,
-			  int *capacity)
+collect_carts(TriggerData *trigger, Tuplestorestate *rows, int64 **cart_ids, int *ncarts)
 {
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(trigger->tg_relation),
 													&TTSOpsMinimalTuple);
@@ -43,11 +42,7 @@ collect_carts(TriggerData *trigger, Tuplestorestate *rows, int64 **cart_ids, int
 		if (isnull || engine_is_writing(RelationGetRelid(trigger->tg_relation), cart_id) ||
 			(*ncarts > 0 && (*cart_ids)[*ncarts - 1] == cart_id))
 			continue;
-		if (*ncarts == *capacity)
-		{
-			*capacity *= 2;
-			*cart_ids = repalloc_huge(*cart_ids, *capacity * sizeof(int64));
-		}
+		*cart_ids = room_for_one(*cart_ids, *ncarts, sizeof(int64));
 		(*cart_ids)[(*ncarts)++] = cart_id;
 	}
 	ExecDropSingleTupleTableSlot(slot);
@@ -98,8 +93,7 @@ regpaydb_amend_carts(PG_FUNCTION_ARGS)
 										 TRIGGER_ANY_EVENT);
 	Ledger	   *ledger;
 	int			ncarts = 0;
-	int			capacity = 16;
-	int64	   *cart_ids = palloc(capacity * sizeof(int64));
+	int64	   *cart_ids = room_for_one(NULL, 0, sizeof(int64));
 
 	if (trigger->tg_oldtable == NULL && trigger->tg_newtable == NULL)
 		ereport(ERROR,
@@ -107,9 +101,9 @@ regpaydb_amend_carts(PG_FUNCTION_ARGS)
 				 errmsg("function \"amend_carts\" needs a transition table")));
 	ledger = ledger_of_relation(trigger->tg_relation, CART_ITEM, CART_DISCOUNT);
 	if (trigger->tg_oldtable != NULL)
-		collect_carts(trigger, trigger->tg_oldtable, &cart_ids, &ncarts, &capacity);
+		collect_carts(trigger, trigger->tg_oldtable, &cart_ids, &ncarts);
 	if (trigger->tg_newtable != NULL)
-		collect_carts(trigger, trigger->tg_newtable, &cart_ids, &ncarts, &capacity);
+		collect_carts(trigger, trigger->tg_newtable, &cart_ids, &ncarts);
 	if (ncarts > 0)
 	{
 		engine_begin_as_owner(ledger);

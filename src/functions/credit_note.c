@@ -6,13 +6,11 @@
 
 #include "fmgr.h"
 #include "utils/builtins.h"
-#include "utils/timestamp.h"
 
 #include "base/args.h"
 #include "base/errors.h"
 #include "base/money.h"
 #include "engine/actor.h"
-#include "engine/engine.h"
 #include "flow/bill.h"
 #include "flow/find.h"
 #include "flow/payable.h"

@@ -14,13 +14,11 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-#include "base/compat.h"
 #include "base/errors.h"
 #include "base/money.h"
 #include "base/trigger.h"
 #include "engine/engine.h"
 #include "ledger/engine_call.h"
-#include "ledger/ledger.h"
 #include "rows/ledger_rows.h"
 
 static const char *

@@ -12,7 +12,6 @@
 #include "base/args.h"
 #include "base/money.h"
 #include "engine/actor.h"
-#include "engine/engine.h"
 #include "flow/bill.h"
 #include "flow/find.h"
 #include "flow/payable.h"

@@ -11,7 +11,6 @@
 #include "utils/numeric.h"
 
 #include "base/args.h"
-#include "base/compat.h"
 #include "base/errors.h"
 #include "base/money.h"
 #include "functions/lines.h"

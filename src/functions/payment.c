@@ -21,20 +21,17 @@
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
 
-#include "base/actor_setting.h"
 #include "base/args.h"
+#include "base/array.h"
 #include "base/errors.h"
 #include "base/money.h"
 #include "base/trigger.h"
 #include "engine/actor.h"
-#include "engine/engine.h"
 #include "flow/find.h"
 #include "flow/payable.h"
 #include "flow/settle.h"
 #include "flow/settle_batch.h"
-#include "ledger/catalog.h"
 #include "ledger/engine_call.h"
-#include "ledger/ledger.h"
 #include "rows/payment_rows.h"
 #include "rows/plan.h"
 #include "rows/result.h"
@@ -319,8 +316,7 @@ read_new_payments(TriggerData *trigger, const Ledger *ledger, int64 *npayments)
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(trigger->tg_relation),
 													&TTSOpsMinimalTuple);
 	int			pointer = tuplestore_alloc_read_pointer(rows, EXEC_FLAG_REWIND);
-	int64		capacity = 16;
-	NewPayment *payments = palloc(capacity * sizeof(NewPayment));
+	NewPayment *payments = room_for_one(NULL, 0, sizeof(NewPayment));
 	MemoryContext row_context = AllocSetContextCreate(CurrentMemoryContext, "regpaydb payment",
 													  ALLOCSET_SMALL_SIZES);
 	MemoryContext save_context = CurrentMemoryContext;
@@ -350,11 +346,7 @@ read_new_payments(TriggerData *trigger, const Ledger *ledger, int64 *npayments)
 		payment.engine_kind = kind == columns.credit_note || kind == columns.credit_application;
 		payment.other_time = !is_of_now(DatumGetTimestampTz(payment_column(slot, columns.time)),
 										columns.time_typmod);
-		if (*npayments == capacity)
-		{
-			capacity *= 2;
-			payments = repalloc_huge(payments, capacity * sizeof(NewPayment));
-		}
+		payments = room_for_one(payments, *npayments, sizeof(NewPayment));
 		payments[(*npayments)++] = payment;
 	}
 	MemoryContextDelete(row_context);

@@ -10,13 +10,11 @@
 #include "postgres.h"
 
 #include "fmgr.h"
-#include "utils/datum.h"
 #include "utils/lsyscache.h"
 
 #include "base/actor_setting.h"
 #include "base/args.h"
 #include "engine/engine.h"
-#include "ledger/ledger.h"
 #include "ledger/snapshot_mark.h"
 #include "rows/attendee_rows.h"
 #include "rows/ledger_rows.h"

@@ -12,7 +12,6 @@
 
 #include "base/args.h"
 #include "engine/actor.h"
-#include "engine/engine.h"
 #include "flow/find.h"
 #include "rows/invoice_rows.h"
 #include "rows/ledger_rows.h"

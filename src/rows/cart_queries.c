@@ -51,16 +51,6 @@ const QueryText cart_queries[] = {
 		"AND r.quantity OPERATOR(pg_catalog.>=) i.quantity) LIMIT 1",
 		1, {INT8OID}
 	},
-	[Q_ITEM - CART_QUERIES] = {
-		"SELECT quantity::integer FROM @.cart_item "
-		"WHERE cart_id" EQ "$1 AND product_id" EQ "$2",
-		2, {INT8OID, INT8OID}
-	},
-	[Q_RESERVED - CART_QUERIES] = {
-		"SELECT quantity::integer FROM @.reservation "
-		"WHERE cart_id" EQ "$1 AND product_id" EQ "$2",
-		2, {INT8OID, INT8OID}
-	},
 	[Q_CART_LINES - CART_QUERIES] = {
 		"SELECT l.description::pg_catalog.text, l.quantity::integer, l.price::numeric, "
 		"l.product_id::bigint FROM @.cart_line l WHERE l.cart_id" EQ "$1 ORDER BY l.place",

@@ -4,16 +4,13 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
-#include "executor/spi.h"
 #include "utils/builtins.h"
 
-#include "ledger/catalog.h"
+#include "base/array.h"
 #include "rows/cart_rows.h"
 #include "rows/plan.h"
 #include "rows/result.h"
 #include "rows/row.h"
-#include "rows/specs.h"
 
 /* ---- carts ---- */
 
@@ -64,8 +61,7 @@ int64 *
 row_paid_carts(Ledger *ledger, int64 attendee_id, int *ncarts)
 {
 	RowList		list;
-	int			capacity = 8;
-	int64	   *cart_ids = palloc(capacity * sizeof(int64));
+	int64	   *cart_ids = room_for_one(NULL, 0, sizeof(int64));
 
 	*ncarts = 0;
 	row_list(&list, ledger, CART, CART_BY_ATTENDEE, attendee_id, 0);
@@ -73,11 +69,7 @@ row_paid_carts(Ledger *ledger, int64 attendee_id, int *ncarts)
 	{
 		if (row_enum(&list.row, CART_COL_STATUS) != CART_STATUS_PAID)
 			continue;
-		if (*ncarts == capacity)
-		{
-			capacity *= 2;
-			cart_ids = repalloc(cart_ids, capacity * sizeof(int64));
-		}
+		cart_ids = room_for_one(cart_ids, *ncarts, sizeof(int64));
 		cart_ids[(*ncarts)++] = row_int8(&list.row, CART_COL_ID);
 	}
 	row_list_end(&list);
@@ -150,18 +142,13 @@ CartItemRow *
 row_cart_items(Ledger *ledger, int64 cart_id, int *nitems)
 {
 	RowList		list;
-	int			capacity = 8;
-	CartItemRow *items = palloc(capacity * sizeof(CartItemRow));
+	CartItemRow *items = room_for_one(NULL, 0, sizeof(CartItemRow));
 
 	*nitems = 0;
 	row_list(&list, ledger, CART_ITEM, CART_ITEM_BY_CART, cart_id, 0);
 	while (row_next(&list))
 	{
-		if (*nitems == capacity)
-		{
-			capacity *= 2;
-			items = repalloc_huge(items, capacity * sizeof(CartItemRow));
-		}
+		items = room_for_one(items, *nitems, sizeof(CartItemRow));
 		items[(*nitems)++] = (CartItemRow)
 		{
 			row_int8(&list.row, CART_ITEM_COL_PRODUCT_ID),
@@ -171,21 +158,6 @@ row_cart_items(Ledger *ledger, int64 cart_id, int *nitems)
 	row_list_end(&list);
 	qsort(items, *nitems, sizeof(CartItemRow), compare_items);
 	return items;
-}
-
-static int32
-find_quantity(Ledger *ledger, EngineQuery query, int64 cart_id, int64 product_id)
-{
-	Datum		args[] = {Int64GetDatum(cart_id), Int64GetDatum(product_id)};
-
-	return run_query(ledger, query, args, NULL) == 0 ? 0 : int4_column(0, 1);
-}
-
-/* row_reserved: how many of a product a cart reserves, lapsed or not. */
-int32
-row_reserved(Ledger *ledger, int64 cart_id, int64 product_id)
-{
-	return find_quantity(ledger, Q_RESERVED, cart_id, product_id);
 }
 
 /* row_cart_lines: the lines of an invoice for a cart. */
@@ -227,12 +199,19 @@ row_set_item(Ledger *ledger, int64 cart_id, int64 product_id, int32 quantity)
 {
 	Datum		args[] = {Int64GetDatum(cart_id), Int64GetDatum(product_id),
 	Int32GetDatum(quantity)};
+	CartItemRow *items;
+	int			nitems;
+	int32		written = 0;
 
 	if (quantity > 0)
 		write_own_by_query(ledger, Q_SET_ITEM, CART_ITEM, cart_id, false, args);
 	else
 		write_own_by_query(ledger, Q_DELETE_ITEM, CART_ITEM, cart_id, true, args);
-	if (find_quantity(ledger, Q_ITEM, cart_id, product_id) != quantity)
+	items = row_cart_items(ledger, cart_id, &nitems);
+	for (int i = 0; i < nitems; i++)
+		if (items[i].product_id == product_id)
+			written = items[i].quantity;
+	if (written != quantity)
 		row_not_written(ledger, CART_ITEM);
 }
 

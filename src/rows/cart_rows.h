@@ -14,7 +14,6 @@ extern bool row_active_cart(Ledger *ledger, int64 attendee_id, int64 *cart_id);
 extern bool row_insert_cart(Ledger *ledger, int64 attendee_id, int64 *cart_id);
 extern char *row_cart_problem(Ledger *ledger, int64 cart_id, CartCheck check);
 extern CartItemRow *row_cart_items(Ledger *ledger, int64 cart_id, int *nitems);
-extern int32 row_reserved(Ledger *ledger, int64 cart_id, int64 product_id);
 extern LineItemRow *row_cart_lines(Ledger *ledger, int64 cart_id, int *nlines);
 extern int64 row_count_entries(Ledger *ledger, int64 cart_id);
 extern void row_set_item(Ledger *ledger, int64 cart_id, int64 product_id, int32 quantity);

@@ -4,10 +4,8 @@
  */
 #include "postgres.h"
 
-#include "executor/spi.h"
 
 #include "base/actor_setting.h"
-#include "ledger/catalog.h"
 #include "rows/credit_note_rows.h"
 #include "rows/plan.h"
 #include "rows/result.h"

@@ -14,7 +14,6 @@
 #include "utils/rel.h"
 
 #include "rows/indexes.h"
-#include "rows/specs.h"
 
 /* find_key_index: the primary key's index, if rows are found by it as a query would. */
 Oid

@@ -27,17 +27,13 @@
 #include "optimizer/optimizer.h"
 #include "rewrite/rewriteHandler.h"
 #include "utils/acl.h"
-#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
-#include "base/compat.h"
 #include "base/money.h"
-#include "ledger/catalog.h"
 #include "rows/indexes.h"
 #include "rows/inspect.h"
-#include "rows/specs.h"
 
 /* ---- columns ---- */
 

@@ -5,11 +5,9 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "executor/spi.h"
 
 #include "base/actor_setting.h"
 #include "base/money.h"
-#include "ledger/catalog.h"
 #include "rows/invoice_rows.h"
 #include "rows/plan.h"
 #include "rows/result.h"

@@ -6,7 +6,6 @@
 
 #include "executor/spi.h"
 
-#include "ledger/ledger.h"
 #include "rows/ledger_rows.h"
 #include "rows/plan.h"
 #include "rows/result.h"

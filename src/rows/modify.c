@@ -14,8 +14,6 @@
 #include "storage/lmgr.h"
 #include "utils/snapmgr.h"
 
-#include "base/compat.h"
-#include "ledger/engine_call.h"
 #include "rows/modify.h"
 #include "rows/scan.h"
 

@@ -18,8 +18,6 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
-#include "ledger/engine_call.h"
-#include "ledger/ledger.h"
 #include "rows/inspect.h"
 #include "rows/open_table.h"
 

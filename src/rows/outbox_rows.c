@@ -5,7 +5,6 @@
 #include "postgres.h"
 
 #include "base/actor_setting.h"
-#include "ledger/catalog.h"
 #include "rows/outbox_rows.h"
 #include "rows/result.h"
 #include "rows/row.h"

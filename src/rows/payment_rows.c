@@ -7,11 +7,9 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "commands/sequence.h"
-#include "executor/spi.h"
 #include "utils/lsyscache.h"
 
 #include "base/actor_setting.h"
-#include "ledger/catalog.h"
 #include "rows/payment_rows.h"
 #include "rows/plan.h"
 #include "rows/result.h"

@@ -10,11 +10,8 @@
 #include "utils/plancache.h"
 
 #include "base/money.h"
-#include "ledger/engine_call.h"
-#include "ledger/ledger.h"
 #include "rows/open_table.h"
 #include "rows/plan.h"
-#include "rows/query.h"
 
 /* ---- plans ---- */
 

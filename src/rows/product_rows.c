@@ -8,11 +8,11 @@
 #include "executor/spi.h"
 #include "utils/builtins.h"
 
+#include "base/array.h"
 #include "rows/plan.h"
 #include "rows/product_rows.h"
 #include "rows/result.h"
 #include "rows/row.h"
-#include "rows/specs.h"
 
 /* ---- products ---- */
 
@@ -44,9 +44,9 @@ row_lock_product(Ledger *ledger, int64 product_id)
 bool
 row_product_exists(Ledger *ledger, int64 product_id)
 {
-	Datum		args[] = {Int64GetDatum(product_id)};
+	Row			row;
 
-	return run_query(ledger, Q_PRODUCT, args, NULL) > 0;
+	return row_find(ledger, PRODUCT, product_id, &row);
 }
 
 /* row_available_stock: what is neither sold nor reserved, by anybody. */
@@ -87,18 +87,13 @@ CategoryRow *
 row_categories(Ledger *ledger, int *ncategories)
 {
 	RowList		list;
-	int			capacity = 16;
-	CategoryRow *categories = palloc(capacity * sizeof(CategoryRow));
+	CategoryRow *categories = room_for_one(NULL, 0, sizeof(CategoryRow));
 
 	*ncategories = 0;
 	row_list_all(&list, ledger, CATEGORY);
 	while (row_next(&list))
 	{
-		if (*ncategories == capacity)
-		{
-			capacity *= 2;
-			categories = repalloc(categories, capacity * sizeof(CategoryRow));
-		}
+		categories = room_for_one(categories, *ncategories, sizeof(CategoryRow));
 		categories[(*ncategories)++] = (CategoryRow)
 		{
 			.category_id = row_int8(&list.row, CATEGORY_COL_ID),
@@ -160,18 +155,13 @@ ReservationRow *
 row_reservations(Ledger *ledger, int64 cart_id, int *nreservations)
 {
 	RowList		list;
-	int			capacity = 8;
-	ReservationRow *reservations = palloc(capacity * sizeof(ReservationRow));
+	ReservationRow *reservations = room_for_one(NULL, 0, sizeof(ReservationRow));
 
 	*nreservations = 0;
 	row_list(&list, ledger, RESERVATION, RESERVATION_BY_CART, cart_id, 0);
 	while (row_next(&list))
 	{
-		if (*nreservations == capacity)
-		{
-			capacity *= 2;
-			reservations = repalloc_huge(reservations, capacity * sizeof(ReservationRow));
-		}
+		reservations = room_for_one(reservations, *nreservations, sizeof(ReservationRow));
 		reservations[(*nreservations)++] = (ReservationRow)
 		{
 			row_int8(&list.row, RESERVATION_COL_PRODUCT_ID),
@@ -181,6 +171,19 @@ row_reservations(Ledger *ledger, int64 cart_id, int *nreservations)
 	}
 	row_list_end(&list);
 	return reservations;
+}
+
+/* row_reserved: how many of a product a cart reserves, lapsed or not. */
+int32
+row_reserved(Ledger *ledger, int64 cart_id, int64 product_id)
+{
+	int			nreservations;
+	ReservationRow *reservations = row_reservations(ledger, cart_id, &nreservations);
+
+	for (int i = 0; i < nreservations; i++)
+		if (reservations[i].product_id == product_id)
+			return reservations[i].quantity;
+	return 0;
 }
 
 /* row_release_items: a cart reserves nothing any more. */

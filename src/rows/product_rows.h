@@ -17,6 +17,7 @@ extern CategoryRow *row_categories(Ledger *ledger, int *ncategories);
 extern int64 row_reserved_by_others(Ledger *ledger, int64 product_id, const int64 *cart_id);
 extern int64 row_reserved_at_most(Ledger *ledger, int64 product_id, const int64 *cart_id);
 extern ReservationRow *row_reservations(Ledger *ledger, int64 cart_id, int *nreservations);
+extern int32 row_reserved(Ledger *ledger, int64 cart_id, int64 product_id);
 extern void row_release_items(Ledger *ledger, int64 cart_id);
 extern void row_move_reservation(Ledger *ledger, int64 cart_id);
 extern void row_reserve_items(Ledger *ledger, int64 cart_id);

@@ -13,16 +13,9 @@
 #include "executor/spi.h"
 
 #include "base/money.h"
-#include "ledger/catalog.h"
-#include "ledger/engine_call.h"
-#include "ledger/ledger.h"
 #include "rows/inspect.h"
 #include "rows/modify.h"
-#include "rows/open_table.h"
-#include "rows/plan.h"
 #include "rows/row.h"
-#include "rows/scan.h"
-#include "rows/specs.h"
 #include "rows/statement.h"
 
 /* ---- where a row is ---- */

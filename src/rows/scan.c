@@ -11,11 +11,8 @@
 #include "storage/bufmgr.h"
 #include "storage/predicate.h"
 #include "utils/fmgroids.h"
-#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
-#include "base/compat.h"
-#include "ledger/engine_call.h"
 #include "ledger/snapshot_mark.h"
 #include "rows/scan.h"
 

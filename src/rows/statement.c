@@ -10,14 +10,9 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 
-#include "ledger/ledger.h"
-#include "rows/plan.h"
-#include "rows/query.h"
-#include "rows/specs.h"
 #include "rows/statement.h"
 
 #define EQUALS	" OPERATOR(pg_catalog.=) "

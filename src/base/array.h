@@ -1,0 +1,10 @@
+/*
+ * array.h
+ *	  Arrays that grow.
+ */
+#ifndef REGPAYDB_ARRAY_H
+#define REGPAYDB_ARRAY_H
+
+extern void *room_for_one(void *array, int64 n, Size size);
+
+#endif							/* REGPAYDB_ARRAY_H */
