@@ -20,24 +20,20 @@
 #include "rows/ledger_rows.h"
 
 /* A result, kept in the call site. */
-typedef struct KeptResult
+typedef struct ActorResult
 {
 	uint64		actor;			/* actor_changes */
 	Oid			ledger_table;
-	SnapshotMark		seen;
+	SnapshotMark seen;
 	bool		isnull;
 	Datum		value;
-} KeptResult;
-
-/* Fills in value, in the current memory context, for the actor of the settings. */
-typedef void (*ActorQuery) (Ledger *ledger, const int64 *user_id, const char *code,
-							KeptResult *result);
+} ActorResult;
 
 static bool
-is_kept(const KeptResult *kept, Oid ledger_table)
+is_current(const ActorResult *result, Oid ledger_table)
 {
-	return kept->actor == actor_changes && kept->ledger_table == ledger_table &&
-		snapshot_mark_is_current(&kept->seen);
+	return result->actor == actor_changes && result->ledger_table == ledger_table &&
+		snapshot_mark_is_current(&result->seen);
 }
 
 /*
@@ -45,42 +41,48 @@ is_kept(const KeptResult *kept, Oid ledger_table)
  * in; whoever may not read that ledger's invoices gets 42501.
  */
 static void
-look_up(Oid ledger_table, ActorQuery query, KeptResult *result)
+look_up(Oid ledger_table, bool is_floor, ActorKeys keys, ActorResult *result)
 {
 	Ledger	   *ledger = ledger_of_schema(get_rel_namespace(ledger_table));
 	int64		user_id;
 	bool		has_user = actor_user_id(&user_id);
 
 	ledger = engine_begin_read_in(ledger, INVOICE, "invoice_id", ACL_SELECT);
-	query(ledger, has_user ? &user_id : NULL, actor_code(), result);
+	if (is_floor)
+	{
+		result->isnull = !has_user || !row_is_staff(ledger, user_id);
+		result->value = Int64GetDatum(PG_INT64_MIN);
+	}
+	else
+		result->value = row_actor_keys(ledger, keys, has_user ? &user_id : NULL, actor_code());
 	engine_end();
 }
 
 static Datum
-actor_result(FunctionCallInfo fcinfo, ActorQuery query)
+actor_result(FunctionCallInfo fcinfo, bool is_floor, ActorKeys keys)
 {
-	KeptResult *kept = fcinfo->flinfo->fn_extra;
+	ActorResult *result = fcinfo->flinfo->fn_extra;
 	Oid			ledger_table;
 	MemoryContext save_context;
 
 	require_arg(fcinfo, 0, "ledger_table");
 	ledger_table = PG_GETARG_OID(0);
-	if (kept == NULL || !is_kept(kept, ledger_table))
+	if (result == NULL || !is_current(result, ledger_table))
 	{
 		save_context = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
 		fcinfo->flinfo->fn_extra = NULL;
-		kept = palloc0(sizeof(KeptResult));
-		look_up(ledger_table, query, kept);
+		result = palloc0(sizeof(ActorResult));
+		look_up(ledger_table, is_floor, keys, result);
 		MemoryContextSwitchTo(save_context);
 
-		kept->actor = actor_changes;
-		kept->ledger_table = ledger_table;
-		set_snapshot_mark(&kept->seen);
-		fcinfo->flinfo->fn_extra = kept;
+		result->actor = actor_changes;
+		result->ledger_table = ledger_table;
+		set_snapshot_mark(&result->seen);
+		fcinfo->flinfo->fn_extra = result;
 	}
-	if (kept->isnull)
+	if (result->isnull)
 		PG_RETURN_NULL();
-	return kept->value;
+	return result->value;
 }
 
 /*
@@ -109,31 +111,6 @@ regpaydb_actor_user(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(user_id);
 }
 
-static void
-query_floor(Ledger *ledger, const int64 *user_id, const char *code, KeptResult *result)
-{
-	result->isnull = user_id == NULL || !row_is_staff(ledger, *user_id);
-	result->value = Int64GetDatum(PG_INT64_MIN);
-}
-
-static void
-query_attendees(Ledger *ledger, const int64 *user_id, const char *code, KeptResult *result)
-{
-	result->value = row_actor_attendees(ledger, user_id, code);
-}
-
-static void
-query_invoices(Ledger *ledger, const int64 *user_id, const char *code, KeptResult *result)
-{
-	result->value = row_actor_invoices(ledger, user_id, code);
-}
-
-static void
-query_carts(Ledger *ledger, const int64 *user_id, const char *code, KeptResult *result)
-{
-	result->value = row_actor_carts(ledger, user_id, code);
-}
-
 /*
  * actor_floor(ledger_table) -> bigint
  *		The lowest key from which on the actor may view every row of the table's
@@ -145,7 +122,7 @@ PG_FUNCTION_INFO_V1(regpaydb_actor_floor);
 Datum
 regpaydb_actor_floor(PG_FUNCTION_ARGS)
 {
-	return actor_result(fcinfo, query_floor);
+	return actor_result(fcinfo, true, 0);
 }
 
 /*
@@ -158,7 +135,7 @@ PG_FUNCTION_INFO_V1(regpaydb_actor_attendees);
 Datum
 regpaydb_actor_attendees(PG_FUNCTION_ARGS)
 {
-	return actor_result(fcinfo, query_attendees);
+	return actor_result(fcinfo, false, ACTOR_ATTENDEES);
 }
 
 /*
@@ -169,7 +146,7 @@ PG_FUNCTION_INFO_V1(regpaydb_actor_invoices);
 Datum
 regpaydb_actor_invoices(PG_FUNCTION_ARGS)
 {
-	return actor_result(fcinfo, query_invoices);
+	return actor_result(fcinfo, false, ACTOR_INVOICES);
 }
 
 /*
@@ -180,5 +157,5 @@ PG_FUNCTION_INFO_V1(regpaydb_actor_carts);
 Datum
 regpaydb_actor_carts(PG_FUNCTION_ARGS)
 {
-	return actor_result(fcinfo, query_carts);
+	return actor_result(fcinfo, false, ACTOR_CARTS);
 }

@@ -39,41 +39,29 @@ row_attendee(Ledger *ledger, int64 attendee_id, AttendeeRow *attendee)
 	return true;
 }
 
-static Datum
-keys_of_actor(Ledger *ledger, EngineQuery query, const int64 *user_id, const char *code)
+/*
+ * row_actor_keys
+ *		The keys of what belongs to whoever has this user id or this code, either of
+ *		which may be NULL, as a bigint[] in the memory context that the engine was
+ *		called in.
+ */
+Datum
+row_actor_keys(Ledger *ledger, ActorKeys which, const int64 *user_id, const char *code)
 {
+	static const EngineQuery queries[] = {
+		[ACTOR_ATTENDEES] = Q_ACTOR_ATTENDEES,
+		[ACTOR_INVOICES] = Q_ACTOR_INVOICES,
+		[ACTOR_CARTS] = Q_ACTOR_CARTS,
+	};
 	char		nulls[] = "  ";
 	Datum		args[] = {nullable_int8(user_id, &nulls[0]),
 	nullable_text(code == NULL ? NULL : cstring_to_text(code), &nulls[1])};
 	int64	   *keys;
 	int			nkeys;
 
-	run_query(ledger, query, args, nulls);
+	run_query(ledger, queries[which], args, nulls);
 	keys = int8_columns(1, &nkeys);
 	return copy_result(int8_array_datum(keys, nkeys));
-}
-
-/*
- * row_actor_attendees, row_actor_invoices, row_actor_carts
- *		Keys of whoever has this user id or this code, either of which may be
- *		NULL, as a bigint[] in the memory context that the engine was called in.
- */
-Datum
-row_actor_attendees(Ledger *ledger, const int64 *user_id, const char *code)
-{
-	return keys_of_actor(ledger, Q_ACTOR_ATTENDEES, user_id, code);
-}
-
-Datum
-row_actor_invoices(Ledger *ledger, const int64 *user_id, const char *code)
-{
-	return keys_of_actor(ledger, Q_ACTOR_INVOICES, user_id, code);
-}
-
-Datum
-row_actor_carts(Ledger *ledger, const int64 *user_id, const char *code)
-{
-	return keys_of_actor(ledger, Q_ACTOR_CARTS, user_id, code);
 }
 
 /*
