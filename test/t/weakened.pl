@@ -305,7 +305,7 @@ SQL
 	# Access is per ledger.
 	{
 		what => 'an app pays in another ledger',
-		weak => [ [ "	engine_check_privilege_in(ledger, table, column, privilege);\n	engine_begin_as_owner(scope, ledger);\n	engine_check_version(ledger, false);", "	engine_begin_as_owner(scope, ledger);\n	engine_check_version(ledger, false);" ] ],
+		weak => [ [ "	engine_check_privilege_in(ledger, table, column, privilege);\n	engine_begin_as_owner(ledger);\n	engine_check_version(ledger, false);", "	engine_begin_as_owner(ledger);\n	engine_check_version(ledger, false);" ] ],
 		attack => <<'SQL',
 SET ROLE weak_app;
 SET regpaydb.ledger = rival;
@@ -321,7 +321,7 @@ SQL
 		map {
 			{
 				what => "an app reads another ledger by $_->[0]",
-				weak => [ [ "	engine_check_privilege_in(ledger, table, column, privilege);\n	engine_begin_as_owner(scope, ledger);\n	scope->reader", "	engine_begin_as_owner(scope, ledger);\n	scope->reader" ] ],
+				weak => [ [ "	engine_check_privilege_in(ledger, table, column, privilege);\n	engine_begin_as_owner(ledger);\n	reader = engine_reader();", "	engine_begin_as_owner(ledger);\n	reader = engine_reader();" ] ],
 				attack => "SET ROLE weak_app; SET regpaydb.user_id = '101'; SET regpaydb.ledger = rival; \\o\nSELECT regpaydb.$_->[0]",
 				sound => qr/^42501: permission denied for schema rival/,
 				weakened => $_->[1]
@@ -375,7 +375,8 @@ SQL
 		map {
 			{
 				what => "an actor reaches another's invoice by $_->[0]",
-				weak => [ [ 'if (!is_visible(ledger, exists, invoice->attendee_id, invoice_id))', 'if (!exists)' ] ],
+				weak => [ [ 'if (!actor_may_view(ledger, attendee_id != NULL ? *attendee_id : id) || attendee_id == NULL)', 'if (attendee_id == NULL)' ],
+					[ 'if (!actor_may_view(ledger, invoice->attendee_id))', 'if (false)' ] ],
 				attack => "SET ROLE $_->[1]; SET regpaydb.user_id = '101'; \\o\nSELECT regpaydb.$_->[0]",
 				sound => qr/^RP002: there is no invoice 2/,
 				weakened => $_->[2]
@@ -528,7 +529,7 @@ SQL
 	},
 	{
 		what => "an owner's trigger dates what the engine records",
-		weak => [ [ qq(	check_is_of_now(4, "payment");\n), '' ] ],
+		weak => [ [ qq(if (time != GetCurrentTransactionStartTimestamp())), 'if (false)' ] ],
 		attack => <<'SQL',
 SET ROLE weak_owner;
 CREATE FUNCTION conf.date_it() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW."time" := '2020-06-01'; RETURN NEW; END $$;
@@ -556,14 +557,14 @@ SQL
 	# Policies.
 	{
 		what => 'who is nobody sees all',
-		weak => [ [ 'result->isnull = user_id == NULL || !row_is_staff(ledger, *user_id);', 'result->isnull = user_id != NULL && !row_is_staff(ledger, *user_id);' ] ],
+		weak => [ [ 'result->isnull = !has_user || !row_is_staff(ledger, user_id);', 'result->isnull = has_user && !row_is_staff(ledger, user_id);' ] ],
 		attack => "SET ROLE weak_app; \\o\nSELECT count(*) FROM conf.invoice",
 		sound => qr/^0$/,
 		weakened => qr/^3$/
 	},
 	{
 		what => 'the result that was kept for one actor is used for another',
-		weak => [ [ 'kept->actor == actor_changes && ', '' ] ],
+		weak => [ [ 'result->actor == actor_changes && ', '' ] ],
 		attack => <<'SQL',
 SET ROLE weak_app;
 \o
@@ -575,7 +576,7 @@ SQL
 	},
 	{
 		what => 'the result that was kept for one ledger is used for another',
-		weak => [ [ ' && kept->ledger_table == ledger_table', '' ] ],
+		weak => [ [ ' && result->ledger_table == ledger_table', '' ] ],
 		attack => <<'SQL',
 SET regpaydb.ledger = rival;
 SELECT regpaydb.manual_invoice(1, '1 day', '[{"description": "x", "price": 1}]');
@@ -588,7 +589,7 @@ SQL
 	},
 	{
 		what => 'the result that was kept outlives a change',
-		weak => [ [ " &&\n\t\tkept->command == snapshot->curcid", '' ] ],
+		weak => [ [ ' && mark->command == snapshot->curcid', '' ] ],
 		attack => <<'SQL',
 SET regpaydb.user_id = '102';
 CREATE FUNCTION seen() RETURNS text LANGUAGE plpgsql AS $$
@@ -611,7 +612,7 @@ SQL
 	},
 	{
 		what => 'the result that was kept outlives what is taken back',
-		weak => [ [ " &&\n\t\tkept->rollbacks == rollbacks", '' ] ],
+		weak => [ [ " &&\n\t\tmark->ended == ended", '' ] ],
 		attack => <<'SQL',
 CREATE FUNCTION may() RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RETURN regpaydb.can_view(1, 5); END';
 BEGIN ISOLATION LEVEL REPEATABLE READ;
@@ -648,14 +649,14 @@ SQL
 				sound => qr/^42501: permission denied/,
 				weakened => qr/^t$/
 			}
-		} [ 'what another role may', "\t\tcall->caller == GetUserId() &&\n", 'weak_app', 'SET ROLE weak_nobody' ],
-		[ 'a privilege that was taken back', "\t\tcall->changes == ledger_changes() &&\n", 'weak_app',
+		} [ 'what another role may', "\t\tquery_call->caller == GetUserId() &&\n", 'weak_app', 'SET ROLE weak_nobody' ],
+		[ 'a privilege that was taken back', "\t\tquery_call->changes == ledger_changes() &&\n", 'weak_app',
 			'REVOKE ALL ON SCHEMA conf FROM weak_app; SET ROLE weak_app' ],
 		[ 'a membership that was taken back', "\tCacheRegisterSyscacheCallback(AUTHMEMROLEMEM, roles_changed, 0);\n", 'weak_member',
 			'REVOKE weak_app FROM weak_member; SET ROLE weak_member' ],
 		[ 'what a superuser may', "\tCacheRegisterSyscacheCallback(AUTHOID, roles_changed, 0);\n", 'weak_boss',
 			'ALTER ROLE weak_boss NOSUPERUSER; SET ROLE weak_boss' ],
-		[ 'the ledger that it began with', " &&\n\t\tledger_is_of_setting(&call->scope.reader)", 'weak_app',
+		[ 'the ledger that it began with', " &&\n\t\tledger_is_of_setting(&query_call->call->reader)", 'weak_app',
 			'SET LOCAL regpaydb.ledger = rival; SET ROLE weak_app' ]),
 	{
 		what => 'policies permit, where they should restrict',
@@ -748,7 +749,7 @@ SQL
 		[ 'a prepared statement', q{PREPARE pg1 AS SELECT 'planted'}, 'EXECUTE pg1', qr/^planted$/ ]),
 	{
 		what => "an owner's trigger changes the caller's settings",
-		weak => [ [ 'AtEOXact_GUC(false, scope->save_nestlevel);', 'AtEOXact_GUC(true, scope->save_nestlevel);' ], [ "\t\tddl_search_path(ledger->schema_name);\n", '' ] ],
+		weak => [ [ 'AtEOXact_GUC(false, call->save_nestlevel);', 'AtEOXact_GUC(true, call->save_nestlevel);' ], [ "\t\tddl_search_path(ledger->schema_name);\n", '' ] ],
 		attack => <<'SQL',
 SET ROLE weak_rival;
 CREATE FUNCTION rival.attack() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN SET search_path = rival, pg_catalog; RETURN NULL; END $$;
@@ -798,7 +799,7 @@ SQL
 	},
 	{
 		what => 'policies that are forced on the owner hide rows from the engine, which says all is well',
-		weak => [ [ ' | SECURITY_NOFORCE_RLS', '' ], [ 'if (store_run(ledger, query, args, nulls) != 1)', 'if (store_run(ledger, query, args, nulls) > 1)' ] ],
+		weak => [ [ ' | SECURITY_NOFORCE_RLS', '' ], [ 'run_update(ledger, table, key, values, nulls, replaced) != 1)', 'run_update(ledger, table, key, values, nulls, replaced) > 1)' ] ],
 		attack => <<'SQL',
 ALTER TABLE conf.outbox FORCE ROW LEVEL SECURITY;
 ALTER TABLE conf.invoice FORCE ROW LEVEL SECURITY;
@@ -817,7 +818,7 @@ SQL
 	},
 	{
 		what => "an owner's trigger swallows a row of the engine's",
-		weak => [ [ 'if (store_run(ledger, query, args, nulls) != 1)', 'if (store_run(ledger, query, args, nulls) > 1)' ] ],
+		weak => [ [ 'run_update(ledger, table, key, values, nulls, replaced) != 1)', 'run_update(ledger, table, key, values, nulls, replaced) > 1)' ] ],
 		attack => <<'SQL',
 CREATE FUNCTION conf.swallow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
 CREATE TRIGGER a BEFORE UPDATE ON conf.invoice FOR EACH ROW EXECUTE FUNCTION conf.swallow();
@@ -858,7 +859,7 @@ SQL
 	},
 	{
 		what => 'a trigger writes another row while the engine writes one',
-		weak => [ [ 'return writing.relid == relid && writing.id == id;', 'return writing.relid == relid;' ], [ 'if (!writing.many)', 'if (false)' ] ],
+		weak => [ [ " &&\n\t\tengine_call->writing.id == id", '' ], [ 'if (!engine_call->writing.many)', 'if (false)' ] ],
 		attack => <<'SQL',
 SET ROLE weak_owner;
 CREATE FUNCTION conf.rewrite() RETURNS trigger LANGUAGE plpgsql AS $$
