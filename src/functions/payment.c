@@ -3,11 +3,11 @@
  *	  Payments: pay, record_payment, record_manual_payment, and the trigger of
  *	  the table.
  *
- * A payment with a provider's reference is inserted before its invoice is locked,
- * by the functions as by a plain INSERT, so that two sessions with the same
- * reference wait for each other in one order.  Without a reference nobody waits
- * for the payment, and the invoice is locked first: else the foreign key's locks
- * of all who pay it at once pile up on its row.
+ * A payment is inserted before its invoice is locked, by the functions as by a plain
+ * INSERT, so that whoever waits in between waits in one order: two sessions with the
+ * same provider's reference for each other, and the owner's triggers for what they
+ * lock.  Where nobody can wait for the payment, the invoice is locked first: else
+ * the foreign key's locks of all who pay it at once pile up on its row.
  */
 #include "postgres.h"
 
@@ -35,6 +35,7 @@
 #include "rows/payment_rows.h"
 #include "rows/plan.h"
 #include "rows/result.h"
+#include "rows/row.h"
 
 static void
 check_not_zero(int64 amount)
@@ -108,7 +109,7 @@ recorded_before(Ledger *ledger, PaymentRow *payment)
 static void
 record(Ledger *ledger, PaymentRow *payment, InvoiceRow *invoice, SettleCheck check)
 {
-	if (payment->provider_ref == NULL)
+	if (payment->provider_ref == NULL && row_runs_no_code(ledger, PAYMENT, ROW_INSERT))
 		lock_found_invoice(ledger, invoice);
 	payment->payment_id = row_next_payment_id(ledger);
 	if (row_insert_payment(ledger, payment))

@@ -38,6 +38,7 @@ typedef struct OpenTable
 	IndexScanDesc scan;
 	ScanKeyData scan_key;		/* of it, for any key */
 	Snapshot	snapshot;
+	CommandId	command;		/* up to which it showed our own when it was taken */
 	int64		last_written;	/* keys up to this one were written since */
 	bool		written;		/* any was, since the snapshot was taken */
 	bool		found;			/* whether slot holds a row, and of which key */

@@ -80,10 +80,13 @@ take_snapshot(OpenTable *table, int64 key)
 	if (table->written && key <= table->last_written)
 		CommandCounterIncrement();
 	now = table->read_only ? GetActiveSnapshot() : GetTransactionSnapshot();
-	if (table->snapshot != NULL && snapshots_show_the_same(table->snapshot, now))
+	/* That of a whole transaction is one and the same, and moves on with its commands. */
+	if (table->snapshot != NULL && table->command == now->curcid &&
+		snapshots_show_the_same(table->snapshot, now))
 		return false;
 	free_snapshot(table);
 	table->snapshot = RegisterSnapshot(now);
+	table->command = now->curcid;
 	table->written = false;
 	return true;
 }
