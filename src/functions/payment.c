@@ -31,7 +31,6 @@
 #include "flow/payable.h"
 #include "flow/settle.h"
 #include "flow/settle_batch.h"
-#include "ledger/engine_call.h"
 #include "rows/payment_rows.h"
 #include "rows/plan.h"
 #include "rows/result.h"

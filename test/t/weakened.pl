@@ -1005,7 +1005,7 @@ for my $attack (@attacks)
 
 # ---- time tells, where less is done for what is not there ----
 
-my $hasty = library([ 'return actor_may_view(ledger, exists ? attendee_id : any_id) && exists;', 'return exists && actor_may_view(ledger, attendee_id);' ]);
+my $hasty = library([ 'if (!actor_may_view(ledger, attendee_id != NULL ? *attendee_id : id) || attendee_id == NULL)', 'if (attendee_id == NULL || !actor_may_view(ledger, *attendee_id))' ]);
 $node->safe_psql('postgres', 'CREATE DATABASE hasty TEMPLATE sound');
 $node->safe_psql('hasty', "UPDATE pg_proc SET probin = '$hasty' WHERE pronamespace = 'regpaydb'::regnamespace AND probin IS NOT NULL; ALTER DATABASE hasty SET regpaydb.ledger = conf");
 my $spread = timing_spread($node, 'hasty', undef);
