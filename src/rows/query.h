@@ -86,7 +86,15 @@ extern const QueryText cart_queries[];
 #define GT	" OPERATOR(pg_catalog.>) "
 #define MINUS	" OPERATOR(pg_catalog.-) "
 
-/* In UTC, so that a caller's time zone does not move the ends of days. */
+/*
+ * The end of a cart's reservation: this is the rule.  In UTC, so that a caller's time
+ * zone does not move the ends of days.
+ *
+ * It is stored in reservation.reserved_until.  It stands again where that can't be
+ * read: in reserved_until() of cart_rows.c, which test/t/cart_check.pl holds against
+ * this; in the view integrity_problem, which proves what is stored; and in two reports,
+ * for carts that have no reservations.
+ */
 #define RESERVED_UNTIL \
 	"((c.time_last_updated AT TIME ZONE 'UTC' OPERATOR(pg_catalog.+) " \
 	"c.reservation_duration) AT TIME ZONE 'UTC')"

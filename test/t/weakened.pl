@@ -1005,9 +1005,9 @@ SQL
 			}
 		} [ 'what was paid does not count towards the limit of a category', [ "\t\t\tquantity += all->holdings[i].quantity;\n\t\t}\n\tif (", "\t\t\tquantity += all->holdings[i].in_cart ? all->holdings[i].quantity : 0;\n\t\t}\n\tif (" ] ],
 		[ 'nothing is required', [ 'category->required && !has_some', 'false' ] ],
-		[ "others' reservations do not count", [ 'product->sold - reserved)', 'product->sold)' ], [ 'product->sold - reserved;', 'product->sold;' ] ],
+		[ "others' reservations do not count", [ 'unsold - row_reserved_at_most(ledger, product->product_id, &cart_id))', 'unsold)' ], [ 'unsold - row_reserved_by_others(ledger, product->product_id, &cart_id);', 'unsold;' ] ],
 		[ "others' reservations do not count among many payments", [ 'count->sold - count->reserved', 'count->sold' ] ],
-		[ 'a reservation ends when it begins', [ 'cart->lapsed = reserved_until(table)', 'cart->lapsed = DatumGetTimestampTz(direct_needed_value(table, CART_COL_TIME_LAST_UPDATED))' ] ],
+		[ 'a reservation ends when it begins', [ 'cart->lapsed = reserved_until(row)', 'cart->lapsed = DatumGetTimestampTz(row_needed(row, CART_COL_TIME_LAST_UPDATED))' ] ],
 		[ 'a reservation ends in the time zone of the session', [ 'DirectFunctionCall2(timestamp_pl_interval', 'DirectFunctionCall2(timestamptz_pl_interval' ] ]));
 
 # ---- against the sound build, and the weakened one ----
