@@ -108,9 +108,9 @@ valgrind:
 
 # The pictures of the documentation, which only those who change them make: that
 # needs Graphviz. Each says what it was made of, for the tests to compare.
-pictures: $(patsubst %.dot,%.svg,$(wildcard docs/*.dot))
+pictures: $(patsubst %.dot,%.svg,$(wildcard docs/*.dot src/*.dot))
 
-docs/%.svg: docs/%.dot
+%.svg: %.dot
 	{ dot -Tsvg $< && printf '<!-- made of %s: sha256 %s -->\n' \
 	    $(<F) $$(sha256sum <$< | cut -c 1-64); } >$@
 
