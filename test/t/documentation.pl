@@ -33,6 +33,9 @@ my %run_elsewhere = (
 	'docs/django.md' => 'parts of test/django, which runs them',
 	'docs/tables.md' => 'made from the catalog; has none');
 
+# Pages for those who change the code, which have no examples.
+my @inside = ('src/README.md', 'test/README.md');
+
 my $node = new_node('main');
 $node->start;
 my $folder = PostgreSQL::Test::Utils::tempdir;
@@ -220,7 +223,7 @@ for my $name (sort keys %planted)
 # ---- the pages ----
 
 my @pages = ('README.md', map { 'docs/' . basename($_) } sort glob "$sources/docs/*.md");
-my %text = map { $_ => slurp_file("$sources/$_") } @pages;
+my %text = map { $_ => slurp_file("$sources/$_") } @pages, @inside;
 my (@seen_not_run, %examples);
 
 for my $page (grep { !$run_elsewhere{$_} } @pages)
@@ -402,17 +405,57 @@ SQL
 is_same([ $text{'docs/reports.md'} =~ /^\| \[`(report_\w+)`\]/mg ], [ keys %report ], 'reports.md: its list has them all');
 like($examples{'docs/reports.md'}, qr/\bFROM $_\b/, "reports.md: an example of $_") for sort keys %report;
 
+# ---- pages for those who change the code, and the sources ----
+
+my $code = join '', map { slurp_file($_) } glob "$sources/src/*.[ch] $sources/src/*/*.[ch]";
+
+my %file = map { basename($_) => 1 } glob "$sources/*/* $sources/*/*/*";
+
+# What a page names that is not there: functions, structs, their members, arrays, and
+# files, a source by its floor and without .c, too.
+sub not_there
+{
+	my ($page) = @_;
+	my @missing;
+
+	for my $name (grep { !/NAME/ } $page =~ /`([^`\s]+)`/g)
+	{
+		my ($word) = $name =~ /^(?|(\w+)\(\)|(\w+)\[\]|[A-Z]\w*\.(\w+)|([A-Z][a-z]+[A-Z]\w+))$/;
+		my $is_there = $name =~ m{^\w+/\w.*[^/]$} ? grep {-e} map {"$sources/$_"} $name, "test/$name", "src/$name", "src/$name.c"
+		  : $name =~ /\.(?:[ch]|p[lm]|sql|md)$/ ? $file{$name}
+		  : !defined $word || $code =~ /\b$word\b/;
+
+		push @missing, $name if !$is_there;
+	}
+	return @missing;
+}
+
+is(join(' ', not_there($text{$_})), '', "$_: names what is there") for @inside;
+is(join(' ', not_there('`settle()`, `no_such()`, `Ledger.valid`, `Ledger.no_such`, `EngineCall`, `NoSuch`, `functions[]`, `no_array[]`, `flow/settle`, `flow/nothing`, `row.pl`')),
+	'no_such() Ledger.no_such NoSuch no_array[] flow/nothing row.pl', 'which is noticed where it is not so');
+
+# What a session keeps is what the library can write to.
+my $library = qx{pg_config --pkglibdir} =~ s/\n//r . '/regpaydb.so';
+my @kept = grep { !/^(?:_|completed\b)/ } qx{objdump -t '$library'} =~ / O \.(?:data|bss)\s+[0-9a-f]+\s+(?:\.hidden )?(\w+)/g;
+my ($kept) = $text{'src/README.md'} =~ /^## What is kept.*?\n(.*?)(?=^## )/ms;
+cmp_ok(scalar @kept, '>', 10, 'the library has variables');
+is(join(' ', grep { $kept !~ /`$_`/ } @kept), '', 'src/README.md: names every variable of the library');
+
 # ---- pictures ----
 
-for my $source (glob "$sources/docs/*.dot")
+for my $source (glob "$sources/docs/*.dot $sources/src/*.dot")
 {
 	my $name = basename($source, '.dot');
+	my $folder = basename(dirname($source));
+	my ($page, $link) = $folder eq 'docs' ? ('README.md', "docs/$name.svg") : ("$folder/README.md", "$name.svg");
 	my $digest = sha256_hex(slurp_file($source));
 
-	like(slurp_file("$sources/docs/$name.svg"), qr/made of $name\.dot: sha256 $digest/,
+	like(slurp_file("$sources/$folder/$name.svg"), qr/made of $name\.dot: sha256 $digest/,
 		"$name.svg was made of $name.dot (make pictures)");
-	like($text{'README.md'}, qr/!\[.+\]\(docs\/$name\.svg\)/, "README shows $name.svg");
+	like($text{$page}, qr/!\[.+\]\(\Q$link\E\)/, "$page shows $name.svg");
 }
+is_same([ slurp_file("$sources/src/floors.dot") =~ m{<b>(\w+)</b>}g ], [ map { basename($_) } glob "$sources/src/*/" ],
+	'floors.dot has every floor');
 my $dot = slurp_file("$sources/docs/tables.dot");
 is_same([ $dot =~ /^\t(\w+);$/mg ], [ split /\n/, catalog(<<'SQL') ], 'tables.dot has every table');
 SELECT relname FROM pg_class WHERE relnamespace = 'regpaydb'::regnamespace AND relkind = 'r'
@@ -431,15 +474,15 @@ sub anchors
 	return map { s/`//gr } map { s/[^\w\- ]//gr } map { s/ /-/gr } map { lc } shift =~ /^#+ (.*)$/mg;
 }
 
-my %anchor = map { my $page = $_; map { ("$page#$_" => 1) } anchors($text{$page}) } @pages;
-for my $page (@pages)
+my %anchor = map { my $page = $_; map { ("$page#$_" => 1) } anchors($text{$page}) } keys %text;
+for my $page (sort keys %text)
 {
 	my @broken;
 
 	for my $link ($text{$page} =~ /\]\((?!https?:)([^)\s]+)\)/g)
 	{
 		my ($file, $anchor) = split /#/, $link;
-		my $target = $file eq '' ? $page : dirname($page) eq '.' ? $file : "docs/$file";
+		my $target = $file eq '' ? $page : dirname($page) eq '.' ? $file : dirname($page) . "/$file";
 
 		1 while $target =~ s{[^/]+/\.\./}{};
 		push @broken, $link if !-e "$sources/$target" || (defined $anchor && !$anchor{"$target#$anchor"});
