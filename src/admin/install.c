@@ -209,7 +209,7 @@ regpaydb_create_ledger(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* The step that leads on from a version, or NULL. */
+/* Run the step that leads on from a version; returns the version it leads to, or NULL where there is none. */
 static const char *
 run_upgrade_step(const char *version)
 {

@@ -10,8 +10,8 @@
 
 /*
  * room_for_one
- *		The array, NULL at first, with room for one more element, of which it has n.
- *		Called for each of them, so that it doubles where it is full.
+ *		Make room for one more element in an array that has n, NULL for a new one.
+ *		Called before each is added: it doubles where it is full.
  */
 void *
 room_for_one(void *array, int64 n, Size size)

@@ -15,7 +15,7 @@
 /* An amount has so many digits before the decimal point at most. */
 #define MONEY_DIGITS	12
 
-/* ... and so many after it. */
+/* ... and at most so many after it. */
 #define MAX_DECIMALS	3
 
 /* The type of a ledger's money columns, as atttypmod has it. */

@@ -155,7 +155,7 @@ keep_call(QuerySite *site, FmgrInfo *call_site, const LedgerTable *tables, int n
 		is_open = open_table(ledger, tables[i], ROW_FIND) != NULL;
 	if (!is_open || call->connected)
 	{
-		/* Finding the version out took SQL: then not now. */
+		/* To find the version out, SQL was run, which closed the tables: next time. */
 		site->refused_at = is_open ? 0 : changes + 1;
 		engine_end();
 		return;

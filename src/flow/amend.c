@@ -15,7 +15,7 @@
  * cart_has_lapsed
  *		Whether a locked cart reserves nothing any more.
  *
- * Asked when its products are locked: until then it may lapse, and another take
+ * Ask when its products are locked: until then it may lapse, and others may take
  * what it held.
  */
 bool

@@ -83,7 +83,8 @@ settle_new_invoice(Ledger *ledger, int64 attendee_id, const CartRow *cart, text 
  *		Let a new invoice take its attendee's unclaimed notes, oldest first,
  *		until it is paid, if it is her only unpaid one.
  *
- * The attendee is locked, so that no other invoice of hers is made meanwhile.
+ * The attendee is locked, so that no other invoice of hers takes her notes meanwhile.
+ * (cancellation_fee() makes one without that, and pays it in the same transaction.)
  */
 void
 settle_with_credit(Ledger *ledger, int64 invoice_id)

@@ -154,7 +154,8 @@ rows_are_exact(Ledger *ledger)
 
 /*
  * cart_is_sound
- *		Whether there is surely nothing of what is looked for.
+ *		Whether a cart surely has no problem of the kinds in check.  False may also
+ *		mean that it is not known.
  */
 bool
 cart_is_sound(Ledger *ledger, int64 cart_id, CartCheck check)

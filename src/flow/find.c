@@ -55,7 +55,8 @@ find_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice)
 /*
  * lock_found_invoice
  *		Lock an invoice that was found, and before it its cart and what is in it,
- *		and read what it is now; raises RP002.
+ *		and read what it is now; raises RP002.  Where it is locked already, so are
+ *		those.
  */
 void
 lock_found_invoice(Ledger *ledger, InvoiceRow *invoice)

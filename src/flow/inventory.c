@@ -3,9 +3,9 @@
  *	  What is left of products while a statement sells many carts: read once for
  *	  all of them, and written once.
  *
- * In between only the inventory knows.  That is nobody's business: the products
- * are locked, and no code but the engine's runs.  Before any other does, or SQL is
- * asked about stock, the inventory has to be written.
+ * Meanwhile the rows of the products lag behind.  Nobody can see that, as they are
+ * locked and only the engine's code runs.  Before any other does, or SQL is asked
+ * about stock, the inventory has to be written.
  */
 #include "postgres.h"
 
@@ -131,7 +131,10 @@ count_of(Inventory *inventory, int64 product_id)
 	return count;
 }
 
-/* Read a cart, and the counts of all that is in it.  False where SQL has to. */
+/*
+ * Read a cart, and the counts of all that is in it.  False where a product is
+ * gone, or code of somebody else's would run.
+ */
 static bool
 read_cart(Inventory *inventory, int64 cart_id)
 {
@@ -219,7 +222,7 @@ inventory_suffices(Inventory *inventory, int64 cart_id)
 /*
  * inventory_sell
  *		Sell what a locked cart holds, and reserve it no more.  False, and the
- *		inventory is written, where SQL has to do that.
+ *		inventory is written, where the caller has to do that row by row.
  */
 bool
 inventory_sell(Inventory *inventory, int64 cart_id)

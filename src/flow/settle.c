@@ -24,8 +24,8 @@
 #include "rows/payment_rows.h"
 
 /*
- * What is done to an invoice: the verdict on it, and what the verdict does not
- * know.
+ * What is to be written: the verdict on an invoice, and what the state machine does
+ * not know.
  */
 typedef struct Settlement
 {
@@ -116,9 +116,7 @@ settle_lock_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice)
 	return row_lock_invoice(ledger, invoice_id, invoice);
 }
 
-/*
- * Carry out a verdict: the invoice's row, the log, its credit note, its cart.
- */
+/* Write what a verdict makes: the invoice's row, the log, its credit note, its cart. */
 static void
 write_verdict(Ledger *ledger, const Settlement *settlement)
 {
@@ -136,7 +134,7 @@ write_verdict(Ledger *ledger, const Settlement *settlement)
 	if (verdict->status != invoice->state.status)
 		row_log_invoice(ledger, OUTBOX_INVOICE_UPDATED, invoice->invoice_id,
 						&invoice->state.status, verdict->status);
-	/* There may be triggers on the tables of notes. */
+	/* Triggers on the tables of notes may look at the stock. */
 	if (verdict->credit > 0 && invoice->inventory != NULL)
 		inventory_write(invoice->inventory);
 	if (verdict->credit > 0)
@@ -146,7 +144,10 @@ write_verdict(Ledger *ledger, const Settlement *settlement)
 					 invoice->cart_id);
 }
 
-/* The same, while nobody else is to change the invoice. */
+/*
+ * Carry out a verdict, with the invoice marked as being settled, see check_not_busy;
+ * takes an id for its note first.
+ */
 static void
 carry_out(Ledger *ledger, Settlement *settlement)
 {
@@ -162,9 +163,10 @@ carry_out(Ledger *ledger, Settlement *settlement)
 }
 
 /*
- * Settle an invoice on which payments of amount were not counted yet; state is
- * what was, and settlement has taken the last of them into account.  Returns what
- * the invoice is then.
+ * Settle an invoice with payments of amount; state is what its row counts besides
+ * them, and settlement has taken the last of them into account.  Returns what the
+ * invoice is then.  Only where money arrives that the row does not count does its
+ * cart have to be for sale still.
  */
 static InvoiceStatus
 settle(Ledger *ledger, Settlement *settlement, InvoiceState state, int64 amount,

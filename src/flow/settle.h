@@ -1,6 +1,7 @@
 /*
  * settle.h
- *	  The life of money: every operation ends here.
+ *	  The life of money: what happens to an invoice or a credit note is decided and
+ *	  written here.
  */
 #ifndef REGPAYDB_SETTLE_H
 #define REGPAYDB_SETTLE_H

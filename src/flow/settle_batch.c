@@ -35,7 +35,7 @@ add_up(const NewPayment *payments, int64 npayments, SettleAdded *added)
 	return fits;
 }
 
-/* What only payments that a restore brings back may be. */
+/* Raise an error for what only a restore may bring: kinds of the engine's, another time. */
 static void
 check_new(const NewPayment *payments, int64 npayments)
 {
@@ -60,8 +60,8 @@ check_new(const NewPayment *payments, int64 npayments)
 
 /*
  * Settle the payments of one invoice, which are sorted by id.  inventory is that of
- * the statement, NULL for none; an invoice without a cart has it written, too,
- * before triggers look.
+ * the statement, or NULL.  Invoices without a cart have it, too: write_verdict()
+ * writes it before a note's triggers can look.
  */
 static void
 settle_group(Ledger *ledger, NewPayment *payments, int64 npayments, Inventory *inventory)

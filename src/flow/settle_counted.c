@@ -11,7 +11,7 @@
 
 /*
  * What this session knows of an invoice that it has settled lately: what the
- * payments up to an id come to, all of which are counted; and from where to go on.
+ * payments up to an id come to, all of which are counted; and where the next milestone will be.
  */
 typedef struct Milestone
 {

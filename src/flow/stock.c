@@ -3,7 +3,7 @@
  *	  What carts hold and products have: locked, checked, sold and released.
  *
  * Whoever counts stock has the products locked; whoever reserves some writes
- * them too, so that REPEATABLE READ notices.  For the lock order see queries.h.
+ * them too, so that REPEATABLE READ notices.  For the lock order see query.h.
  */
 #include "postgres.h"
 
@@ -117,7 +117,7 @@ lock_carts_of_invoices(Ledger *ledger, const int64 *invoice_ids, int64 ninvoices
 	return nlocked;
 }
 
-/* What of this keeps a cart from being sold; NULL where nothing does. */
+/* A problem, of the kinds in check, that keeps a cart from being sold; NULL for none. */
 static char *
 cart_problem(Ledger *ledger, int64 cart_id, CartCheck check)
 {
@@ -125,7 +125,7 @@ cart_problem(Ledger *ledger, int64 cart_id, CartCheck check)
 		row_cart_problem(ledger, cart_id, check);
 }
 
-/* check_cart: raise RP005 where there is something. */
+/* check_cart: raise RP005 where a cart has such a problem. */
 void
 check_cart(Ledger *ledger, int64 cart_id, CartCheck check)
 {
@@ -139,7 +139,7 @@ check_cart(Ledger *ledger, int64 cart_id, CartCheck check)
 				 errhint("Change the cart with regpaydb.set_quantity().")));
 }
 
-/* cart_is_possible: whether there is nothing. */
+/* cart_is_possible: whether it has none. */
 bool
 cart_is_possible(Ledger *ledger, int64 cart_id, CartCheck check)
 {

@@ -40,7 +40,7 @@ typedef struct ViewSite
 
 	/* Who is staff, each user in the place of its number. */
 	Oid			schema;
-	SnapshotMark		seen;
+	SnapshotMark seen;
 	struct
 	{
 		int64		user_id;
@@ -74,7 +74,7 @@ is_staff(ViewSite *site, Ledger *ledger, int64 user_id)
 
 	if (site->users[place].is_known)
 		return site->users[place].is_staff;
-	/* It may run SQL, and so come back here for somebody else. */
+	/* That may run SQL, which may call can_view() here for another user. */
 	result = row_is_staff(ledger, user_id);
 	place = user_place(site, ledger, user_id);
 	site->users[place].user_id = user_id;
@@ -107,10 +107,9 @@ find_owner(Ledger *ledger, int64 invoice_id, bool with_code, AttendeeRow *attend
 }
 
 /*
- * Staff see every invoice, so whose it is need not be looked up; and whose it
- * is may see it, so that she is staff need not.  What takes less time so is to
- * say yes to whoever the user is, which tells nothing about invoices that she
- * may not view.
+ * Staff may view every invoice, so for known staff the owner is not looked up; the
+ * owner may view hers, so whether she is staff is not.  Only a yes is faster by
+ * that, which tells nothing about invoices that she may not view.
  */
 static bool
 may_view(ViewSite *site, Ledger *ledger, int64 invoice_id, const int64 *user_id,

@@ -22,7 +22,7 @@
 #include "rows/cart_rows.h"
 #include "rows/product_rows.h"
 
-/* The carts in a transition table, which the engine is not changing itself. */
+/* The carts in a transition table, but for those that the engine is changing. */
 static void
 collect_carts(TriggerData *trigger, Tuplestorestate *rows, int64 **cart_ids, int *ncarts)
 {

@@ -91,11 +91,11 @@ column_changed(TriggerData *trigger, int number)
  * guard_rows(key column, guarded columns...)
  *		Trigger of the ledger's tables: refuse changes that are not the engine's.
  *
- * Rows are inserted by the table's owner only, as which the engine acts.
- * Without arguments every other change is refused.  With them, a change is the
- * engine's where it is just writing the row of that key; otherwise no row may
- * be deleted and none of the guarded columns may change, or none at all where
- * none is named.
+ * A row may be inserted by the table's owner, as whom the engine acts.  Every other
+ * change has to be the engine's, which is writing the row of that key.  Otherwise,
+ * with guarded columns named, an update may change the others; with none named,
+ * nothing; a delete is refused always.  Without arguments every change but an insert
+ * is refused.
  * Raises RP011.  Spec section 2.
  */
 PG_FUNCTION_INFO_V1(regpaydb_guard_rows);

@@ -114,8 +114,8 @@ record(Ledger *ledger, PaymentRow *payment, InvoiceRow *invoice, SettleCheck che
 	if (row_insert_payment(ledger, payment))
 	{
 		/*
-		 * A trigger of a user's may have changed it, even if it is locked, or
-		 * whoever acts.
+		 * Triggers that the insert has fired may have changed the invoice, even
+		 * though it is locked, or the settings that say who acts.
 		 */
 		if (!actor_may_view(ledger, invoice->attendee_id))
 			not_found("invoice", invoice->invoice_id);
@@ -306,8 +306,8 @@ payment_column(TupleTableSlot *slot, int number)
 }
 
 /*
- * The statement's payments, in a growing array, without those that the engine
- * itself is inserting: it settles them by itself.
+ * The statement's payments, but for those that the engine is inserting: it settles
+ * these itself.
  */
 static NewPayment *
 read_new_payments(TriggerData *trigger, const Ledger *ledger, int64 *npayments)

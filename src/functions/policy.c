@@ -3,8 +3,8 @@
  *	  What the row-level security policies of a ledger's tables call.  Spec
  *	  section 1, "actor".
  *
- * A policy evaluates these for every row, so each keeps its result for as long
- * as the statement runs.  That the planner knows their values too (they are
+ * A policy evaluates these for every row, so each keeps its result until
+ * the snapshot, the actor or the table is another one.  That the planner knows their values too (they are
  * STABLE) lets it choose an index for an attendee and a scan for staff.
  */
 #include "postgres.h"

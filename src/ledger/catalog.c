@@ -74,7 +74,7 @@ static struct
 	TriggerFunctions functions;
 }			catalog;
 
-/* Changes seen of what is kept compiled, and of what is in catalog. */
+/* How many changes were seen of what compiled expressions call, and of what catalog has. */
 static uint64 changes;
 
 static void

@@ -7,7 +7,7 @@
 
 #include "ledger/model.h"
 
-/* The extension's types of which columns are. */
+/* Types of the extension that columns have. */
 typedef enum EnumType
 {
 	ENUM_INVOICE_STATUS,

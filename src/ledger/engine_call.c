@@ -4,8 +4,8 @@
  *
  * A user's trigger, or an expression in a table, may call the engine again from
  * within a call, and may catch an error of that inner call.  The calls that such
- * an error has ended leave the stack as their subtransaction does, so that who
- * is on top is always who is running.  What they had open is released by their
+ * an error has ended leave the stack as their subtransaction does, so that the
+ * call on top is always the one that is running.  What they had open is released by their
  * resource owner, and who they acted as is restored, as everywhere.
  */
 #include "postgres.h"
@@ -94,7 +94,7 @@ engine_is_writing(Oid relid, int64 id)
 
 /*
  * engine_has_written
- *		The guard has let the engine's row pass: the next change of it is
+ *		The guard has let the engine's row pass: from now on a change of it is
  *		somebody else's.
  */
 void

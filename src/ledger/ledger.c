@@ -88,7 +88,7 @@ roles_changed(Datum arg, int cacheid, uint32 hashvalue)
 
 /*
  * Where too much is kept, those ledgers that this transaction has not found give
- * theirs back.  Nobody is using it: engine calls, standing ones too, begin with
+ * theirs back.  Nobody is using it: engine calls, those that a query keeps too, begin with
  * finding their ledger, and end before their transaction does.
  */
 static void

@@ -56,7 +56,7 @@ typedef struct Ledger
 	uint64		found_in;		/* number of the transaction */
 	struct Ledger *original;	/* itself, also in a copy */
 	MemoryContext context;		/* of what follows; NULL while there is none */
-	struct TableInfo *table_infos[LEDGER_TABLES];	/* table_info.c's */
+	struct TableInfo *table_infos[LEDGER_TABLES];	/* inspect.c's */
 	MemoryContext name_context; /* of what was made with its name */
 	struct Plans *plans;		/* plan.c's; NULL while there are none */
 } Ledger;

@@ -13,7 +13,7 @@
 
 typedef struct InvoiceRow
 {
-	bool		locked;			/* else another session may be changing it */
+	bool		locked;			/* by this transaction; else it may be changing */
 	bool		committed;		/* surely not written by this transaction */
 	int64		invoice_id;
 	int64		attendee_id;
@@ -23,7 +23,7 @@ typedef struct InvoiceRow
 	int64		cart_id;
 	int32		cart_revision;
 	bool		cart_checked;	/* it was locked, and can be sold */
-	struct Inventory *inventory;	/* of its statement, NULL for what the tables say */
+	struct Inventory *inventory;	/* stock as its statement counts it, NULL for as it is */
 	InvoiceState state;
 } InvoiceRow;
 
@@ -113,7 +113,7 @@ typedef struct CartRow
 	bool		lapsed;			/* its items are reserved no more */
 } CartRow;
 
-/* What of the view cart_problem is looked for, each with those before it. */
+/* What is looked for in the view cart_problem; each value includes those before it. */
 typedef enum CartCheck
 {
 	CART_CHECK_STOCK,

@@ -4,7 +4,8 @@
  *
  * Of the transactions before a snapshot's xmax, those that run can only become
  * fewer: so two snapshots with the same xmax, and as many that run, show the same
- * of others.  What its own transaction has written a snapshot shows up to a command.
+ * of others.  Of its own transaction a snapshot shows what was written before a
+ * certain command.
  */
 #include "postgres.h"
 

@@ -108,8 +108,8 @@ row_set_cart_status(Ledger *ledger, int64 cart_id, CartStatus status)
 
 /*
  * row_cart_problem
- *		What of this keeps a cart from being sold, for people; NULL where nothing
- *		does.
+ *		A problem, of the kinds in check, that keeps a cart from being sold, in words
+ *		for people; NULL for none.
  */
 char *
 row_cart_problem(Ledger *ledger, int64 cart_id, CartCheck check)

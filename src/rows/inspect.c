@@ -1,7 +1,7 @@
 /*
  * inspect.c
  *	  What the engine has to know of a ledger's tables to read and write their
- *	  rows without SQL, kept for the session.
+ *	  rows without SQL, kept until the table, or code that it uses, changes.
  *
  * A ledger's tables belong to its owner, who may do with them what he likes.
  * What is found here is whether a table is still one in which a row that

@@ -101,8 +101,8 @@ row_insert_invoice(Ledger *ledger, const InvoiceRow *invoice, text *recipient, I
 
 /*
  * row_update_invoice
- *		Carry out a verdict on the locked invoice before.  last_payment_id may be NULL,
- *		and so may closed_reason, which is for one that the verdict closes.
+ *		Write what a verdict, after, makes of a locked invoice, before.  last_payment_id
+ *		may be NULL, and so may closed_reason, which is for one that is closed.
  */
 void
 row_update_invoice(Ledger *ledger, const InvoiceRow *before, const InvoiceVerdict *after,

@@ -147,7 +147,7 @@ needs_no_triggers(OpenTable *table)
 		!TransactionIdIsCurrentTransactionId(DatumGetTransactionId(xmin));
 }
 
-/* The row of this key is not what it was any more. */
+/* Remember that the row of this key was written: what was found of it is outdated. */
 static void
 has_written(OpenTable *table, int64 key)
 {

@@ -3,8 +3,8 @@
  *	  The tables that an engine call has open.
  *
  * Rows are found, locked and written through the table and index interfaces, as
- * logical replication's apply worker does it.  Everything that SQL keeps is kept:
- * snapshots, row locks, predicate locks, constraints, indexes, generated columns,
+ * logical replication's apply worker does it.  All that SQL takes care of
+ * is taken care of: snapshots, row locks, predicate locks, constraints, indexes, generated columns,
  * and foreign keys.  open_table() says where it can't be, and SQL has to do it:
  * where code of somebody else's runs.
  */
@@ -82,8 +82,8 @@ end_rows(EngineCall *call)
 
 /*
  * begin_sql
- *		Get ready for running SQL: close what is open, connect to SPI, which is
- *		left until it is needed.
+ *		Before SQL is run: close what is open, and connect to SPI, if that was not
+ *		done yet.
  */
 void
 begin_sql(void)
@@ -120,8 +120,9 @@ is_evaluated(const TableInfo *info)
 	return false;
 }
 
-static bool
-is_usable(const TableInfo *info, RowAccess access)
+/* needs_no_sql: whether such an operation on rows needs no SQL, as things are. */
+bool
+needs_no_sql(const TableInfo *info, RowAccess access)
 {
 #ifdef REGPAYDB_ROWS_BY_SQL
 	return false;
@@ -153,7 +154,7 @@ open_new_table(Ledger *ledger, LedgerTable id, RowAccess access)
 	const TableInfo *info = rel == NULL ? NULL : table_info(ledger, id, rel);
 	OpenTable  *table;
 
-	if (info == NULL || !is_usable(info, access))
+	if (info == NULL || !needs_no_sql(info, access))
 	{
 		if (rel != NULL)
 			table_close(rel, NoLock);
@@ -197,7 +198,7 @@ open_table(Ledger *ledger, LedgerTable id, RowAccess access)
 		LockRelationOid(RelationGetRelid(table->rel), lock_mode(access));
 		table->lockmode = lock_mode(access);
 	}
-	if (!table_info_is_current(ledger, table->info) || !is_usable(table->info, access))
+	if (!table_info_is_current(ledger, table->info) || !needs_no_sql(table->info, access))
 		return NULL;
 	return table;
 }

@@ -39,20 +39,21 @@ typedef struct OpenTable
 	ScanKeyData scan_key;		/* of it, for any key */
 	Snapshot	snapshot;
 	CommandId	command;		/* up to which it showed our own when it was taken */
-	int64		last_written;	/* keys up to this one were written since */
-	bool		written;		/* any was, since the snapshot was taken */
+	int64		last_written;	/* the highest key written since it was taken */
+	bool		written;		/* whether there is one */
 	bool		found;			/* whether slot holds a row, and of which key */
 	int64		found_key;
 	bool		locked;			/* and whether it is locked */
 	TupleTableSlot *slot;
 	TupleTableSlot *new_slot;
 	TupleTableSlot *list_slot;
-	EState	   *estate;			/* and the rest, for writing */
+	EState	   *estate;			/* this and what follows: for writing */
 	ResultRelInfo *result;
 	bool		indexes_open;
 	bool		indexes_once;
 } OpenTable;
 
+extern bool needs_no_sql(const TableInfo *info, RowAccess access);
 extern OpenTable *open_table(Ledger *ledger, LedgerTable id, RowAccess access);
 extern void open_tables_close(EngineCall *call);
 extern void begin_sql(void);

@@ -22,7 +22,7 @@ struct Plans
 	SPIPlanPtr	plans[PLANS];
 };
 
-/* When the memory goes that they are in, nobody is using them any more. */
+/* When their memory is freed, no plan is in use any more. */
 static void
 free_plans(void *arg)
 {
@@ -67,7 +67,7 @@ retire_plan(SPIPlanPtr plan)
 	MemoryContextRegisterResetCallback(TopTransactionContext, callback);
 }
 
-/* Whether a rule makes the query one of another kind, or none at all. */
+/* Whether a rule has replaced the query by one of another kind, or by nothing. */
 static bool
 is_rewritten(SPIPlanPtr plan)
 {
@@ -222,8 +222,8 @@ write_by_query(Ledger *ledger, EngineQuery query, LedgerTable table, Datum *args
 
 /*
  * write_own_by_query
- *		The same as the engine's own, past the triggers that guard the table.  With
- *		many, it may be any number of rows with this id.
+ *		The same for a write of the engine's own, which the table's guards let pass.
+ *		With many, it may be any number of rows with this id.
  */
 void
 write_own_by_query(Ledger *ledger, EngineQuery query, LedgerTable table, int64 id, bool many,

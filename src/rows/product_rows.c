@@ -64,7 +64,7 @@ row_available_stock(Ledger *ledger, int64 product_id, int64 *available, bool *un
 
 /*
  * row_change_sold
- *		So many more of a locked product are sold.  By 0 it is written as it is, as
+ *		So many more of a locked product are sold.  With 0 the row is written as it is:
  *		whoever reserves stock has to, so that REPEATABLE READ notices.
  */
 void

@@ -8,7 +8,7 @@
  * are cast, so that their types are known whatever was done to the table.
  *
  * What is done to one row, or to those of one key, has no text here: it is made
- * of the table's spec, see statement.c.
+ * from the table's spec, see statement.c.
  *
  * Lock order, everywhere: attendee, cart, product, invoice, credit note, each
  * by id.  Rows of cart_item, which plain SQL has before any trigger of ours can
@@ -65,7 +65,7 @@ typedef enum EngineQuery
 	QUERIES
 } EngineQuery;
 
-#define MAX_ARGS 20
+#define MAX_ARGS 27
 
 typedef struct QueryText
 {

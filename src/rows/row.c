@@ -211,8 +211,8 @@ row_insert(Ledger *ledger, LedgerTable table, const Datum *values, const bool *n
 
 /*
  * row_insert_once
- *		The same as the engine's own, which the table's triggers let pass; row is
- *		as it was written.  False where there is one of the same unique pair of
+ *		The same for a row of the engine's own: the table's triggers can tell by
+ *		engine_is_writing() and let it pass.  row is as it was written.  False where there is one of the same unique pair of
  *		columns, waiting for whoever is just inserting it.
  */
 bool
@@ -237,7 +237,7 @@ row_insert_once(Ledger *ledger, LedgerTable table, const Datum *values, const bo
 	row->ledger = ledger;
 	row->table = table;
 	set_slot(row, open, open->new_slot);
-	/* As the table's trigger does where it is SQL that inserts. */
+	/* Code that it ran may have changed the ledger; by SQL, a trigger finds it again. */
 	ledger_refresh(ledger);
 	return inserted;
 }
@@ -258,7 +258,7 @@ row_update(Ledger *ledger, LedgerTable table, int64 key, const Datum *values,
 		row_not_written(ledger, table);
 }
 
-/* Delete what a list has; false where SQL has to, or what is left of it. */
+/* Delete the rows of a list by a scan; false where SQL has to, or to delete the rest. */
 static bool
 delete_by_scan(OpenTable *open, int which, int64 key)
 {
@@ -291,6 +291,22 @@ row_delete_list(Ledger *ledger, LedgerTable table, int which, int64 key)
 		row_not_written(ledger, table);
 }
 
+/* What is known of a table; NULL where it is just being changed. */
+static const TableInfo *
+look_at(Ledger *ledger, LedgerTable table)
+{
+	OpenTable  *open = engine_call->tables[table];
+	Relation	rel;
+	const TableInfo *info;
+
+	if (open != NULL)
+		return table_info_is_current(ledger, open->info) ? open->info : NULL;
+	rel = table_open(ledger->tables[table], AccessShareLock);
+	info = table_info(ledger, table, rel);
+	table_close(rel, NoLock);
+	return info;
+}
+
 /*
  * row_runs_no_code
  *		Whether such an operation on the table's rows runs no code but
@@ -299,7 +315,9 @@ row_delete_list(Ledger *ledger, LedgerTable table, int which, int64 key)
 bool
 row_runs_no_code(Ledger *ledger, LedgerTable table, RowAccess access)
 {
-	return open_table(ledger, table, access) != NULL;
+	const TableInfo *info = look_at(ledger, table);
+
+	return info != NULL && needs_no_sql(info, access);
 }
 
 /*
@@ -310,17 +328,9 @@ row_runs_no_code(Ledger *ledger, LedgerTable table, RowAccess access)
 bool
 row_is_exact(Ledger *ledger, LedgerTable table)
 {
-	Relation	rel;
-	const TableInfo *info;
-	bool		result;
+	const TableInfo *info = look_at(ledger, table);
 
-	if (engine_call->tables[table] != NULL)
-		return true;
-	rel = table_open(ledger->tables[table], AccessShareLock);
-	info = table_info(ledger, table, rel);
-	result = info != NULL && info->columns_fit;
-	table_close(rel, NoLock);
-	return result;
+	return info != NULL && info->columns_fit;
 }
 
 /* ---- values ---- */

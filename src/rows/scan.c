@@ -53,7 +53,7 @@ free_snapshot(OpenTable *table)
 	table->snapshot = NULL;
 }
 
-/* A column of the row that was found, which is not null. */
+/* The key of the row in the slot; it can't be null. */
 static int64
 key_of(OpenTable *table)
 {
@@ -80,7 +80,7 @@ take_snapshot(OpenTable *table, int64 key)
 	if (table->written && key <= table->last_written)
 		CommandCounterIncrement();
 	now = table->read_only ? GetActiveSnapshot() : GetTransactionSnapshot();
-	/* That of a whole transaction is one and the same, and moves on with its commands. */
+	/* At REPEATABLE READ it is always the same one, whose curcid moves on. */
 	if (table->snapshot != NULL && table->command == now->curcid &&
 		snapshots_show_the_same(table->snapshot, now))
 		return false;

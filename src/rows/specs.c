@@ -24,6 +24,8 @@ static const ColumnSpec credit_note_columns[] = {CREDIT_NOTE_SPEC(COLUMN_SPEC)};
 static const ColumnSpec claim_columns[] = {CLAIM_SPEC(COLUMN_SPEC)};
 static const ColumnSpec application_columns[] = {APPLICATION_SPEC(COLUMN_SPEC)};
 
+StaticAssertDecl(INVOICE_COLUMNS <= MAX_TABLE_COLUMNS, "invoice has the most columns");
+
 const TableSpec table_specs[LEDGER_TABLES] = {
 	[ATTENDEE] = {
 		.columns = attendee_columns,

@@ -164,7 +164,7 @@ typedef struct ListSpec
 	int			time_column;	/* 0 for none */
 } ListSpec;
 
-/* What is done to the rows of a table; those without columns are SQL's. */
+/* What is done to the rows of a table; one without columns is used by queries only. */
 typedef struct TableSpec
 {
 	const ColumnSpec *columns;

@@ -3,9 +3,9 @@
  *	  What is done to the rows of a table by SQL, made from the table's spec.
  *
  * Each statement reads, or returns, the columns of the spec in their order, cast
- * to the types that they have there; those that read add xmin.  Names and operators are qualified, as in
- * query.h.  Each returns the number of rows, which are in SPI_tuptable until the
- * next one.
+ * to the types that they have there; those that read add xmin.  Names and operators
+ * are qualified, as in query.h.  The functions below return the number of rows, which
+ * are in SPI_tuptable until the next query.
  */
 #include "postgres.h"
 
@@ -14,8 +14,6 @@
 #include "utils/builtins.h"
 
 #include "rows/statement.h"
-
-#define EQUALS	" OPERATOR(pg_catalog.=) "
 
 /* ---- texts ---- */
 
@@ -47,7 +45,7 @@ static void
 add_equals(StringInfo sql, const TableSpec *spec, int column, const char *before, QueryText *text)
 {
 	text->argtypes[text->nargs++] = column_type(&spec->columns[column]);
-	appendStringInfo(sql, "%s%s" EQUALS "$%d", before, name_of(spec, column), text->nargs);
+	appendStringInfo(sql, "%s%s" EQ "$%d", before, name_of(spec, column), text->nargs);
 }
 
 static void
@@ -109,7 +107,7 @@ add_update(StringInfo sql, const TableSpec *spec, const char *table, QueryText *
 						 column_type_name(&spec->columns[i]));
 		comma = ", ";
 	}
-	appendStringInfo(sql, " WHERE %s" EQUALS "$1", name_of(spec, 0));
+	appendStringInfo(sql, " WHERE %s" EQ "$1", name_of(spec, 0));
 }
 
 /* What the plan of a statement's number is made of. */
@@ -208,6 +206,7 @@ run_update(Ledger *ledger, LedgerTable table, int64 key, const Datum *values,
 	bool		null_args[MAX_ARGS] = {false};
 	int			nargs = 1;
 
+	StaticAssertStmt(1 + 2 * MAX_TABLE_COLUMNS <= MAX_ARGS, "all columns may be updated");
 	for (int i = 0; i < spec->ncolumns; i++)
 	{
 		if ((spec->columns[i].written & UPDATED) == 0)
