@@ -7,7 +7,8 @@
  * INSERT, so that whoever waits in between waits in one order: two sessions with the
  * same provider's reference for each other, and the owner's triggers for what they
  * lock.  Where nobody can wait for the payment, the invoice is locked first: else
- * the foreign key's locks of all who pay it at once pile up on its row.
+ * the foreign key's locks of all who pay it at once pile up on its row.  (Not that
+ * of a cart, which is paid once, and whose products all buyers wait for.)
  */
 #include "postgres.h"
 
@@ -108,7 +109,8 @@ recorded_before(Ledger *ledger, PaymentRow *payment)
 static void
 record(Ledger *ledger, PaymentRow *payment, InvoiceRow *invoice, SettleCheck check)
 {
-	if (payment->provider_ref == NULL && row_runs_no_code(ledger, PAYMENT, ROW_INSERT))
+	if (payment->provider_ref == NULL && !invoice->has_cart &&
+		row_runs_no_code(ledger, PAYMENT, ROW_INSERT))
 		lock_found_invoice(ledger, invoice);
 	payment->payment_id = row_next_payment_id(ledger);
 	if (row_insert_payment(ledger, payment))
