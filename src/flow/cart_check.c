@@ -163,8 +163,11 @@ cart_is_sound(Ledger *ledger, int64 cart_id, CartCheck check)
 	CartRow		cart;
 	Holdings	all = {0};
 	int			nitems;
-	CartItemRow *items = row_cart_items(ledger, cart_id, &nitems);
+	CartItemRow *items;
 
+	if (!rows_are_exact(ledger))
+		return false;
+	items = row_cart_items(ledger, cart_id, &nitems);
 	if (nitems == 0 && check == CART_CHECK_ALL)
 		return false;
 	for (int i = 0; i < nitems; i++)
@@ -176,9 +179,7 @@ cart_is_sound(Ledger *ledger, int64 cart_id, CartCheck check)
 			return false;
 		add_holding(&all, &product, items[i].quantity, true);
 	}
-	if (check != CART_CHECK_STOCK &&
-		!(row_cart(ledger, cart_id, &cart) && add_paid_carts(ledger, &cart, &all) &&
-		  rules_are_kept(ledger, &all, check)))
-		return false;
-	return rows_are_exact(ledger);
+	return check == CART_CHECK_STOCK ||
+		(row_cart(ledger, cart_id, &cart) && add_paid_carts(ledger, &cart, &all) &&
+		 rules_are_kept(ledger, &all, check));
 }

@@ -151,6 +151,7 @@ write_verdict(Ledger *ledger, const Settlement *settlement)
 static void
 carry_out(Ledger *ledger, Settlement *settlement)
 {
+	Assert(settlement->invoice->locked);
 	if (settlement->verdict.credit > 0)
 	{
 		settlement->credit_note_id = row_next_payment_id(ledger);

@@ -61,7 +61,10 @@ lock_products(Ledger *ledger, const int64 *cart_ids, int ncarts)
 	}
 	nproducts = sort_ids(product_ids, nproducts);
 	for (int i = 0; i < nproducts; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		(void) row_lock_product(ledger, product_ids[i]);
+	}
 	pfree(product_ids);
 }
 
@@ -101,13 +104,13 @@ lock_carts_of_invoices(Ledger *ledger, const int64 *invoice_ids, int64 ninvoices
 
 	for (int64 i = 0; i < ninvoices; i++)
 	{
-		InvoiceRow	invoice;
+		int64		cart_id;
 
 		CHECK_FOR_INTERRUPTS();
-		if (!row_invoice(ledger, invoice_ids[i], &invoice) || !invoice.has_cart)
+		if (!row_invoice_cart(ledger, invoice_ids[i], &cart_id))
 			continue;
 		cart_ids = room_for_one(cart_ids, ncarts, sizeof(int64));
-		cart_ids[ncarts++] = invoice.cart_id;
+		cart_ids[ncarts++] = cart_id;
 	}
 	if (ncarts > 0)
 	{

@@ -62,6 +62,16 @@ row_invoice_owner(Ledger *ledger, int64 invoice_id, int64 *attendee_id)
 	return true;
 }
 
+/* row_invoice_cart: only the cart that it bills; false where there is none. */
+bool
+row_invoice_cart(Ledger *ledger, int64 invoice_id, int64 *cart_id)
+{
+	Row			row;
+
+	return row_find(ledger, INVOICE, invoice_id, &row) &&
+		row_int8_or_null(&row, INVOICE_COL_CART_ID, cart_id);
+}
+
 bool
 row_lock_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice)
 {

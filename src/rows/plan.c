@@ -19,6 +19,7 @@
 struct Plans
 {
 	MemoryContextCallback callback;
+	Oid			type;			/* one of the extension's: arguments are of its types */
 	SPIPlanPtr	plans[PLANS];
 };
 
@@ -33,16 +34,19 @@ free_plans(void *arg)
 			SPI_freeplan(plans->plans[i]);
 }
 
+/* Those of an extension that was dropped since are left, until the name's memory goes. */
 static struct Plans *
 plans_of(Ledger *ledger)
 {
 	struct Plans *plans = ledger->plans;
+	Oid			type = enum_type(ENUM_PAYMENT_KIND);
 
-	if (plans == NULL)
+	if (plans == NULL || plans->type != type)
 	{
 		plans = MemoryContextAllocZero(ledger->name_context, sizeof(struct Plans));
 		plans->callback.func = free_plans;
 		plans->callback.arg = plans;
+		plans->type = type;
 		MemoryContextRegisterResetCallback(ledger->name_context, &plans->callback);
 		ledger->plans = plans;
 	}

@@ -11,6 +11,7 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "executor/spi.h"
+#include "utils/lsyscache.h"
 
 #include "base/money.h"
 #include "rows/inspect.h"
@@ -284,6 +285,7 @@ row_delete_list(Ledger *ledger, LedgerTable table, int which, int64 key)
 {
 	Datum		args[] = {Int64GetDatum(key), (Datum) 0};
 
+	Assert(table_specs[table].lists[which].time_column == 0);
 	if (delete_by_scan(open_table(ledger, table, ROW_DELETE), which, key))
 		return;
 	run_own_statement(ledger, table, STATEMENT_DELETE + which, key, args, NULL);
@@ -335,6 +337,28 @@ row_is_exact(Ledger *ledger, LedgerTable table)
 
 /* ---- values ---- */
 
+/*
+ * A column of a query's result.  One that the table's owner has made one of another
+ * type is converted only where it is asked for.
+ */
+static Datum
+result_value(const Row *row, int column, bool *isnull)
+{
+	Oid			type = TupleDescAttr(row->desc, column)->atttypid;
+	Oid			wanted = column_type(&table_specs[row->table].columns[column]);
+	Datum		value = heap_getattr(row->tuple, column + 1, row->desc, isnull);
+	Oid			output;
+	Oid			input;
+	Oid			input_param;
+	bool		is_varlena;
+
+	if (*isnull || type == wanted)
+		return value;
+	getTypeOutputInfo(type, &output, &is_varlena);
+	getTypeInputInfo(wanted, &input, &input_param);
+	return OidInputFunctionCall(input, OidOutputFunctionCall(output, value), input_param, -1);
+}
+
 /* row_value: a column, as of its type in the spec. */
 Datum
 row_value(const Row *row, int column, bool *isnull)
@@ -343,7 +367,7 @@ row_value(const Row *row, int column, bool *isnull)
 		return slot_getattr(row->slot, row->numbers[column], isnull);
 	if (row->index_tuple != NULL)
 		return index_getattr(row->index_tuple, row->numbers[column], row->desc, isnull);
-	return heap_getattr(row->tuple, column + 1, row->desc, isnull);
+	return result_value(row, column, isnull);
 }
 
 /* row_needed: a column that can't be null. */
@@ -421,7 +445,8 @@ row_copy_int4(const Row *row, int column)
 
 /*
  * row_is_committed
- *		Whether a row that was found or locked was not written by this transaction.
+ *		Whether a row that was found or locked, not one of a list, was not written by
+ *		this transaction.
  */
 bool
 row_is_committed(const Row *row)

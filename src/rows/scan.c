@@ -174,8 +174,8 @@ scan_lock(OpenTable *table, int64 key)
 	{
 		case TM_Ok:
 			/* A later version of the row may be another one by its key. */
-			table->locked = key_of(table) == key;
-			return table->locked;
+			table->found = table->locked = key_of(table) == key;
+			return table->found;
 		case TM_Updated:
 			if (IsolationUsesXactSnapshot())
 				concurrent_change("update");

@@ -2,9 +2,9 @@
  * statement.c
  *	  What is done to the rows of a table by SQL, made from the table's spec.
  *
- * Each statement reads, or returns, the columns of the spec in their order, cast
- * to the types that they have there; those that read add xmin.  Names and operators
- * are qualified, as in query.h.  The functions below return the number of rows, which
+ * Each statement reads, or returns, the columns of the spec in their order, as of
+ * whatever types they are; those that read add xmin.  Names and operators are
+ * qualified, as in query.h.  The functions below return the number of rows, which
  * are in SPI_tuptable until the next query.
  */
 #include "postgres.h"
@@ -23,13 +23,11 @@ name_of(const TableSpec *spec, int column)
 	return quote_identifier(spec->columns[column].name);
 }
 
-/* All of the columns, each as of its type. */
 static void
 add_columns(StringInfo sql, const TableSpec *spec)
 {
 	for (int i = 0; i < spec->ncolumns; i++)
-		appendStringInfo(sql, "%s%s::%s", i == 0 ? "" : ", ", name_of(spec, i),
-						 column_type_name(&spec->columns[i]));
+		appendStringInfo(sql, "%s%s", i == 0 ? "" : ", ", name_of(spec, i));
 }
 
 static void
@@ -65,8 +63,7 @@ static void
 add_insert(StringInfo sql, const TableSpec *spec, const char *table, QueryText *text)
 {
 	appendStringInfo(sql, "INSERT INTO @.%s (", table);
-	for (int i = 0; i < spec->ncolumns; i++)
-		appendStringInfo(sql, "%s%s", i == 0 ? "" : ", ", name_of(spec, i));
+	add_columns(sql, spec);
 	appendStringInfoString(sql, ") VALUES (");
 	for (int i = 0; i < spec->ncolumns; i++)
 	{
