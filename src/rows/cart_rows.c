@@ -97,13 +97,10 @@ row_insert_cart(Ledger *ledger, int64 attendee_id, int64 *cart_id)
 void
 row_set_cart_status(Ledger *ledger, int64 cart_id, CartStatus status)
 {
-	Datum		values[CART_COLUMNS] = {
-		[CART_COL_STATUS] = ObjectIdGetDatum(enum_oid(ENUM_CART_STATUS, status)),
-	};
-	bool		nulls[CART_COLUMNS] = {false};
-	bool		replaced[CART_COLUMNS] = {[CART_COL_STATUS] = true};
+	RowValues  *row = begin_values(CART);
 
-	row_update(ledger, CART, cart_id, values, nulls, replaced);
+	set_enum(row, CART_COL_STATUS, status);
+	row_update(ledger, cart_id, row);
 }
 
 /*

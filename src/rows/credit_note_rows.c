@@ -44,16 +44,13 @@ row_lock_oldest_credit_note(Ledger *ledger, int64 attendee_id, CreditNoteRow *no
 void
 row_insert_credit_note(Ledger *ledger, const CreditNoteRow *note)
 {
-	bool		nulls[CREDIT_NOTE_COLUMNS] = {false};
-	Datum		values[CREDIT_NOTE_COLUMNS] = {
-		[CREDIT_NOTE_COL_ID] = Int64GetDatum(note->credit_note_id),
-		[CREDIT_NOTE_COL_ATTENDEE_ID] = Int64GetDatum(note->attendee_id),
-		[CREDIT_NOTE_COL_VALUE] = money_datum(ledger, note->value),
-		[CREDIT_NOTE_COL_STATE] =
-		ObjectIdGetDatum(enum_oid(ENUM_CREDIT_NOTE_STATE, CREDIT_NOTE_UNCLAIMED)),
-	};
+	RowValues  *row = begin_values(CREDIT_NOTE);
 
-	row_insert(ledger, CREDIT_NOTE, values, nulls);
+	set_int8(row, CREDIT_NOTE_COL_ID, note->credit_note_id);
+	set_int8(row, CREDIT_NOTE_COL_ATTENDEE_ID, note->attendee_id);
+	set_money(row, CREDIT_NOTE_COL_VALUE, ledger, note->value);
+	set_enum(row, CREDIT_NOTE_COL_STATE, CREDIT_NOTE_UNCLAIMED);
+	row_insert(ledger, row);
 }
 
 /*
@@ -64,33 +61,28 @@ row_insert_credit_note(Ledger *ledger, const CreditNoteRow *note)
 void
 row_claim_credit_note(Ledger *ledger, const CreditNoteRow *note, CreditNoteState claim)
 {
-	Datum		state = ObjectIdGetDatum(enum_oid(ENUM_CREDIT_NOTE_STATE, claim));
-	Datum		new_values[CREDIT_NOTE_COLUMNS] = {[CREDIT_NOTE_COL_STATE] = state};
-	bool		replaced[CREDIT_NOTE_COLUMNS] = {[CREDIT_NOTE_COL_STATE] = true};
-	Datum		values[CLAIM_COLUMNS] = {
-		[CLAIM_COL_CREDIT_NOTE_ID] = Int64GetDatum(note->credit_note_id),
-		[CLAIM_COL_CLAIM] = state,
-	};
-	bool		nulls[CREDIT_NOTE_COLUMNS] = {false};
+	RowValues  *new_state = begin_values(CREDIT_NOTE);
+	RowValues  *row = begin_values(CREDIT_NOTE_CLAIM);
 	CreditNoteRow now;
 
 	if (!row_lock_credit_note(ledger, note->credit_note_id, &now) ||
 		now.state != CREDIT_NOTE_UNCLAIMED)
 		row_not_written(ledger, CREDIT_NOTE);
-	row_update(ledger, CREDIT_NOTE, note->credit_note_id, new_values, nulls, replaced);
-	row_insert(ledger, CREDIT_NOTE_CLAIM, values, nulls);
+	set_enum(new_state, CREDIT_NOTE_COL_STATE, claim);
+	row_update(ledger, note->credit_note_id, new_state);
+	set_int8(row, CLAIM_COL_CREDIT_NOTE_ID, note->credit_note_id);
+	set_enum(row, CLAIM_COL_CLAIM, claim);
+	row_insert(ledger, row);
 }
 
 void
 row_insert_application(Ledger *ledger, int64 payment_id, int64 credit_note_id)
 {
-	bool		nulls[APPLICATION_COLUMNS] = {false};
-	Datum		values[APPLICATION_COLUMNS] = {
-		[APPLICATION_COL_PAYMENT_ID] = Int64GetDatum(payment_id),
-		[APPLICATION_COL_CREDIT_NOTE_ID] = Int64GetDatum(credit_note_id),
-	};
+	RowValues  *row = begin_values(CREDIT_NOTE_APPLICATION);
 
-	row_insert(ledger, CREDIT_NOTE_APPLICATION, values, nulls);
+	set_int8(row, APPLICATION_COL_PAYMENT_ID, payment_id);
+	set_int8(row, APPLICATION_COL_CREDIT_NOTE_ID, credit_note_id);
+	row_insert(ledger, row);
 }
 
 /* row_insert_refund: entered_by is NULL for the actor, if there is one. */

@@ -122,36 +122,22 @@ row_update_invoice(Ledger *ledger, const InvoiceRow *before, const InvoiceVerdic
 	bool		paid = changed && after->status == INVOICE_PAID;
 	bool		closed = changed && (after->status == INVOICE_REFUNDED ||
 									 after->status == INVOICE_VOID);
+	RowValues  *row = begin_values(INVOICE);
 	int64		actor;
-	bool		has_actor = actor_user_id(&actor);
-	Datum		now = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
-	Datum		values[INVOICE_COLUMNS] = {
-		[INVOICE_COL_STATUS] = ObjectIdGetDatum(enum_oid(ENUM_INVOICE_STATUS, after->status)),
-		[INVOICE_COL_PAID] = money_datum(ledger, after->paid),
-		[INVOICE_COL_PAYMENT_COUNT] = Int64GetDatum(after->payment_count),
-		[INVOICE_COL_LAST_PAYMENT_ID] = datum_of_int8(last_payment_id),
-		[INVOICE_COL_PAID_TIME] = now,
-		[INVOICE_COL_CLOSED_TIME] = now,
-		[INVOICE_COL_CLOSED_BY] = datum_of_int8(has_actor ? &actor : NULL),
-		[INVOICE_COL_CLOSED_REASON] = PointerGetDatum(closed_reason),
-	};
-	bool		nulls[INVOICE_COLUMNS] = {
-		[INVOICE_COL_LAST_PAYMENT_ID] = last_payment_id == NULL,
-		[INVOICE_COL_CLOSED_BY] = !has_actor,
-		[INVOICE_COL_CLOSED_REASON] = closed_reason == NULL,
-	};
-	bool		replaced[INVOICE_COLUMNS] = {
-		[INVOICE_COL_STATUS] = true,
-		[INVOICE_COL_PAID] = true,
-		[INVOICE_COL_PAYMENT_COUNT] = true,
-		[INVOICE_COL_LAST_PAYMENT_ID] = true,
-		[INVOICE_COL_PAID_TIME] = paid,
-		[INVOICE_COL_CLOSED_TIME] = closed,
-		[INVOICE_COL_CLOSED_BY] = closed,
-		[INVOICE_COL_CLOSED_REASON] = closed,
-	};
 
-	row_update(ledger, INVOICE, before->invoice_id, values, nulls, replaced);
+	set_enum(row, INVOICE_COL_STATUS, after->status);
+	set_money(row, INVOICE_COL_PAID, ledger, after->paid);
+	set_int8(row, INVOICE_COL_PAYMENT_COUNT, after->payment_count);
+	set_int8_or_null(row, INVOICE_COL_LAST_PAYMENT_ID, last_payment_id);
+	if (paid)
+		set_now(row, INVOICE_COL_PAID_TIME);
+	if (closed)
+	{
+		set_now(row, INVOICE_COL_CLOSED_TIME);
+		set_int8_or_null(row, INVOICE_COL_CLOSED_BY, actor_user_id(&actor) ? &actor : NULL);
+		set_text_or_null(row, INVOICE_COL_CLOSED_REASON, closed_reason);
+	}
+	row_update(ledger, before->invoice_id, row);
 }
 
 /*

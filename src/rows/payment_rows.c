@@ -66,33 +66,25 @@ check_as_recorded(Ledger *ledger, const PaymentRow *payment, const Row *row)
 bool
 row_insert_payment(Ledger *ledger, const PaymentRow *payment)
 {
+	RowValues  *row = begin_values(PAYMENT);
 	int64		actor;
-	const int64 *entered_by = payment->entered_by != NULL ? payment->entered_by :
-		actor_user_id(&actor) ? &actor : NULL;
-	Datum		values[PAYMENT_COLUMNS] = {
-		[PAYMENT_COL_ID] = Int64GetDatum(payment->payment_id),
-		[PAYMENT_COL_INVOICE_ID] = Int64GetDatum(payment->invoice_id),
-		[PAYMENT_COL_KIND] = ObjectIdGetDatum(enum_oid(ENUM_PAYMENT_KIND, payment->kind)),
-		[PAYMENT_COL_TIME] = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()),
-		[PAYMENT_COL_AMOUNT] = money_datum(ledger, payment->amount),
-		[PAYMENT_COL_REFERENCE] = PointerGetDatum(payment->reference),
-		[PAYMENT_COL_PROVIDER] = PointerGetDatum(payment->provider),
-		[PAYMENT_COL_PROVIDER_REF] = PointerGetDatum(payment->provider_ref),
-		[PAYMENT_COL_ENTERED_BY] = datum_of_int8(entered_by),
-		[PAYMENT_COL_VALUE_DATE] = payment->value_date == NULL ? (Datum) 0 :
-		DateADTGetDatum(*payment->value_date),
-	};
-	bool		nulls[PAYMENT_COLUMNS] = {
-		[PAYMENT_COL_PROVIDER] = payment->provider == NULL,
-		[PAYMENT_COL_PROVIDER_REF] = payment->provider_ref == NULL,
-		[PAYMENT_COL_ENTERED_BY] = entered_by == NULL,
-		[PAYMENT_COL_VALUE_DATE] = payment->value_date == NULL,
-	};
-	Row			row;
+	Row			written;
 
-	if (!row_insert_once(ledger, PAYMENT, values, nulls, &row))
+	set_int8(row, PAYMENT_COL_ID, payment->payment_id);
+	set_int8(row, PAYMENT_COL_INVOICE_ID, payment->invoice_id);
+	set_enum(row, PAYMENT_COL_KIND, payment->kind);
+	set_now(row, PAYMENT_COL_TIME);
+	set_money(row, PAYMENT_COL_AMOUNT, ledger, payment->amount);
+	set_text_or_null(row, PAYMENT_COL_REFERENCE, payment->reference);
+	set_text_or_null(row, PAYMENT_COL_PROVIDER, payment->provider);
+	set_text_or_null(row, PAYMENT_COL_PROVIDER_REF, payment->provider_ref);
+	set_int8_or_null(row, PAYMENT_COL_ENTERED_BY, payment->entered_by != NULL ?
+					 payment->entered_by : actor_user_id(&actor) ? &actor : NULL);
+	if (payment->value_date != NULL)
+		set_value(row, PAYMENT_COL_VALUE_DATE, DateADTGetDatum(*payment->value_date));
+	if (!row_insert_once(ledger, row, &written))
 		return false;
-	check_as_recorded(ledger, payment, &row);
+	check_as_recorded(ledger, payment, &written);
 	return true;
 }
 

@@ -70,16 +70,15 @@ row_available_stock(Ledger *ledger, int64 product_id, int64 *available, bool *un
 void
 row_change_sold(Ledger *ledger, int64 product_id, int64 quantity)
 {
+	RowValues  *values = begin_values(PRODUCT);
 	Row			row;
-	Datum		values[PRODUCT_COLUMNS];
-	bool		nulls[PRODUCT_COLUMNS] = {false};
-	bool		replaced[PRODUCT_COLUMNS] = {[PRODUCT_COL_SOLD] = true};
 
 	if (!row_lock(ledger, PRODUCT, product_id, &row))
 		row_not_written(ledger, PRODUCT);
-	values[PRODUCT_COL_SOLD] = DirectFunctionCall2(int8pl, row_needed(&row, PRODUCT_COL_SOLD),
-												   Int64GetDatum(quantity));
-	row_update(ledger, PRODUCT, product_id, values, nulls, replaced);
+	set_value(values, PRODUCT_COL_SOLD,
+			  DirectFunctionCall2(int8pl, row_needed(&row, PRODUCT_COL_SOLD),
+								  Int64GetDatum(quantity)));
+	row_update(ledger, product_id, values);
 }
 
 /* row_categories: all of them. */

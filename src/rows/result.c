@@ -142,13 +142,6 @@ nullable_int8(const int64 *value, char *null)
 	return value == NULL ? (Datum) 0 : Int64GetDatum(*value);
 }
 
-/* datum_of_int8: 0 for NULL, whose place says that it is. */
-Datum
-datum_of_int8(const int64 *value)
-{
-	return value == NULL ? (Datum) 0 : Int64GetDatum(*value);
-}
-
 Datum
 nullable_text(text *value, char *null)
 {

@@ -22,7 +22,6 @@ extern Datum copy_result(Datum value);
 extern int64 *int8_columns(int number, int *nvalues);
 
 extern Datum money_datum(const Ledger *ledger, int64 minor_units);
-extern Datum datum_of_int8(const int64 *value);
 extern Datum nullable_int8(const int64 *value, char *null);
 extern Datum nullable_text(text *value, char *null);
 extern Datum int8_array_datum(const int64 *values, int nvalues);

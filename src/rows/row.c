@@ -16,6 +16,7 @@
 #include "base/money.h"
 #include "rows/inspect.h"
 #include "rows/modify.h"
+#include "rows/result.h"
 #include "rows/row.h"
 #include "rows/statement.h"
 
@@ -194,34 +195,92 @@ row_list_end(RowList *list)
 
 /* ---- writing ---- */
 
-/*
- * row_insert
- *		A new row, of a value for each column of the spec, and defaults for the
- *		others.
- */
-void
-row_insert(Ledger *ledger, LedgerTable table, const Datum *values, const bool *nulls)
+/* begin_values: of a row that is to be written, in the current memory context. */
+RowValues *
+begin_values(LedgerTable table)
 {
-	OpenTable  *open = open_table(ledger, table, ROW_INSERT);
+	RowValues  *row = palloc0(sizeof(RowValues));
+
+	row->table = table;
+	memset(row->nulls, true, sizeof(row->nulls));
+	return row;
+}
+
+void
+set_value(RowValues *row, int column, Datum value)
+{
+	row->values[column] = value;
+	row->nulls[column] = false;
+	row->set[column] = true;
+}
+
+void
+set_int8(RowValues *row, int column, int64 value)
+{
+	set_value(row, column, Int64GetDatum(value));
+}
+
+void
+set_int8_or_null(RowValues *row, int column, const int64 *value)
+{
+	row->set[column] = true;
+	if (value != NULL)
+		set_int8(row, column, *value);
+}
+
+void
+set_text_or_null(RowValues *row, int column, text *value)
+{
+	row->set[column] = true;
+	if (value != NULL)
+		set_value(row, column, PointerGetDatum(value));
+}
+
+void
+set_money(RowValues *row, int column, const Ledger *ledger, int64 minor_units)
+{
+	set_value(row, column, money_datum(ledger, minor_units));
+}
+
+void
+set_enum(RowValues *row, int column, int value)
+{
+	int			type = table_specs[row->table].columns[column].type - TYPE_ENUM;
+
+	set_value(row, column, ObjectIdGetDatum(enum_oid(type, value)));
+}
+
+/* set_now: the time of the transaction. */
+void
+set_now(RowValues *row, int column)
+{
+	set_value(row, column, TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()));
+}
+
+/* row_insert: a new row, with defaults in columns that are not in the spec. */
+void
+row_insert(Ledger *ledger, const RowValues *row)
+{
+	OpenTable  *open = open_table(ledger, row->table, ROW_INSERT);
 
 	if (open != NULL)
-		(void) modify_insert(open, values, nulls, false);
-	else if (run_statement(ledger, table, STATEMENT_INSERT, values, nulls) != 1)
-		row_not_written(ledger, table);
+		(void) modify_insert(open, row->values, row->nulls, false);
+	else if (run_statement(ledger, row->table, STATEMENT_INSERT, row->values, row->nulls) != 1)
+		row_not_written(ledger, row->table);
 }
 
 /*
  * row_insert_once
  *		The same for a row of the engine's own: the table's triggers can tell by
- *		engine_is_writing() and let it pass.  row is as it was written.  False where there is one of the same unique pair of
- *		columns, waiting for whoever is just inserting it.
+ *		engine_is_writing() and let it pass.  False where there is one of the same
+ *		unique pair of columns, waiting for whoever is just inserting it.
  */
 bool
-row_insert_once(Ledger *ledger, LedgerTable table, const Datum *values, const bool *nulls,
-				Row *row)
+row_insert_once(Ledger *ledger, const RowValues *row, Row *written)
 {
+	LedgerTable table = row->table;
 	const int  *unique = table_specs[table].unique;
-	bool		once = !nulls[unique[0]] && !nulls[unique[1]];
+	bool		once = !row->nulls[unique[0]] && !row->nulls[unique[1]];
 	OpenTable  *open = open_table(ledger, table, once ? ROW_INSERT_ONCE : ROW_INSERT);
 	bool		inserted;
 
@@ -229,15 +288,16 @@ row_insert_once(Ledger *ledger, LedgerTable table, const Datum *values, const bo
 	{
 		inserted = run_own_statement(ledger, table,
 									 once ? STATEMENT_INSERT_ONCE : STATEMENT_INSERT_OWN,
-									 DatumGetInt64(values[0]), values, nulls) == 1;
+									 DatumGetInt64(row->values[0]), row->values,
+									 row->nulls) == 1;
 		if (!inserted && !once)
 			row_not_written(ledger, table);
-		return set_found(row, ledger, table, open, inserted);
+		return set_found(written, ledger, table, open, inserted);
 	}
-	inserted = modify_insert(open, values, nulls, once);
-	row->ledger = ledger;
-	row->table = table;
-	set_slot(row, open, open->new_slot);
+	inserted = modify_insert(open, row->values, row->nulls, once);
+	written->ledger = ledger;
+	written->table = table;
+	set_slot(written, open, open->new_slot);
 	/* Code that it ran may have changed the ledger; by SQL, a trigger finds it again. */
 	ledger_refresh(ledger);
 	return inserted;
@@ -245,18 +305,17 @@ row_insert_once(Ledger *ledger, LedgerTable table, const Datum *values, const bo
 
 /*
  * row_update
- *		Write a row that this transaction has locked, as the engine's own.  replaced
- *		says which of the columns get new values.  Raises 09000 where it is gone.
+ *		Write what was set of a row that this transaction has locked, as the engine's
+ *		own.  Raises 09000 where it is gone.
  */
 void
-row_update(Ledger *ledger, LedgerTable table, int64 key, const Datum *values,
-		   const bool *nulls, const bool *replaced)
+row_update(Ledger *ledger, int64 key, const RowValues *row)
 {
-	OpenTable  *open = open_table(ledger, table, ROW_UPDATE);
+	OpenTable  *open = open_table(ledger, row->table, ROW_UPDATE);
 
-	if (open != NULL ? !modify_update(open, key, values, nulls, replaced) :
-		run_update(ledger, table, key, values, nulls, replaced) != 1)
-		row_not_written(ledger, table);
+	if (open != NULL ? !modify_update(open, key, row->values, row->nulls, row->set) :
+		run_update(ledger, row->table, key, row->values, row->nulls, row->set) != 1)
+		row_not_written(ledger, row->table);
 }
 
 /* Delete the rows of a list by a scan; false where SQL has to, or to delete the rest. */

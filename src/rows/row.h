@@ -28,6 +28,15 @@ typedef struct Row
 	const AttrNumber *numbers;	/* of the columns, in the former two */
 } Row;
 
+/* What is to be written of a row; a new one is null in what was not set. */
+typedef struct RowValues
+{
+	LedgerTable table;
+	Datum		values[MAX_TABLE_COLUMNS];
+	bool		nulls[MAX_TABLE_COLUMNS];
+	bool		set[MAX_TABLE_COLUMNS];
+} RowValues;
+
 typedef struct RowList
 {
 	Row			row;			/* the one that was read */
@@ -49,12 +58,17 @@ extern void row_list_all(RowList *list, Ledger *ledger, LedgerTable table);
 extern bool row_next(RowList *list);
 extern void row_list_end(RowList *list);
 
-extern void row_insert(Ledger *ledger, LedgerTable table, const Datum *values,
-					   const bool *nulls);
-extern bool row_insert_once(Ledger *ledger, LedgerTable table, const Datum *values,
-							const bool *nulls, Row *row);
-extern void row_update(Ledger *ledger, LedgerTable table, int64 key, const Datum *values,
-					   const bool *nulls, const bool *replaced);
+extern RowValues *begin_values(LedgerTable table);
+extern void set_value(RowValues *row, int column, Datum value);
+extern void set_int8(RowValues *row, int column, int64 value);
+extern void set_int8_or_null(RowValues *row, int column, const int64 *value);
+extern void set_text_or_null(RowValues *row, int column, text *value);
+extern void set_money(RowValues *row, int column, const Ledger *ledger, int64 minor_units);
+extern void set_enum(RowValues *row, int column, int value);
+extern void set_now(RowValues *row, int column);
+extern void row_insert(Ledger *ledger, const RowValues *row);
+extern bool row_insert_once(Ledger *ledger, const RowValues *row, Row *written);
+extern void row_update(Ledger *ledger, int64 key, const RowValues *row);
 extern void row_delete_list(Ledger *ledger, LedgerTable table, int which, int64 key);
 
 extern bool row_is_exact(Ledger *ledger, LedgerTable table);
