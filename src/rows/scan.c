@@ -161,7 +161,10 @@ scan_lock(OpenTable *table, int64 key)
 	ItemPointerData tid;
 
 	check_not_read_only("SELECT FOR NO KEY UPDATE");
-	if (!scan_find(table, key))
+
+	/* What others have made of a row that this command has found is found from there. */
+	if (!(table->found && table->found_key == key &&
+		  table->command == GetCurrentCommandId(false)) && !scan_find(table, key))
 		return false;
 	if (table->locked)
 		return true;
