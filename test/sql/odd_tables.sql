@@ -139,6 +139,19 @@ SELECT n, test.pay_all_with(change) FROM (VALUES
 	(21, 'DROP VIEW integrity_problem; ALTER TABLE payment DROP cents; ALTER TABLE payment ALTER amount TYPE numeric(14,4);
 		CREATE VIEW integrity_problem AS SELECT ''''::text AS object, ''''::text AS problem WHERE false')
 ) AS c (n, change) ORDER BY n;
+-- A value that is none of ours is converted only where it is asked for.
+BEGIN;
+ALTER TABLE payment ALTER entered_by TYPE text, ALTER value_date TYPE text;
+SELECT test.invoice(1, 100) AS invoice \gset
+INSERT INTO payment (invoice_id, amount, provider, provider_ref, entered_by, value_date)
+VALUES (:invoice, 1, 'bank', 'odd', 'jane', 'end of May') RETURNING payment_id AS first \gset
+SELECT regpaydb.record_payment(:invoice, 1, '', 'bank', 'odd') = :first AS first,
+	regpaydb.pay(:invoice, 1, '', 'bank', 'odd') = :first AS first,
+	regpaydb.record_payment(:invoice, 1, '', 'bank', 'even', '2026-05-31') > :first AS another;
+SELECT test.raises(format('SELECT regpaydb.record_payment(%s, 2, '''', ''bank'', ''odd'')', :invoice));
+SELECT amount, provider_ref, entered_by, value_date FROM payment WHERE invoice_id = :invoice ORDER BY payment_id;
+SELECT status, paid, payment_count FROM invoice WHERE invoice_id = :invoice;
+ROLLBACK;
 -- A function of PostgreSQL's own that runs somebody's code: a trigger's is not the
 -- only one that calls the engine and catches its error.
 CREATE FUNCTION call_engine() RETURNS text LANGUAGE plpgsql AS $$
@@ -199,7 +212,29 @@ SELECT regpaydb.pay(:invoice, 2, 'outer') > 0 AS paid;
 SELECT test.raises(format('SELECT regpaydb.pay(%s, 2, ''broken'')', :invoice));
 SELECT regpaydb.pay(:invoice, 2, 'outer') > 0 AS paid;
 SELECT amount, left(reference, 10) AS reference FROM payment WHERE invoice_id = :invoice ORDER BY payment_id;
-ALTER TABLE payment DROP CONSTRAINT nested;
+-- Nor does a transaction's one snapshot show the payment of the call within, and what
+-- it made of the invoice; another constraint does that by SQL.
+SELECT test.invoice(1, 100) AS invoice \gset
+CREATE FUNCTION touch(id bigint) RETURNS bigint LANGUAGE sql AS
+	'UPDATE invoice SET recipient = recipient || ''!'' WHERE invoice_id = id RETURNING invoice_id';
+ALTER TABLE payment ADD CONSTRAINT touch CHECK (query_to_xml(
+	CASE WHEN reference = 'touch' THEN format('SELECT touch(%s)', invoice_id) ELSE 'SELECT 1' END, false, false, '') IS NOT NULL);
+CREATE FUNCTION pay_nested(id bigint, ref text) RETURNS SETOF text LANGUAGE sql AS $$
+	SELECT test.raises(format(way, id, what, what || ref))
+	FROM (VALUES (1, 'outer'), (2, 'touch')) AS a (n, what), (VALUES (1, 'SELECT regpaydb.pay(%s, 2, %L)'),
+		(2, 'SELECT regpaydb.pay(%s, 2, %L, ''bank'', %L)'), (3, 'INSERT INTO payment (invoice_id, amount, reference) VALUES (%s, 2, %L)'),
+		(4, 'INSERT INTO payment (invoice_id, amount, reference) VALUES (%1$s, 1, %2$L), (%1$s, 1, %2$L)')) AS b (m, way)
+	ORDER BY a.n, b.m
+$$;
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT pay_nested(:invoice, 'rr');
+COMMIT;
+BEGIN ISOLATION LEVEL SERIALIZABLE;
+SELECT pay_nested(:invoice, 'ser');
+COMMIT;
+SELECT pay_nested(:invoice, 'rc');
+SELECT status, paid, payment_count, recipient FROM invoice WHERE invoice_id = :invoice;
+ALTER TABLE payment DROP CONSTRAINT nested, DROP CONSTRAINT touch;
 SELECT test.pay_all();
 SELECT * FROM regpaydb.check_integrity();
 -- A function that a constraint or default calls is what it is now.
