@@ -1,6 +1,7 @@
 # Tables that change, as ANALYZE and autovacuum change them too, at any moment of a
-# call: what it has open of them stays good, and nothing of it is left behind.  And
-# tables that can't be locked to be changed.
+# call: what it has open of them stays good, and nothing of it is left behind.  Tables
+# that can't be locked to be changed.  And an extension that is dropped and made again,
+# whose tables and types are others by the same names.
 
 use strict;
 use warnings FATAL => 'all';
@@ -89,5 +90,74 @@ ok(wait_until(sub { $node->safe_psql('postgres', "SELECT count(*) FROM pg_stat_a
 $node->safe_psql('postgres', "SELECT regpaydb.grant_access('shop', 'app')");
 is($node->safe_psql('postgres', "SELECT count(*) > 10 FROM pg_policy"), 't', 'then it is granted');
 integrity($node, 'postgres', 'regpaydb', 'sound');
+
+# A session goes on after the extension was dropped, with what was of its types, and made
+# again, by itself or by somebody else.  The ledgers are made again in the schemas that
+# they were in: one whose rows are reached without SQL, and one where triggers of the
+# owner's want SQL.
+$node->safe_psql('postgres', 'CREATE DATABASE again');
+$node->safe_psql('again', <<'SQL');
+CREATE SCHEMA plain;
+CREATE SCHEMA by_sql;
+CREATE FUNCTION public.noop() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE FUNCTION public.make() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	CREATE EXTENSION regpaydb;
+	PERFORM regpaydb.create_ledger('plain'), regpaydb.create_ledger('by_sql');
+	EXECUTE (SELECT string_agg(format('CREATE TRIGGER x BEFORE INSERT OR UPDATE ON %s
+			FOR EACH ROW EXECUTE FUNCTION public.noop()', oid::regclass), '; ')
+		FROM pg_class WHERE relnamespace = 'by_sql'::regnamespace AND relkind = 'r');
+	EXECUTE (SELECT string_agg(format('INSERT INTO %1$I.staff VALUES (900); INSERT INTO %1$I.category (name) VALUES (''Ticket'');
+			INSERT INTO %1$I.product (category_id, name, price, stock) VALUES (1, ''Adult'', 100, 1000)', name), '; ')
+		FROM unnest(ARRAY['plain', 'by_sql']) AS name);
+END $$;
+CREATE FUNCTION public.unmake() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	SET LOCAL client_min_messages = warning;
+	DROP EXTENSION regpaydb CASCADE;
+	EXECUTE (SELECT string_agg(format('DROP TABLE %s CASCADE', oid::regclass), '; ')
+		FROM pg_class WHERE relnamespace IN ('plain'::regnamespace, 'by_sql'::regnamespace) AND relkind = 'r');
+END $$;
+-- Somebody new buys, pays in all ways, and is given back; how her invoices are then.
+CREATE FUNCTION public.buy(ledger name, OUT result text) LANGUAGE plpgsql AS $$
+DECLARE
+	who bigint;
+	user_id bigint;
+	first bigint;
+BEGIN
+	PERFORM set_config('search_path', ledger, true), set_config('regpaydb.ledger', ledger, true);
+	EXECUTE 'INSERT INTO attendee (user_id) SELECT 101 + count(*) FROM attendee RETURNING attendee_id, user_id' INTO who, user_id;
+	EXECUTE 'SELECT regpaydb.set_quantity(regpaydb.current_cart($1), 1, 1)' USING who;
+	EXECUTE 'SELECT regpaydb.invoice_cart(regpaydb.current_cart($1))' INTO first USING who;
+	EXECUTE 'SELECT regpaydb.manual_invoice($1, ''1 day'', jsonb_build_array(jsonb_build_object(''description'', ''Dinner'', ''price'', 50)))
+		FROM generate_series(1, 3)' USING who;
+	EXECUTE 'SELECT regpaydb.pay($1, 100, ''''), regpaydb.record_payment($1 + 1, 20, '''', ''bank'', $1::text),
+		regpaydb.record_payment($1 + 1, 20, '''', ''bank'', $1::text)' USING first;
+	EXECUTE 'INSERT INTO payment (invoice_id, amount) VALUES ($1 + 1, 30), ($1 + 2, 40)' USING first;
+	EXECUTE 'SELECT regpaydb.refund_credit_note(regpaydb.refund_invoice($1), ''bank'', 900), regpaydb.void_invoice($1 + 3)' USING first;
+	EXECUTE 'SELECT string_agg(format(''%s: %s by %s'', status, paid, payment_count), '', '' ORDER BY invoice_id)
+			|| (SELECT string_agg('', '' || cart.status, '''') FROM cart WHERE attendee_id = $1)
+			|| (SELECT format('', %s sold, %s problems'', sold, (SELECT count(*) FROM regpaydb.check_integrity())) FROM product)
+		FROM invoice WHERE attendee_id = $1 AND regpaydb.can_view(invoice_id, $2)' INTO result USING who, user_id;
+END $$;
+SELECT public.make();
+SQL
+my $bought = 'refunded: 0.00 by 2, paid: 50.00 by 2, unpaid: 40.00 by 1, void: 0.00 by 0, released, 0 sold, 0 problems';
+my %session = map { $_ => session($node, 'again') } 'one', 'another';
+
+for my $dropped_by ('nobody', 'one', 'another')
+{
+	ask($session{$dropped_by}, 'SELECT public.unmake(); SELECT public.make()') if $session{$dropped_by};
+	for my $buyer ('one', 'another')
+	{
+		for my $ledger ('plain', 'by_sql')
+		{
+			my ($out, $err) = ask($session{$buyer}, "SELECT public.buy('$ledger')");
+
+			is("$out$err", $bought, "the extension was dropped by $dropped_by: $buyer goes on in the ledger $ledger");
+		}
+	}
+}
+$_->quit for values %session;
 
 done_testing();
