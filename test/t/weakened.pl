@@ -803,7 +803,7 @@ SQL
 	},
 	{
 		what => 'policies that are forced on the owner hide rows from the engine, which says all is well',
-		weak => [ [ ' | SECURITY_NOFORCE_RLS', '' ], [ 'run_update(ledger, table, key, values, nulls, replaced) != 1)', 'run_update(ledger, table, key, values, nulls, replaced) > 1)' ] ],
+		weak => [ [ ' | SECURITY_NOFORCE_RLS', '' ], [ 'run_update(ledger, row->table, key, row->values, row->nulls, row->set) != 1)', 'run_update(ledger, row->table, key, row->values, row->nulls, row->set) > 1)' ] ],
 		attack => <<'SQL',
 ALTER TABLE conf.outbox FORCE ROW LEVEL SECURITY;
 ALTER TABLE conf.invoice FORCE ROW LEVEL SECURITY;
@@ -822,7 +822,7 @@ SQL
 	},
 	{
 		what => "an owner's trigger swallows a row of the engine's",
-		weak => [ [ 'run_update(ledger, table, key, values, nulls, replaced) != 1)', 'run_update(ledger, table, key, values, nulls, replaced) > 1)' ] ],
+		weak => [ [ 'run_update(ledger, row->table, key, row->values, row->nulls, row->set) != 1)', 'run_update(ledger, row->table, key, row->values, row->nulls, row->set) > 1)' ] ],
 		attack => <<'SQL',
 CREATE FUNCTION conf.swallow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
 CREATE TRIGGER a BEFORE UPDATE ON conf.invoice FOR EACH ROW EXECUTE FUNCTION conf.swallow();
