@@ -150,17 +150,29 @@ RESET ROLE;
 -- COPY: a statement as any other, whose rows are all or none there.  (PostgreSQL
 -- has it for those only whom policies do not restrict.)
 SET ROLE regress_leaves_app;
-\copy payment (invoice_id, amount) FROM PROGRAM 'printf "2\t5\n2\t-10\n"'
+COPY payment (invoice_id, amount) FROM STDIN;
+2	5
+2	-10
+\.
 RESET ROLE;
 ALTER ROLE regress_leaves_app BYPASSRLS;
 ALTER ROLE regress_leaves_both BYPASSRLS;
 SET ROLE regress_leaves_app;
-\copy payment (invoice_id, amount) FROM PROGRAM 'printf "2\t5\n2\t-10\n"'
+COPY payment (invoice_id, amount) FROM STDIN;
+2	5
+2	-10
+\.
 SET ROLE regress_leaves_both;
 SET regpaydb.user_id = '101';
-\copy payment (invoice_id, amount) FROM PROGRAM 'printf "2\t5\n2\t-10\n"'
+COPY payment (invoice_id, amount) FROM STDIN;
+2	5
+2	-10
+\.
 RESET ROLE;
-\copy payment (invoice_id, amount) FROM PROGRAM 'printf "2\t5\n2\t-10\n"'
+COPY payment (invoice_id, amount) FROM STDIN;
+2	5
+2	-10
+\.
 RESET regpaydb.user_id;
 ALTER ROLE regress_leaves_app NOBYPASSRLS;
 ALTER ROLE regress_leaves_both NOBYPASSRLS;
