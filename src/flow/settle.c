@@ -230,7 +230,7 @@ settle_added(Ledger *ledger, const InvoiceRow *invoice, const SettleAdded *added
 {
 	Settlement	settlement = begin_settlement(invoice, credit_owner, NULL);
 
-	if (totals->payment_count > 0)
+	if (totals->known)
 	{
 		(void) settle_totals(ledger, invoice, totals, credit_owner);
 		return;

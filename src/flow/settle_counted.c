@@ -116,7 +116,7 @@ bool
 settle_is_counted(Ledger *ledger, const InvoiceRow *invoice, const SettleAdded *added,
 				  PaymentTotals *totals)
 {
-	totals->payment_count = 0;
+	totals->known = false;
 	if (!invoice->has_payment || added->first_id > invoice->last_payment_id ||
 		are_surely_new(ledger, invoice, added))
 		return false;

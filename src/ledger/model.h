@@ -80,6 +80,7 @@ typedef struct AttendeeRow
 
 typedef struct PaymentTotals
 {
+	bool		known;			/* whether the payments were added up */
 	int64		amount;
 	int64		payment_count;
 	int64		last_payment_id;	/* where there is one */

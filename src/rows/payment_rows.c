@@ -107,7 +107,7 @@ PaymentTotals
 row_payment_totals(Ledger *ledger, int64 invoice_id)
 {
 	Datum		args[] = {Int64GetDatum(invoice_id)};
-	PaymentTotals totals;
+	PaymentTotals totals = {.known = true};
 
 	run_query(ledger, Q_PAYMENT_TOTALS, args, NULL);
 	totals.amount = money_column(ledger, 0, 1);
