@@ -138,7 +138,7 @@ COMMENT ON COLUMN report_product_status.refunded IS 'How many are in released ca
 COMMENT ON COLUMN report_product_status.available IS 'What is left of the stock; NULL for any number.';
 
 -- A cart with discounts may have no items, and then has no rows in table reservation:
--- its end is reckoned from its own row, as queries.h does.
+-- its end is reckoned from its own row, as query.h does.
 CREATE VIEW report_discount_status WITH (security_invoker = true) AS
 	SELECT d.description, p.product_id, p.name AS product, d.amount,
 		coalesce(sum(d.quantity) FILTER (WHERE c.status = 'paid'), 0) AS paid,
