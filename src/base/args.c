@@ -7,6 +7,7 @@
 #include "mb/pg_wchar.h"
 
 #include "base/args.h"
+#include "base/compat.h"
 #include "base/money.h"
 
 /* require_arg: raise 22004 where an argument that is needed is NULL. */

@@ -16,6 +16,9 @@
 #include "parser/parse_relation.h"
 #include "utils/acl.h"
 #include "utils/rel.h"
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"				/* which was part of postgres.h */
+#endif
 
 #if PG_VERSION_NUM < 150000
 #error "regpaydb needs PostgreSQL 15 or newer"

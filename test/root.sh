@@ -1,0 +1,46 @@
+# Throwaway roots: other releases of Debian, each in a folder, for bash scripts to
+# source.  Only root can make and enter one, and debootstrap must be installed.
+# Remove the folder and nothing is left: what is mounted in a root ends with the
+# command that runs in it, and so do that command's children.
+
+# debian_with <major>: the release that has this major version of PostgreSQL; fails
+# where none does
+debian_with() {
+    case $1 in
+        15) echo bookworm ;;
+        17) echo trixie ;;
+        18) echo forky ;;
+        *) return 1 ;;
+    esac
+}
+
+# make_root <release> <folder> [option of debootstrap...]
+make_root() {
+    local release=$1 root=$2 scripts=/usr/share/debootstrap/scripts script=()
+    shift 2
+    # A release that this debootstrap has not heard of is made as the others are.
+    [ -e "$scripts/$release" ] || script=('' "$scripts/sid")
+    debootstrap --variant=minbase "$@" "$release" "$root" "${script[@]}" &&
+        # The mirror of a release that is not out yet may be some days late.
+        echo 'Acquire::Check-Valid-Until "false";' >"$root/etc/apt/apt.conf.d/90late-mirror"
+}
+
+# in_root <folder> <command...>: run it there as root, with a clean environment
+in_root() {
+    local root=$1
+    shift
+    unshare --mount --pid --fork --kill-child -- sh -c '
+        mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && exec chroot "$0" "$@"' \
+        "$root" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+        HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"
+}
+
+# install_in_root <folder> <package...>: a server's package makes no cluster there
+install_in_root() {
+    local root=$1
+    shift
+    mkdir -p "$root/etc/postgresql-common/createcluster.d" &&
+        echo 'create_main_cluster = false' >"$root/etc/postgresql-common/createcluster.d/regpaydb.conf" &&
+        in_root "$root" apt-get update &&
+        in_root "$root" apt-get install -y --no-install-recommends "$@"
+}
