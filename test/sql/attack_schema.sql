@@ -35,6 +35,8 @@ BEGIN
 			RAISE EXCEPTION USING ERRCODE = 'T0000';
 		EXCEPTION WHEN SQLSTATE 'T0000' THEN
 			codes := codes || 'ok'::text;
+		WHEN undefined_table OR invalid_schema_name THEN	-- regclass tells them apart until 15
+			codes := codes || '42P01'::text;
 		WHEN OTHERS THEN
 			codes := codes || SQLSTATE;
 		END;

@@ -160,9 +160,9 @@ SELECT statement, test.raises(statement) FROM (VALUES
 	(6, 'INSERT INTO credit_note_refund (credit_note_id) VALUES (2)'),
 	(7, 'INSERT INTO payment (invoice_id, amount, kind) VALUES (1, -10, ''credit_note'')'),
 	(8, 'INSERT INTO payment (invoice_id, amount, kind) VALUES (1, 10, ''credit_application'')'),
-	(9, 'COPY invoice FROM PROGRAM ''true'''),
-	(10, 'INSERT INTO payment (invoice_id, amount) VALUES (1, 1)')
+	(9, 'INSERT INTO payment (invoice_id, amount) VALUES (1, 1)')
 ) AS s (n, statement) ORDER BY n;
+SELECT test.code('COPY invoice FROM PROGRAM ''true''');
 RESET ROLE;
 SELECT * FROM test.money();
 SELECT * FROM regpaydb.check_integrity();

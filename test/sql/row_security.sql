@@ -234,12 +234,14 @@ SELECT count(*) > 20000 AS everything FROM invoice;
 SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET max_parallel_workers_per_gather = 2;
 SELECT test.plan('SELECT sum(value) FROM invoice');
 SELECT count(*) FILTER (WHERE value = 10) FROM invoice;
-SET force_parallel_mode = on;
+-- (debug_parallel_query was force_parallel_mode until 15.)
+SELECT name AS parallel_mode FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query') \gset
+SET :parallel_mode = on;
 SET regpaydb.user_id = '10005';
 SELECT count(*), sum(value) FROM invoice;
 SET regpaydb.user_id = '';
 SELECT count(*) FROM invoice;
-RESET force_parallel_mode;
+RESET :parallel_mode;
 RESET regpaydb.user_id;
 RESET ROLE;
 

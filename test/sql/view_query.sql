@@ -116,8 +116,9 @@ SELECT n, change, test.after(change, back) FROM (VALUES
 	(17, 'DELETE FROM view_query.staff', 'INSERT INTO view_query.staff VALUES (900)')) v (n, change, back) ORDER BY n;
 
 -- Two ledgers in turn, in one query.
-SELECT string_agg(left(regpaydb.can_view(1, 102)::text, 1), '' ORDER BY n) AS answers
-FROM (SELECT n, set_config('regpaydb.ledger', CASE WHEN n % 4 < 2 THEN 'other_view' ELSE 'view_query' END, false)
+SELECT string_agg(answer, '' ORDER BY n) AS answers
+FROM (SELECT n, set_config('regpaydb.ledger', CASE WHEN n % 4 < 2 THEN 'other_view' ELSE 'view_query' END, false),
+		left(regpaydb.can_view(1, 102)::text, 1) AS answer
 	FROM generate_series(1, 12) n OFFSET 0) s;
 SET regpaydb.ledger = view_query;
 

@@ -572,8 +572,9 @@ SQL
 		attack => <<'SQL',
 SET ROLE weak_app;
 \o
-SELECT string_agg(regpaydb.actor_invoices('conf.invoice')::text, ' ' ORDER BY n)
-FROM (SELECT n, set_config('regpaydb.user_id', (100 + n)::text, false) FROM generate_series(1, 3) n OFFSET 0) s;
+SELECT string_agg(invoices, ' ' ORDER BY n)
+FROM (SELECT n, set_config('regpaydb.user_id', (100 + n)::text, false), regpaydb.actor_invoices('conf.invoice')::text AS invoices
+	FROM generate_series(1, 3) n OFFSET 0) s;
 SQL
 		sound => qr/^\{1,3\} \{2\} \{\}$/,
 		weakened => qr/^\{1,3\} \{1,3\} \{1,3\}$/
