@@ -198,9 +198,14 @@ class BrowserTests(LedgerTests, StaticLiveServerTestCase):
         self.press("Keep a cancellation fee")
         self.assertSees("AUD 1048.50")
         self.type("reference", "Back to NB", "//article//form")
+        self.type("platform_ref", f"re_{second.pk}", "//article//form")
         self.press("Cash out")
         self.assertSees("The credit note is cashed out.")
         self.look("staff-cashed-out")
+        self.press("All invoices")
+        self.press("Credit notes that were paid out")
+        self.assertSees(f"Back to NB re_{second.pk} 1048.50")
+        self.look("staff-refunds")
         self.assertEqual(
             sorted(
                 CreditNote.objects.using("owner")
