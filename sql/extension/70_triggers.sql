@@ -21,6 +21,13 @@ CREATE FUNCTION regpaydb.move_reservation()
 REVOKE ALL ON FUNCTION regpaydb.move_reservation() FROM PUBLIC;
 COMMENT ON FUNCTION regpaydb.move_reservation() IS 'Trigger function of cart: what it holds is reserved until its row says.';
 
+CREATE FUNCTION regpaydb.change_stock()
+	RETURNS trigger
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'regpaydb_change_stock';
+REVOKE ALL ON FUNCTION regpaydb.change_stock() FROM PUBLIC;
+COMMENT ON FUNCTION regpaydb.change_stock() IS 'Trigger function of product and category: what there is more of is free at once, and what there is less of is not.';
+
 CREATE FUNCTION regpaydb.guard_rows()
 	RETURNS trigger
 	LANGUAGE c VOLATILE PARALLEL UNSAFE

@@ -23,16 +23,22 @@ CREATE TRIGGER conference_guard_truncate
 	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.guard_rows();
 COMMENT ON TRIGGER conference_guard_truncate ON conference IS 'Keeps the row.';
 
-CREATE TRIGGER product_guard
-	BEFORE UPDATE ON product
-	FOR EACH ROW EXECUTE FUNCTION regpaydb.guard_rows('product_id', 'sold');
-COMMENT ON TRIGGER product_guard ON product IS 'Keeps the count that only the engine changes.';
+CREATE TRIGGER product_change_stock
+	AFTER UPDATE ON product
+	FOR EACH ROW WHEN (OLD.stock IS DISTINCT FROM NEW.stock OR OLD.category_id <> NEW.category_id)
+	EXECUTE FUNCTION regpaydb.change_stock();
+COMMENT ON TRIGGER product_change_stock ON product IS 'What there is more of is free at once, and what there is less of is not.';
 
-CREATE TRIGGER product_guard_insert
-	BEFORE INSERT ON product
-	FOR EACH ROW WHEN (NEW.sold <> 0)
-	EXECUTE FUNCTION regpaydb.guard_rows();
-COMMENT ON TRIGGER product_guard_insert ON product IS 'Nothing of a new product is sold.';
+CREATE TRIGGER category_change_stock
+	AFTER UPDATE ON category
+	FOR EACH ROW WHEN (OLD.stock IS DISTINCT FROM NEW.stock)
+	EXECUTE FUNCTION regpaydb.change_stock();
+COMMENT ON TRIGGER category_change_stock ON category IS 'What there is more of is free at once, and what there is less of is not.';
+
+CREATE TRIGGER stock_slot_guard
+	BEFORE INSERT OR UPDATE ON stock_slot
+	FOR EACH ROW EXECUTE FUNCTION regpaydb.guard_rows('stock_slot_id');
+COMMENT ON TRIGGER stock_slot_guard ON stock_slot IS 'Only the engine takes and gives back. Rows that are deleted are counted again.';
 
 CREATE TRIGGER cart_move_reservation
 	AFTER UPDATE ON cart

@@ -110,18 +110,44 @@ WHERE n.application_id IS NOT NULL
 	AND (p.kind IS DISTINCT FROM 'credit_application' OR p.amount IS DISTINCT FROM n.value)
 UNION ALL
 SELECT format('product %s', p.product_id),
-	format('has %s sold, but paid carts hold %s', p.sold, held.quantity)
+	format('has a stock of %s, but %s free, %s reserved and %s sold', coalesce(p.stock::text, 'any number'),
+		slots.free, held.quantity, sold.quantity)
 FROM product p
+CROSS JOIN LATERAL (
+	SELECT sum(s.free) AS free, bool_and(s.owing) AS owing
+	FROM stock_slot s WHERE s.product_id = p.product_id) slots
+CROSS JOIN LATERAL (
+	SELECT coalesce(sum(r.quantity), 0) AS quantity
+	FROM reservation r
+	WHERE r.product_id = p.product_id AND r.reserved_until > '-infinity') held
 CROSS JOIN LATERAL (
 	SELECT coalesce(sum(i.quantity), 0) AS quantity
 	FROM cart_item i
 	JOIN cart c ON c.cart_id = i.cart_id
-	WHERE i.product_id = p.product_id AND c.status = 'paid') held
-WHERE p.sold <> held.quantity
+	WHERE i.product_id = p.product_id AND c.status = 'paid') sold
+WHERE slots.free <> coalesce(p.stock, 0) - held.quantity - sold.quantity
+	OR (p.stock IS NOT NULL AND slots.free < 0 AND NOT slots.owing)
 UNION ALL
-SELECT format('product %s', product_id), format('has %s sold of a stock of %s', sold, stock)
-FROM product
-WHERE sold > stock
+SELECT format('category %s', g.category_id),
+	format('has a stock of %s, but %s free, %s reserved and %s sold', g.stock,
+		slots.free, held.quantity, sold.quantity)
+FROM category g
+CROSS JOIN LATERAL (
+	SELECT sum(s.free) AS free, bool_and(s.owing) AS owing
+	FROM stock_slot s WHERE s.category_id = g.category_id) slots
+CROSS JOIN LATERAL (
+	SELECT coalesce(sum(r.quantity), 0) AS quantity
+	FROM product p
+	JOIN reservation r ON r.product_id = p.product_id
+	WHERE p.category_id = g.category_id AND r.reserved_until > '-infinity') held
+CROSS JOIN LATERAL (
+	SELECT coalesce(sum(i.quantity), 0) AS quantity
+	FROM product p
+	JOIN cart_item i ON i.product_id = p.product_id
+	JOIN cart c ON c.cart_id = i.cart_id
+	WHERE p.category_id = g.category_id AND c.status = 'paid') sold
+WHERE slots.free <> g.stock - held.quantity - sold.quantity
+	OR (slots.free < 0 AND NOT slots.owing)
 UNION ALL
 SELECT format('cart %s', c.cart_id),
 	format('is %s, but the invoices of its revision %s are %s', c.status, c.revision,
@@ -201,7 +227,7 @@ SELECT format('cart %s', c.cart_id),
 		r.reserved_until)
 FROM reservation r
 JOIN cart c ON c.cart_id = r.cart_id
-WHERE r.reserved_until <>
+WHERE r.reserved_until > '-infinity' AND r.reserved_until <>
 	(c.time_last_updated AT TIME ZONE 'UTC' + c.reservation_duration) AT TIME ZONE 'UTC'
 UNION ALL
 SELECT 'ledger',

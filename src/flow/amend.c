@@ -8,15 +8,13 @@
 #include "flow/amend.h"
 #include "flow/settle.h"
 #include "flow/stock.h"
+#include "flow/stock_take.h"
 #include "rows/cart_rows.h"
 #include "rows/product_rows.h"
 
 /*
  * cart_has_lapsed
  *		Whether a locked cart reserves nothing any more.
- *
- * Ask when its products are locked: until then it may lapse, and others may take
- * what it held.
  */
 bool
 cart_has_lapsed(Ledger *ledger, int64 cart_id)
@@ -26,32 +24,111 @@ cart_has_lapsed(Ledger *ledger, int64 cart_id)
 	return !row_cart(ledger, cart_id, &cart) || cart.lapsed;
 }
 
+/* What a cart has to take, or give back, to have what is in it. */
+static StockChange *
+find_changes(const CartItemRow *items, int nitems, const ReservationRow *reservations,
+			 int nreservations, int *nchanges, bool *grows)
+{
+	StockChange *changes = palloc(Max(nitems + nreservations, 1) * sizeof(StockChange));
+
+	*nchanges = 0;
+	*grows = false;
+	for (int i = 0; i < nitems; i++)
+	{
+		int32		reserved = 0;
+		int32		held = 0;
+
+		for (int j = 0; j < nreservations; j++)
+			if (reservations[j].product_id == items[i].product_id)
+			{
+				reserved = reservations[j].quantity;
+				held = reservations[j].held ? reserved : 0;
+			}
+		*grows = *grows || items[i].quantity > reserved;
+		if (items[i].quantity != held)
+			changes[(*nchanges)++] = (StockChange)
+		{
+			items[i].product_id, (int64) items[i].quantity - held
+		};
+	}
+	for (int j = 0; j < nreservations; j++)
+	{
+		bool		in_cart = false;
+
+		for (int i = 0; i < nitems; i++)
+			in_cart = in_cart || items[i].product_id == reservations[j].product_id;
+		if (!in_cart && reservations[j].held)
+			changes[(*nchanges)++] = (StockChange)
+		{
+			reservations[j].product_id, -reservations[j].quantity
+		};
+	}
+	return changes;
+}
+
+/*
+ * Take what a cart needs, and give back what it does not.  False where it can't have
+ * all of it, and nothing is taken then; raises RP005 if must.
+ */
+static bool
+take_changes(Ledger *ledger, int64 cart_id, StockChange *changes, int nchanges, bool must)
+{
+	StockChange *back;
+	int			nback = 0;
+
+	if (stock_take(ledger, changes, nchanges, cart_id))
+		return true;
+	if (must)
+		refuse_cart(ledger, cart_id);
+	back = palloc(nchanges * sizeof(StockChange));
+	for (int i = 0; i < nchanges; i++)
+		if (changes[i].quantity < 0)
+			back[nback++] = changes[i];
+	(void) stock_take(ledger, back, nback, cart_id);
+	return false;
+}
+
+/* A cart reserves what is in it; what it had to take, if that could not be had, without. */
+static void
+reserve(Ledger *ledger, int64 cart_id, const StockChange *missing, int nmissing)
+{
+	row_reserve_items(ledger, cart_id);
+	for (int i = 0; i < nmissing; i++)
+		if (missing[i].quantity > 0)
+			row_reserve_without(ledger, cart_id, missing[i].product_id);
+}
+
 /*
  * amend_cart
- *		A locked cart, with its products locked, has changed: what it holds is
- *		reserved afresh, and the invoice that billed it as it was is given up.
+ *		A locked cart has changed: what it holds is reserved afresh, and the invoice
+ *		that billed it as it was is given up.
  *
  * Raises RP005 where there is more in it than before and that can't be had.  A
- * lapsed cart of which less remains, but still more than can be had, stays
- * lapsed: renewing it would take from whoever reserved the rest meanwhile.
+ * lapsed cart of which less remains, but still more than can be had, stays lapsed:
+ * others have what it held.
  */
 void
 amend_cart(Ledger *ledger, int64 cart_id)
 {
-	bool		renew = true;
+	int			nitems;
+	int			nreservations;
+	int			nchanges;
+	bool		grows;
+	CartItemRow *items = row_cart_items(ledger, cart_id, &nitems);
+	ReservationRow *reservations = row_reservations(ledger, cart_id, &nreservations);
+	StockChange *changes = find_changes(items, nitems, reservations, nreservations, &nchanges,
+										&grows);
+	bool		held;
 	int			ninvoices;
 	int64	   *invoice_ids;
 
-	if (row_cart_grows(ledger, cart_id))
+	if (grows)
 		check_cart(ledger, cart_id, CART_CHECK_RESERVATION);
-	else if (cart_has_lapsed(ledger, cart_id))
-		renew = cart_is_possible(ledger, cart_id, CART_CHECK_STOCK);
-
-	touch_products(ledger, cart_id);
+	held = take_changes(ledger, cart_id, changes, nchanges, grows);
 	row_amend_cart(ledger, cart_id, row_count_entries(ledger, cart_id));
-	if (renew)
+	if (held)
 		row_renew_cart(ledger, cart_id);
-	row_reserve_items(ledger, cart_id);
+	reserve(ledger, cart_id, changes, held ? 0 : nchanges);
 
 	invoice_ids = row_unpaid_invoices_of_cart(ledger, cart_id, &ninvoices);
 	for (int i = 0; i < ninvoices; i++)

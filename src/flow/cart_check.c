@@ -8,7 +8,6 @@
  */
 #include "postgres.h"
 
-#include "common/pg_prng.h"
 #include "miscadmin.h"
 
 #include "base/array.h"
@@ -75,25 +74,19 @@ add_paid_carts(Ledger *ledger, const CartRow *cart, Holdings *all)
 
 /* ---- what it may have ---- */
 
-/*
- * Where there is plenty, an upper bound of what others reserve will do.  Once in
- * so many times, at random, the rows are looked at nevertheless: that takes those
- * that are gone out of the index.
- */
-#define LOOK_AT_ROWS_ONCE_IN	16
-
+/* Whether a cart has the units of a product, or there is no limit to them. */
 static bool
-is_in_stock(Ledger *ledger, int64 cart_id, const ProductRow *product, int32 quantity)
+is_in_stock(Ledger *ledger, const ProductRow *product, const ReservationRow *reservations,
+			int nreservations, int32 quantity)
 {
-	int64		unsold;
+	CategoryRow category;
 
-	if (product->stock == NULL)
-		return true;
-	unsold = *product->stock - product->sold;
-	if (pg_prng_uint32(&pg_global_prng_state) % LOOK_AT_ROWS_ONCE_IN != 0 &&
-		quantity <= unsold - row_reserved_at_most(ledger, product->product_id, &cart_id))
-		return true;
-	return quantity <= unsold - row_reserved_by_others(ledger, product->product_id, &cart_id);
+	for (int i = 0; i < nreservations; i++)
+		if (reservations[i].product_id == product->product_id && reservations[i].held &&
+			reservations[i].quantity >= quantity)
+			return true;
+	return product->stock == NULL && row_category(ledger, product->category_id, &category) &&
+		category.stock == NULL;
 }
 
 static bool
@@ -164,10 +157,13 @@ cart_is_sound(Ledger *ledger, int64 cart_id, CartCheck check)
 	Holdings	all = {0};
 	int			nitems;
 	CartItemRow *items;
+	int			nreservations;
+	ReservationRow *reservations;
 
 	if (!rows_are_exact(ledger))
 		return false;
 	items = row_cart_items(ledger, cart_id, &nitems);
+	reservations = row_reservations(ledger, cart_id, &nreservations);
 	if (nitems == 0 && check == CART_CHECK_ALL)
 		return false;
 	for (int i = 0; i < nitems; i++)
@@ -175,7 +171,7 @@ cart_is_sound(Ledger *ledger, int64 cart_id, CartCheck check)
 		ProductRow	product;
 
 		if (!row_product(ledger, items[i].product_id, &product) ||
-			!is_in_stock(ledger, cart_id, &product, items[i].quantity))
+			!is_in_stock(ledger, &product, reservations, nreservations, items[i].quantity))
 			return false;
 		add_holding(&all, &product, items[i].quantity, true);
 	}

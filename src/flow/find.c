@@ -54,9 +54,8 @@ find_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice)
 
 /*
  * lock_found_invoice
- *		Lock an invoice that was found, and before it its cart and what is in it,
- *		and read what it is now; raises RP002.  Where it is locked already, so are
- *		those.
+ *		Lock an invoice that was found, and before it its cart, and read what it is
+ *		now; raises RP002.  Where it is locked already, so is that.
  */
 void
 lock_found_invoice(Ledger *ledger, InvoiceRow *invoice)
@@ -65,10 +64,7 @@ lock_found_invoice(Ledger *ledger, InvoiceRow *invoice)
 	CartRow		cart;
 
 	if (invoice->has_cart && !invoice->locked)
-	{
 		(void) row_lock_cart(ledger, invoice->cart_id, &cart);
-		lock_products(ledger, &invoice->cart_id, 1);
-	}
 	if (!settle_lock_invoice(ledger, invoice_id, invoice))
 		not_found("invoice", invoice_id);
 }

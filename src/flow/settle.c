@@ -13,7 +13,6 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
-#include "flow/inventory.h"
 #include "flow/refuse.h"
 #include "flow/settle.h"
 #include "flow/stock.h"
@@ -106,7 +105,7 @@ check_not_busy(Ledger *ledger, int64 invoice_id)
  * settle_lock_invoice
  *		Lock an invoice to change it; false where there is none.
  *
- * Its cart, and what is in that, are locked already.  Raises 55006 where a
+ * Its cart is locked already.  Raises 55006 where a
  * trigger wants to change the invoice that it was fired by a change of.
  */
 bool
@@ -134,9 +133,6 @@ write_verdict(Ledger *ledger, const Settlement *settlement)
 	if (verdict->status != invoice->state.status)
 		row_log_invoice(ledger, OUTBOX_INVOICE_UPDATED, invoice->invoice_id,
 						&invoice->state.status, verdict->status);
-	/* Triggers on the tables of notes may look at the stock. */
-	if (verdict->credit > 0 && invoice->inventory != NULL)
-		inventory_write(invoice->inventory);
 	if (verdict->credit > 0)
 		make_credit_note(ledger, settlement);
 	if (cart != CART_UNCHANGED)

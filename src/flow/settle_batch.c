@@ -10,7 +10,6 @@
 
 #include "base/errors.h"
 #include "engine/engine.h"
-#include "flow/inventory.h"
 #include "flow/refuse.h"
 #include "flow/settle.h"
 #include "flow/settle_batch.h"
@@ -59,12 +58,10 @@ check_new(const NewPayment *payments, int64 npayments)
 }
 
 /*
- * Settle the payments of one invoice, which are sorted by id.  inventory is that of
- * the statement, or NULL.  Invoices without a cart have it, too: write_verdict()
- * writes it before a note's triggers can look.
+ * Settle the payments of one invoice, which are sorted by id.
  */
 static void
-settle_group(Ledger *ledger, NewPayment *payments, int64 npayments, Inventory *inventory)
+settle_group(Ledger *ledger, NewPayment *payments, int64 npayments)
 {
 	InvoiceRow	invoice;
 	PaymentTotals totals;
@@ -77,7 +74,6 @@ settle_group(Ledger *ledger, NewPayment *payments, int64 npayments, Inventory *i
 				 errmsg("there is no invoice " INT64_FORMAT, payments[0].invoice_id),
 				 errdetail("The foreign key of table \"payment\" did not refuse it."),
 				 errhint("Restore the constraints that regpaydb.create_ledger() made.")));
-	invoice.inventory = inventory;
 	fits = add_up(payments, npayments, &added);
 	if (settle_is_counted(ledger, &invoice, &added, &totals))
 		return;
@@ -101,21 +97,19 @@ compare_payments(const void *a, const void *b)
 	return 0;
 }
 
-/* Lock what has to be locked before any of the invoices is; returns how many carts. */
-static int
+/* Lock what has to be locked before any of the invoices is. */
+static void
 lock_their_carts(Ledger *ledger, const NewPayment *payments, int64 npayments)
 {
 	int64	   *invoice_ids = MemoryContextAllocHuge(CurrentMemoryContext,
 													 npayments * sizeof(int64));
 	int64		ninvoices = 0;
-	int			ncarts;
 
 	for (int64 i = 0; i < npayments; i++)
 		if (i == 0 || payments[i].invoice_id != payments[i - 1].invoice_id)
 			invoice_ids[ninvoices++] = payments[i].invoice_id;
-	ncarts = lock_carts_of_invoices(ledger, invoice_ids, ninvoices);
+	lock_carts_of_invoices(ledger, invoice_ids, ninvoices);
 	pfree(invoice_ids);
-	return ncarts;
 }
 
 /*
@@ -133,24 +127,20 @@ settle_new_payments(Ledger *ledger, NewPayment *payments, int64 npayments)
 														"regpaydb invoice",
 														ALLOCSET_SMALL_SIZES);
 	MemoryContext save_context;
-	Inventory  *inventory = NULL;
 	int64		first = 0;
 
 	qsort(payments, npayments, sizeof(NewPayment), compare_payments);
-	if (lock_their_carts(ledger, payments, npayments) > 1)
-		inventory = inventory_begin(ledger);
+	lock_their_carts(ledger, payments, npayments);
 	save_context = MemoryContextSwitchTo(group_context);
 	for (int64 i = 1; i <= npayments; i++)
 	{
 		if (i < npayments && payments[i].invoice_id == payments[first].invoice_id)
 			continue;
 		CHECK_FOR_INTERRUPTS();
-		settle_group(ledger, payments + first, i - first, inventory);
+		settle_group(ledger, payments + first, i - first);
 		MemoryContextReset(group_context);
 		first = i;
 	}
 	MemoryContextSwitchTo(save_context);
-	if (inventory != NULL)
-		inventory_write(inventory);
 	MemoryContextDelete(group_context);
 }

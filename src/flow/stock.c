@@ -1,9 +1,8 @@
 /*
  * stock.c
- *	  What carts hold and products have: locked, checked, sold and released.
+ *	  Carts: locked, checked, held, sold and released.
  *
- * Whoever counts stock has the products locked; whoever reserves some writes
- * them too, so that REPEATABLE READ notices.  For the lock order see query.h.
+ * For the lock order see query.h.
  */
 #include "postgres.h"
 
@@ -12,8 +11,8 @@
 #include "base/array.h"
 #include "base/errors.h"
 #include "flow/cart_check.h"
-#include "flow/inventory.h"
 #include "flow/stock.h"
+#include "flow/stock_take.h"
 #include "rows/cart_rows.h"
 #include "rows/invoice_rows.h"
 #include "rows/product_rows.h"
@@ -40,38 +39,10 @@ sort_ids(int64 *ids, int nids)
 	return n;
 }
 
-/* lock_products: lock what is in carts, in the order of the products' ids. */
-void
-lock_products(Ledger *ledger, const int64 *cart_ids, int ncarts)
-{
-	int64	   *product_ids = room_for_one(NULL, 0, sizeof(int64));
-	int			nproducts = 0;
-
-	for (int i = 0; i < ncarts; i++)
-	{
-		int			nitems;
-		CartItemRow *items = row_cart_items(ledger, cart_ids[i], &nitems);
-
-		for (int j = 0; j < nitems; j++)
-		{
-			product_ids = room_for_one(product_ids, nproducts, sizeof(int64));
-			product_ids[nproducts++] = items[j].product_id;
-		}
-		pfree(items);
-	}
-	nproducts = sort_ids(product_ids, nproducts);
-	for (int i = 0; i < nproducts; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		(void) row_lock_product(ledger, product_ids[i]);
-	}
-	pfree(product_ids);
-}
-
 /*
  * lock_carts
- *		Lock carts, in the order of their ids, and the products in them; sorts
- *		cart_ids, and returns those that there are.
+ *		Lock carts, in the order of their ids; sorts cart_ids, and returns those that
+ *		there are.
  */
 CartRow *
 lock_carts(Ledger *ledger, int64 *cart_ids, int ncarts, int *nlocked)
@@ -86,16 +57,15 @@ lock_carts(Ledger *ledger, int64 *cart_ids, int ncarts, int *nlocked)
 		if (row_lock_cart(ledger, cart_ids[i], &carts[*nlocked]))
 			(*nlocked)++;
 	}
-	lock_products(ledger, cart_ids, ncarts);
 	return carts;
 }
 
 /*
  * lock_carts_of_invoices
  *		Lock what has to be locked before these invoices are: the carts that they
- *		bill, if they do, and what is in them.  Returns how many these are.
+ *		bill, if they do.
  */
-int
+void
 lock_carts_of_invoices(Ledger *ledger, const int64 *invoice_ids, int64 ninvoices)
 {
 	int64	   *cart_ids = NULL;
@@ -117,7 +87,6 @@ lock_carts_of_invoices(Ledger *ledger, const int64 *invoice_ids, int64 ninvoices
 		pfree(lock_carts(ledger, cart_ids, ncarts, &nlocked));
 		pfree(cart_ids);
 	}
-	return nlocked;
 }
 
 /* A problem, of the kinds in check, that keeps a cart from being sold; NULL for none. */
@@ -128,6 +97,16 @@ cart_problem(Ledger *ledger, int64 cart_id, CartCheck check)
 		row_cart_problem(ledger, cart_id, check);
 }
 
+pg_noreturn static void
+cart_is_refused(const char *problem)
+{
+	ereport(ERROR,
+			(errcode(RP_CART_INVALID),
+			 errmsg("%s", problem),
+			 errdetail("The cart can't be had as it is."),
+			 errhint("Change the cart with regpaydb.set_quantity().")));
+}
+
 /* check_cart: raise RP005 where a cart has such a problem. */
 void
 check_cart(Ledger *ledger, int64 cart_id, CartCheck check)
@@ -135,11 +114,42 @@ check_cart(Ledger *ledger, int64 cart_id, CartCheck check)
 	char	   *problem = cart_problem(ledger, cart_id, check);
 
 	if (problem != NULL)
-		ereport(ERROR,
-				(errcode(RP_CART_INVALID),
-				 errmsg("%s", problem),
-				 errdetail("The cart can't be had as it is."),
-				 errhint("Change the cart with regpaydb.set_quantity().")));
+		cart_is_refused(problem);
+}
+
+/* refuse_cart: raise RP005 for a cart of which not all could be taken. */
+void
+refuse_cart(Ledger *ledger, int64 cart_id)
+{
+	check_cart(ledger, cart_id, CART_CHECK_STOCK);
+	cart_is_refused("what is in the cart is sold out");
+}
+
+/*
+ * hold_cart
+ *		Take the units of a locked cart that were taken back when its reservation had
+ *		lapsed, if there are any; false where they can't be had.
+ */
+bool
+hold_cart(Ledger *ledger, int64 cart_id)
+{
+	int			nreservations;
+	ReservationRow *reservations = row_reservations(ledger, cart_id, &nreservations);
+	StockChange *changes = palloc(Max(nreservations, 1) * sizeof(StockChange));
+	int			nchanges = 0;
+
+	for (int i = 0; i < nreservations; i++)
+		if (!reservations[i].held)
+			changes[nchanges++] = (StockChange)
+		{
+			reservations[i].product_id, reservations[i].quantity
+		};
+	if (nchanges == 0)
+		return true;
+	if (!stock_take(ledger, changes, nchanges, cart_id))
+		return false;
+	row_hold_items(ledger, cart_id);
+	return true;
 }
 
 /* cart_is_possible: whether it has none. */
@@ -168,11 +178,7 @@ cart_is_unsellable(Ledger *ledger, const InvoiceRow *invoice)
 {
 	if (!invoice->has_cart)
 		return false;
-	if (cart_has_changed(ledger, invoice))
-		return true;
-	return !(invoice->inventory != NULL &&
-			 inventory_suffices(invoice->inventory, invoice->cart_id)) &&
-		!cart_is_possible(ledger, invoice->cart_id, CART_CHECK_STOCK);
+	return cart_has_changed(ledger, invoice) || !hold_cart(ledger, invoice->cart_id);
 }
 
 /*
@@ -188,30 +194,19 @@ cart_is_invalid(Ledger *ledger, const InvoiceRow *invoice)
 		 !cart_is_possible(ledger, invoice->cart_id, CART_CHECK_ALL));
 }
 
-static void
-change_sold(Ledger *ledger, int64 cart_id, int sign)
-{
-	int			nitems;
-	CartItemRow *items = row_cart_items(ledger, cart_id, &nitems);
-
-	for (int i = 0; i < nitems; i++)
-		row_change_sold(ledger, items[i].product_id, sign * items[i].quantity);
-}
-
 /*
  * sell_cart
  *		The locked, active cart of an invoice is paid for; its items are reserved
- *		for ever.
+ *		for ever.  Raises RP005 where they can't be had after all.
  *
  * Its status comes first: from then on no trigger's function changes it.
  */
 void
 sell_cart(Ledger *ledger, const InvoiceRow *invoice)
 {
+	if (!hold_cart(ledger, invoice->cart_id))
+		refuse_cart(ledger, invoice->cart_id);
 	row_set_cart_status(ledger, invoice->cart_id, CART_STATUS_PAID);
-	if (invoice->inventory != NULL && inventory_sell(invoice->inventory, invoice->cart_id))
-		return;
-	change_sold(ledger, invoice->cart_id, 1);
 	row_release_items(ledger, invoice->cart_id);
 }
 
@@ -219,19 +214,15 @@ sell_cart(Ledger *ledger, const InvoiceRow *invoice)
 void
 release_cart(Ledger *ledger, const InvoiceRow *invoice)
 {
-	row_set_cart_status(ledger, invoice->cart_id, CART_STATUS_RELEASED);
-	if (invoice->inventory != NULL && inventory_take_back(invoice->inventory, invoice->cart_id))
-		return;
-	change_sold(ledger, invoice->cart_id, -1);
-}
+	int			nitems;
+	CartItemRow *items = row_cart_items(ledger, invoice->cart_id, &nitems);
+	StockChange *changes = palloc(Max(nitems, 1) * sizeof(StockChange));
 
-/*
- * touch_products
- *		Write the locked products of a cart as they are, as whoever reserves stock
- *		has to.
- */
-void
-touch_products(Ledger *ledger, int64 cart_id)
-{
-	change_sold(ledger, cart_id, 0);
+	for (int i = 0; i < nitems; i++)
+		changes[i] = (StockChange)
+	{
+		items[i].product_id, -items[i].quantity
+	};
+	(void) stock_take(ledger, changes, nitems, invoice->cart_id);
+	row_set_cart_status(ledger, invoice->cart_id, CART_STATUS_RELEASED);
 }

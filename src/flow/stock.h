@@ -5,16 +5,17 @@
 #ifndef REGPAYDB_STOCK_H
 #define REGPAYDB_STOCK_H
 
+#include "base/compat.h"
 #include "ledger/model.h"
 
-extern void lock_products(Ledger *ledger, const int64 *cart_ids, int ncarts);
 extern CartRow *lock_carts(Ledger *ledger, int64 *cart_ids, int ncarts, int *nlocked);
-extern int	lock_carts_of_invoices(Ledger *ledger, const int64 *invoice_ids, int64 ninvoices);
+extern void lock_carts_of_invoices(Ledger *ledger, const int64 *invoice_ids, int64 ninvoices);
 extern void check_cart(Ledger *ledger, int64 cart_id, CartCheck check);
 extern bool cart_is_possible(Ledger *ledger, int64 cart_id, CartCheck check);
 extern bool cart_is_unsellable(Ledger *ledger, const InvoiceRow *invoice);
 extern bool cart_is_invalid(Ledger *ledger, const InvoiceRow *invoice);
-extern void touch_products(Ledger *ledger, int64 cart_id);
+pg_noreturn extern void refuse_cart(Ledger *ledger, int64 cart_id);
+extern bool hold_cart(Ledger *ledger, int64 cart_id);
 extern void sell_cart(Ledger *ledger, const InvoiceRow *invoice);
 extern void release_cart(Ledger *ledger, const InvoiceRow *invoice);
 

@@ -132,7 +132,6 @@ regpaydb_set_quantity(PG_FUNCTION_ARGS)
 	if (quantity != row_reserved(ledger, cart_id, product_id))
 	{
 		write_item(ledger, cart_id, product_id, quantity);
-		lock_products(ledger, &cart_id, 1);
 		amend_cart(ledger, cart_id);
 	}
 	engine_end();
@@ -194,10 +193,10 @@ regpaydb_extend_reservation(PG_FUNCTION_ARGS)
 	require_arg(fcinfo, 1, "duration");
 	check_duration(PG_GETARG_INTERVAL_P(1));
 	lock_active_cart(ledger, cart_id, &cart);
-	lock_products(ledger, &cart_id, 1);
 	if (cart_has_lapsed(ledger, cart_id))
 		check_cart(ledger, cart_id, CART_CHECK_RESERVATION);
-	touch_products(ledger, cart_id);
+	if (!hold_cart(ledger, cart_id))
+		refuse_cart(ledger, cart_id);
 	row_extend_cart(ledger, cart_id, PG_GETARG_INTERVAL_P(1));
 	engine_end();
 	PG_RETURN_VOID();
@@ -254,7 +253,6 @@ regpaydb_invoice_cart(PG_FUNCTION_ARGS)
 	{
 		if (cart.status != CART_STATUS_ACTIVE)
 			cart_is_closed(&cart);
-		lock_products(ledger, &cart_id, 1);
 		check_cart(ledger, cart_id, CART_CHECK_ALL);
 		row_touch_cart(ledger, cart_id);
 		lines = row_cart_lines(ledger, cart_id, &nlines);

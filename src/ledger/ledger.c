@@ -46,6 +46,7 @@ const char *const ledger_table_names[LEDGER_TABLES] = {
 	[CART_ITEM] = "cart_item",
 	[CART_DISCOUNT] = "cart_discount",
 	[RESERVATION] = "reservation",
+	[STOCK_SLOT] = "stock_slot",
 	[INVOICE] = "invoice",
 	[LINE_ITEM] = "line_item",
 	[PAYMENT] = "payment",

@@ -23,7 +23,6 @@ typedef struct InvoiceRow
 	int64		cart_id;
 	int32		cart_revision;
 	bool		cart_checked;	/* it was locked, and can be sold */
-	struct Inventory *inventory;	/* stock as its statement counts it, NULL for as it is */
 	InvoiceState state;
 } InvoiceRow;
 
@@ -134,21 +133,44 @@ typedef struct ProductRow
 	int64		category_id;
 	int32	   *stock;			/* NULL for any number, as the next one */
 	int32	   *limit_per_attendee;
-	int64		sold;
 } ProductRow;
 
 typedef struct ReservationRow
 {
 	int64		product_id;
 	int32		quantity;
-	TimestampTz reserved_until;
+	bool		held;			/* else its units were taken back when it lapsed */
 } ReservationRow;
+
+/* A reservation whose time is over, while the cart still has the units. */
+typedef struct LapsedRow
+{
+	int64		cart_id;
+	int64		product_id;
+} LapsedRow;
+
+/* The free units of a product, or of all products of a category together. */
+typedef struct StockPool
+{
+	bool		of_category;
+	int64		id;				/* of the product or the category */
+	bool		limited;		/* whether there is a stock */
+} StockPool;
+
+/* Some of them. */
+typedef struct SlotRow
+{
+	int64		slot_id;
+	int64		free;
+	bool		owing;			/* whether there is less than nothing in all slots together */
+} SlotRow;
 
 typedef struct CategoryRow
 {
 	int64		category_id;
 	bool		required;
-	int32	   *limit_per_attendee; /* NULL for any number */
+	int32	   *limit_per_attendee; /* NULL for any number, as the next one */
+	int32	   *stock;
 } CategoryRow;
 
 #endif							/* REGPAYDB_MODEL_H */

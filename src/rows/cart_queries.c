@@ -8,12 +8,20 @@
 
 #include "rows/query.h"
 
+/* Of so many units, the share of slot n: all of them together are all units. */
+#define SHARE(units) \
+	"((" units " OPERATOR(pg_catalog.*) n OPERATOR(pg_catalog./) f.stock_slots) OPERATOR(pg_catalog.-) " \
+	"(" units " OPERATOR(pg_catalog.*) (n OPERATOR(pg_catalog.-) 1) OPERATOR(pg_catalog./) f.stock_slots))"
+
 const QueryText cart_queries[] = {
 	[Q_PRODUCT - CART_QUERIES] = {
-		"SELECT p.stock::integer, (p.stock OPERATOR(pg_catalog.-) p.sold "
-		"OPERATOR(pg_catalog.-) (SELECT COALESCE(pg_catalog.sum(r.quantity), 0) "
-		"FROM @.current_reservation r WHERE r.product_id" EQ "p.product_id))::bigint "
-		"FROM @.product p WHERE p.product_id" EQ "$1",
+		"SELECT LEAST(p.available, g.available)::bigint FROM @.product_stock p "
+		"LEFT JOIN @.category_stock g ON g.category_id" EQ "p.category_id "
+		"WHERE p.product_id" EQ "$1",
+		1, {INT8OID}
+	},
+	[Q_PRODUCTS_OF_CATEGORY - CART_QUERIES] = {
+		"SELECT product_id::bigint FROM @.product WHERE category_id" EQ "$1 ORDER BY product_id",
 		1, {INT8OID}
 	},
 	[Q_FIND_ACTIVE_CART - CART_QUERIES] = {
@@ -102,7 +110,8 @@ const QueryText cart_queries[] = {
 		"SELECT 1 FROM @.cart_item i JOIN @.cart c ON c.cart_id" EQ "i.cart_id "
 		"WHERE i.cart_id" EQ "$1 AND NOT EXISTS (SELECT 1 FROM @.reservation r "
 		"WHERE r.cart_id" EQ "i.cart_id AND r.product_id" EQ "i.product_id "
-		"AND r.quantity" EQ "i.quantity AND r.reserved_until" EQ RESERVED_UNTIL ") LIMIT 1",
+		"AND r.quantity" EQ "i.quantity AND (r.reserved_until" EQ RESERVED_UNTIL " "
+		"OR r.reserved_until" EQ NOT_HELD ")) LIMIT 1",
 		1, {INT8OID}
 	},
 	[Q_RESERVE_ITEMS - CART_QUERIES] = {
@@ -114,7 +123,66 @@ const QueryText cart_queries[] = {
 	},
 	[Q_MOVE_RESERVATION - CART_QUERIES] = {
 		"UPDATE @.reservation r SET reserved_until = " RESERVED_UNTIL " "
-		"FROM @.cart c WHERE r.cart_id" EQ "$1 AND c.cart_id" EQ "$1",
+		"FROM @.cart c WHERE r.cart_id" EQ "$1 AND c.cart_id" EQ "$1 "
+		"AND r.reserved_until" NE NOT_HELD,
+		1, {INT8OID}
+	},
+	[Q_HOLD_ITEMS - CART_QUERIES] = {
+		"UPDATE @.reservation r SET reserved_until = " RESERVED_UNTIL " "
+		"FROM @.cart c WHERE r.cart_id" EQ "$1 AND c.cart_id" EQ "$1 "
+		"AND r.reserved_until" EQ NOT_HELD,
+		1, {INT8OID}
+	},
+	[Q_RESERVE_WITHOUT - CART_QUERIES] = {
+		"UPDATE @.reservation SET reserved_until = " NOT_HELD " "
+		"WHERE cart_id" EQ "$1 AND product_id" EQ "$2",
+		2, {INT8OID, INT8OID}
+	},
+	[Q_LAPSED_OF_PRODUCT - CART_QUERIES] = {
+		"SELECT r.cart_id::bigint, r.product_id::bigint FROM @.reservation r "
+		"JOIN @.cart c ON c.cart_id" EQ "r.cart_id WHERE r.product_id" EQ "$1 "
+		"AND r.reserved_until" GT NOT_HELD " AND r.reserved_until" LE "pg_catalog.now() "
+		"AND r.cart_id" NE "$2 ORDER BY r.reserved_until LIMIT $3 "
+		"FOR NO KEY UPDATE OF c SKIP LOCKED",
+		3, {INT8OID, INT8OID, INT4OID}
+	},
+	[Q_LAPSED_OF_CATEGORY - CART_QUERIES] = {
+		"SELECT r.cart_id::bigint, r.product_id::bigint FROM @.product p "
+		"JOIN @.reservation r ON r.product_id" EQ "p.product_id "
+		"JOIN @.cart c ON c.cart_id" EQ "r.cart_id WHERE p.category_id" EQ "$1 "
+		"AND r.reserved_until" GT NOT_HELD " AND r.reserved_until" LE "pg_catalog.now() "
+		"AND r.cart_id" NE "$2 ORDER BY r.reserved_until LIMIT $3 "
+		"FOR NO KEY UPDATE OF c SKIP LOCKED",
+		3, {INT8OID, INT8OID, INT4OID}
+	},
+	[Q_TAKE_BACK - CART_QUERIES] = {
+		"UPDATE @.reservation SET reserved_until = " NOT_HELD " "
+		"WHERE cart_id" EQ "$1 AND product_id" EQ "$2 "
+		"AND reserved_until" GT NOT_HELD " AND reserved_until" LE "pg_catalog.now() "
+		"RETURNING quantity::bigint",
+		2, {INT8OID, INT8OID}
+	},
+	[Q_TOUCH_PRODUCT - CART_QUERIES] = {
+		"UPDATE @.product SET display_order = display_order WHERE product_id" EQ "$1",
+		1, {INT8OID}
+	},
+	[Q_TOUCH_CATEGORY - CART_QUERIES] = {
+		"UPDATE @.category SET display_order = display_order WHERE category_id" EQ "$1",
+		1, {INT8OID}
+	},
+	[Q_MAKE_PRODUCT_SLOTS - CART_QUERIES] = {
+		"INSERT INTO @.stock_slot (product_id, free, owing) "
+		"SELECT $1, " SHARE("p.free") ", p.stock IS NOT NULL "
+		"AND p.free OPERATOR(pg_catalog.<) 0 "
+		"FROM @.product_stock p, @.conference f, pg_catalog.generate_series(1, f.stock_slots) AS n "
+		"WHERE p.product_id" EQ "$1",
+		1, {INT8OID}
+	},
+	[Q_MAKE_CATEGORY_SLOTS - CART_QUERIES] = {
+		"INSERT INTO @.stock_slot (category_id, free, owing) "
+		"SELECT $1, " SHARE("g.free") ", g.free OPERATOR(pg_catalog.<) 0 "
+		"FROM @.category_stock g, @.conference f, pg_catalog.generate_series(1, f.stock_slots) AS n "
+		"WHERE g.category_id" EQ "$1",
 		1, {INT8OID}
 	},
 	[Q_MISTIMED_RESERVATION - CART_QUERIES] = {
@@ -133,28 +201,12 @@ const QueryText cart_queries[] = {
 		"AND (status" EQ UNPAID " OR status" EQ "'paid'::regpaydb.invoice_status)",
 		2, {INT8OID, INT4OID}
 	},
-	/*
-	 * Nobody is waited for, so that the order of the carts does not matter.
-	 * What is sold out is worked out here for all carts at once: cart_problem
-	 * adds the reservations of a product up for every cart that has it.
-	 */
+	/* Nobody is waited for, so that the order of the carts does not matter. */
 	[Q_LOCK_EXPIRED - CART_QUERIES] = {
 		"SELECT i.invoice_id::bigint, c.cart_id::bigint "
 		"FROM @.invoice i JOIN @.cart c ON c.cart_id" EQ "i.cart_id "
 		"WHERE i.status" EQ UNPAID " AND (c.revision" NE "i.cart_revision "
-		"OR c.cart_id" EQ "ANY (SELECT e.cart_id FROM @.cart_item e "
-		"JOIN @.product p ON p.product_id" EQ "e.product_id "
-		"LEFT JOIN (SELECT r.product_id, pg_catalog.sum(r.quantity) AS quantity "
-		"FROM @.current_reservation r GROUP BY r.product_id) held "
-		"ON held.product_id" EQ "e.product_id "
-		"LEFT JOIN @.current_reservation own ON own.product_id" EQ "e.product_id "
-		"AND own.cart_id" EQ "e.cart_id "
-		"JOIN @.invoice u ON u.cart_id" EQ "e.cart_id AND u.status" EQ UNPAID " "
-		"WHERE e.quantity OPERATOR(pg_catalog.>) (p.stock OPERATOR(pg_catalog.-) p.sold "
-		"OPERATOR(pg_catalog.-) COALESCE(held.quantity, 0) "
-		"OPERATOR(pg_catalog.+) COALESCE(own.quantity, 0))) "
-		"OR EXISTS (SELECT 1 FROM @.cart_problem o WHERE o.cart_id" EQ "c.cart_id "
-		"AND o.kind" NE "'sold_out')) "
+		"OR EXISTS (SELECT 1 FROM @.cart_problem o WHERE o.cart_id" EQ "c.cart_id)) "
 		"ORDER BY i.invoice_id LIMIT $1 FOR NO KEY UPDATE OF c SKIP LOCKED",
 		1, {INT4OID}
 	},

@@ -64,7 +64,7 @@ row_paid_carts(Ledger *ledger, int64 attendee_id, int *ncarts)
 	int64	   *cart_ids = room_for_one(NULL, 0, sizeof(int64));
 
 	*ncarts = 0;
-	row_list(&list, ledger, CART, CART_BY_ATTENDEE, attendee_id, 0);
+	row_list(&list, ledger, CART, CART_BY_ATTENDEE, attendee_id);
 	while (row_next(&list))
 	{
 		if (row_enum(&list.row, CART_COL_STATUS) != CART_STATUS_PAID)
@@ -142,7 +142,7 @@ row_cart_items(Ledger *ledger, int64 cart_id, int *nitems)
 	CartItemRow *items = room_for_one(NULL, 0, sizeof(CartItemRow));
 
 	*nitems = 0;
-	row_list(&list, ledger, CART_ITEM, CART_ITEM_BY_CART, cart_id, 0);
+	row_list(&list, ledger, CART_ITEM, CART_ITEM_BY_CART, cart_id);
 	while (row_next(&list))
 	{
 		items = room_for_one(items, *nitems, sizeof(CartItemRow));

@@ -9,8 +9,6 @@
 #include "catalog/pg_index.h"
 #include "catalog/pg_opfamily.h"
 #include "catalog/pg_type.h"
-#include "utils/fmgroids.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 #include "rows/indexes.h"
@@ -43,41 +41,14 @@ find_key_index(const TableInfo *info, Relation rel)
 
 /* Whether rows are found by an index as a query would that uses it. */
 static bool
-is_list_index(const TableInfo *info, Relation index, const ListSpec *list)
+is_list_index(const TableInfo *info, Relation index, int column)
 {
 	Form_pg_index form = index->rd_index;
 
-	if (!form->indisvalid || !form->indisready || !form->indislive || form->indcheckxmin ||
-		index->rd_rel->relam != BTREE_AM_OID || RelationGetIndexPredicate(index) != NIL ||
-		form->indkey.values[0] != info->columns[list->column] ||
-		index->rd_opfamily[0] != INTEGER_BTREE_FAM_OID || index->rd_opcintype[0] != INT8OID)
-		return false;
-	return list->time_column == 0 ||
-		(form->indnkeyatts > 1 &&
-		 form->indkey.values[1] == info->columns[list->time_column] &&
-		 index->rd_opcintype[1] == TIMESTAMPTZOID &&
-		 get_opcode(get_opfamily_member(index->rd_opfamily[1], TIMESTAMPTZOID, TIMESTAMPTZOID,
-										BTGreaterStrategyNumber)) == F_TIMESTAMPTZ_GT);
-}
-
-/* Where an index has all of the columns that we read. */
-static void
-find_covered_columns(TableInfo *info, int number, Relation index)
-{
-	Form_pg_index form = index->rd_index;
-	int			ncovered = 0;
-
-	for (int i = 0; i < info->ncolumns; i++)
-		for (int place = 0; place < form->indnatts; place++)
-			if (form->indkey.values[place] == info->columns[i] &&
-				index_can_return(index, place + 1))
-			{
-				info->list_columns[number][i] = place + 1;
-				ncovered++;
-				break;
-			}
-	if (ncovered < info->ncolumns)
-		memset(info->list_columns[number], 0, sizeof(info->list_columns[number]));
+	return form->indisvalid && form->indisready && form->indislive && !form->indcheckxmin &&
+		index->rd_rel->relam == BTREE_AM_OID && RelationGetIndexPredicate(index) == NIL &&
+		form->indkey.values[0] == info->columns[column] &&
+		index->rd_opfamily[0] == INTEGER_BTREE_FAM_OID && index->rd_opcintype[0] == INT8OID;
 }
 
 /* find_list_indexes: those of a table's lists; false where one is missing. */
@@ -92,13 +63,11 @@ find_list_indexes(TableInfo *info, LedgerTable table, Relation rel)
 		foreach(lc, indexes)
 		{
 			Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
-			bool		fits = is_list_index(info, index, &table_specs[table].lists[number]);
+			bool		fits = is_list_index(info, index, table_specs[table].lists[number]);
 
 			if (fits)
 			{
 				info->list_indexes[number] = RelationGetRelid(index);
-				info->list_has_time[number] = table_specs[table].lists[number].time_column != 0;
-				find_covered_columns(info, number, index);
 				nfound++;
 			}
 			index_close(index, NoLock);

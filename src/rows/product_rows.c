@@ -28,17 +28,7 @@ row_product(Ledger *ledger, int64 product_id, ProductRow *product)
 	product->category_id = row_int8(&row, PRODUCT_COL_CATEGORY_ID);
 	product->stock = row_copy_int4(&row, PRODUCT_COL_STOCK);
 	product->limit_per_attendee = row_copy_int4(&row, PRODUCT_COL_LIMIT);
-	product->sold = row_int8(&row, PRODUCT_COL_SOLD);
 	return true;
-}
-
-/* row_lock_product: false where there is none. */
-bool
-row_lock_product(Ledger *ledger, int64 product_id)
-{
-	Row			row;
-
-	return row_lock(ledger, PRODUCT, product_id, &row);
 }
 
 bool
@@ -49,7 +39,29 @@ row_product_exists(Ledger *ledger, int64 product_id)
 	return row_find(ledger, PRODUCT, product_id, &row);
 }
 
-/* row_available_stock: what is neither sold nor reserved, by anybody. */
+/* row_touch_products: lock and write all products of a category, in the order of their ids. */
+int64 *
+row_touch_products(Ledger *ledger, int64 category_id, int *nproducts)
+{
+	Datum		args[] = {Int64GetDatum(category_id)};
+	int64	   *product_ids;
+
+	run_query(ledger, Q_PRODUCTS_OF_CATEGORY, args, NULL);
+	product_ids = int8_columns(1, nproducts);
+	for (int i = 0; i < *nproducts; i++)
+	{
+		Datum		product[] = {Int64GetDatum(product_ids[i])};
+
+		write_own_by_query(ledger, Q_TOUCH_PRODUCT, PRODUCT, product_ids[i], false, product);
+	}
+	return product_ids;
+}
+
+/*
+ * row_available_stock
+ *		How many of a product can be had, by the stock of its category, too; false
+ *		where there is no such product.
+ */
 bool
 row_available_stock(Ledger *ledger, int64 product_id, int64 *available, bool *unlimited)
 {
@@ -58,27 +70,29 @@ row_available_stock(Ledger *ledger, int64 product_id, int64 *available, bool *un
 	if (run_query(ledger, Q_PRODUCT, args, NULL) == 0)
 		return false;
 	SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, unlimited);
-	*available = *unlimited ? 0 : int8_column(0, 2);
+	*available = *unlimited ? 0 : int8_column(0, 1);
 	return true;
 }
 
-/*
- * row_change_sold
- *		So many more of a locked product are sold.  With 0 the row is written as it is:
- *		whoever reserves stock has to, so that REPEATABLE READ notices.
- */
-void
-row_change_sold(Ledger *ledger, int64 product_id, int64 quantity)
+static void
+get_category(const Row *row, CategoryRow *category)
 {
-	RowValues  *values = begin_values(PRODUCT);
+	category->category_id = row_int8(row, CATEGORY_COL_ID);
+	category->required = row_bool(row, CATEGORY_COL_REQUIRED);
+	category->limit_per_attendee = row_copy_int4(row, CATEGORY_COL_LIMIT);
+	category->stock = row_copy_int4(row, CATEGORY_COL_STOCK);
+}
+
+/* row_category: a category as it is now; false where there is none. */
+bool
+row_category(Ledger *ledger, int64 category_id, CategoryRow *category)
+{
 	Row			row;
 
-	if (!row_lock(ledger, PRODUCT, product_id, &row))
-		row_not_written(ledger, PRODUCT);
-	set_value(values, PRODUCT_COL_SOLD,
-			  DirectFunctionCall2(int8pl, row_needed(&row, PRODUCT_COL_SOLD),
-								  Int64GetDatum(quantity)));
-	row_update(ledger, product_id, values);
+	if (!row_find(ledger, CATEGORY, category_id, &row))
+		return false;
+	get_category(&row, category);
+	return true;
 }
 
 /* row_categories: all of them. */
@@ -93,61 +107,13 @@ row_categories(Ledger *ledger, int *ncategories)
 	while (row_next(&list))
 	{
 		categories = room_for_one(categories, *ncategories, sizeof(CategoryRow));
-		categories[(*ncategories)++] = (CategoryRow)
-		{
-			.category_id = row_int8(&list.row, CATEGORY_COL_ID),
-			.required = row_bool(&list.row, CATEGORY_COL_REQUIRED),
-			.limit_per_attendee = row_copy_int4(&list.row, CATEGORY_COL_LIMIT),
-		};
+		get_category(&list.row, &categories[(*ncategories)++]);
 	}
 	row_list_end(&list);
 	return categories;
 }
 
 /* ---- reservations ---- */
-
-/* What carts reserve in a list of reservations, but for one of them, if any. */
-static int64
-add_up_others(RowList *list, const int64 *cart_id)
-{
-	int64		quantity = 0;
-
-	while (row_next(list))
-		if (cart_id == NULL || row_int8(&list->row, RESERVATION_COL_CART_ID) != *cart_id)
-			quantity += row_int4(&list->row, RESERVATION_COL_QUANTITY);
-	row_list_end(list);
-	return quantity;
-}
-
-/*
- * row_reserved_by_others
- *		How many of a product carts, but for the given one, if any, keep from being
- *		sold just now.
- */
-int64
-row_reserved_by_others(Ledger *ledger, int64 product_id, const int64 *cart_id)
-{
-	RowList		list;
-
-	row_list(&list, ledger, RESERVATION, RESERVATION_BY_PRODUCT, product_id,
-			 GetCurrentTransactionStartTimestamp());
-	return add_up_others(&list, cart_id);
-}
-
-/*
- * row_reserved_at_most
- *		The same or more, in a fraction of the time: reservations that are gone are
- *		counted where an index still has them.
- */
-int64
-row_reserved_at_most(Ledger *ledger, int64 product_id, const int64 *cart_id)
-{
-	RowList		list;
-
-	row_list_at_least(&list, ledger, RESERVATION, RESERVATION_BY_PRODUCT, product_id,
-					  GetCurrentTransactionStartTimestamp());
-	return add_up_others(&list, cart_id);
-}
 
 /* row_reservations: what a cart reserves. */
 ReservationRow *
@@ -157,7 +123,7 @@ row_reservations(Ledger *ledger, int64 cart_id, int *nreservations)
 	ReservationRow *reservations = room_for_one(NULL, 0, sizeof(ReservationRow));
 
 	*nreservations = 0;
-	row_list(&list, ledger, RESERVATION, RESERVATION_BY_CART, cart_id, 0);
+	row_list(&list, ledger, RESERVATION, RESERVATION_BY_CART, cart_id);
 	while (row_next(&list))
 	{
 		reservations = room_for_one(reservations, *nreservations, sizeof(ReservationRow));
@@ -165,7 +131,7 @@ row_reservations(Ledger *ledger, int64 cart_id, int *nreservations)
 		{
 			row_int8(&list.row, RESERVATION_COL_PRODUCT_ID),
 			row_int4(&list.row, RESERVATION_COL_QUANTITY),
-			DatumGetTimestampTz(row_needed(&list.row, RESERVATION_COL_RESERVED_UNTIL))
+			!TIMESTAMP_IS_NOBEGIN(DatumGetTimestampTz(row_needed(&list.row, RESERVATION_COL_RESERVED_UNTIL)))
 		};
 	}
 	row_list_end(&list);
@@ -203,7 +169,7 @@ row_move_reservation(Ledger *ledger, int64 cart_id)
 		row_not_written(ledger, RESERVATION);
 }
 
-/* row_reserve_items: a cart reserves what is in it. */
+/* row_reserve_items: a cart reserves what is in it, and has the units. */
 void
 row_reserve_items(Ledger *ledger, int64 cart_id)
 {
@@ -213,4 +179,59 @@ row_reserve_items(Ledger *ledger, int64 cart_id)
 	run_query(ledger, Q_RESERVE_ITEMS, args, NULL);
 	if (run_query(ledger, Q_UNRESERVED_ITEMS, args, NULL) != 0)
 		row_not_written(ledger, RESERVATION);
+}
+
+/* row_reserve_without: a cart reserves so many of a product, but has not the units. */
+void
+row_reserve_without(Ledger *ledger, int64 cart_id, int64 product_id)
+{
+	Datum		args[] = {Int64GetDatum(cart_id), Int64GetDatum(product_id)};
+
+	write_own_by_query(ledger, Q_RESERVE_WITHOUT, RESERVATION, cart_id, false, args);
+}
+
+/* row_hold_items: a cart has the units of all that it reserves. */
+void
+row_hold_items(Ledger *ledger, int64 cart_id)
+{
+	Datum		args[] = {Int64GetDatum(cart_id)};
+
+	write_own_by_query(ledger, Q_HOLD_ITEMS, RESERVATION, cart_id, true, args);
+}
+
+/*
+ * row_lapsed_carts
+ *		Carts but the given one that still have units of a product, or of a category's
+ *		products, though their reservation has lapsed, longest ago first, so many at
+ *		most; locks them, and passes over those that somebody else has locked.
+ */
+LapsedRow *
+row_lapsed(Ledger *ledger, const StockPool *pool, int64 cart_id, int32 limit, int *nlapsed)
+{
+	Datum		args[] = {Int64GetDatum(pool->id), Int64GetDatum(cart_id), Int32GetDatum(limit)};
+	LapsedRow  *lapsed;
+
+	*nlapsed = (int) run_query(ledger, pool->of_category ? Q_LAPSED_OF_CATEGORY : Q_LAPSED_OF_PRODUCT,
+							   args, NULL);
+	lapsed = palloc(Max(*nlapsed, 1) * sizeof(LapsedRow));
+	for (int i = 0; i < *nlapsed; i++)
+		lapsed[i] = (LapsedRow)
+	{
+		int8_column(i, 1), int8_column(i, 2)
+	};
+	return lapsed;
+}
+
+/*
+ * row_take_back
+ *		Take the units of a lapsed reservation from a locked cart; returns how many,
+ *		none where it is no longer so.
+ */
+int64
+row_take_back(Ledger *ledger, const LapsedRow *lapsed)
+{
+	Datum		args[] = {Int64GetDatum(lapsed->cart_id), Int64GetDatum(lapsed->product_id)};
+
+	write_own_by_query(ledger, Q_TAKE_BACK, RESERVATION, lapsed->cart_id, true, args);
+	return SPI_processed == 0 ? 0 : int8_column(0, 1);
 }

@@ -41,6 +41,7 @@ typedef enum EngineQuery
 	Q_RECONCILIATION,
 	Q_INVOICE_DOCUMENT,
 	Q_PRODUCT,
+	Q_PRODUCTS_OF_CATEGORY,
 	Q_FIND_ACTIVE_CART,
 	Q_INSERT_CART,
 	Q_CART_PROBLEM,
@@ -57,6 +58,15 @@ typedef enum EngineQuery
 	Q_EXTEND_CART,
 	Q_UNRESERVED_ITEMS,
 	Q_RESERVE_ITEMS,
+	Q_RESERVE_WITHOUT,
+	Q_HOLD_ITEMS,
+	Q_LAPSED_OF_PRODUCT,
+	Q_LAPSED_OF_CATEGORY,
+	Q_TAKE_BACK,
+	Q_TOUCH_PRODUCT,
+	Q_TOUCH_CATEGORY,
+	Q_MAKE_PRODUCT_SLOTS,
+	Q_MAKE_CATEGORY_SLOTS,
 	Q_MOVE_RESERVATION,
 	Q_MISTIMED_RESERVATION,
 	Q_UNPAID_INVOICES_OF_CART,
@@ -98,6 +108,9 @@ extern const QueryText cart_queries[];
 #define RESERVED_UNTIL \
 	"((c.time_last_updated AT TIME ZONE 'UTC' OPERATOR(pg_catalog.+) " \
 	"c.reservation_duration) AT TIME ZONE 'UTC')"
+
+/* A reservation whose units were taken back when they were wanted, and it had lapsed. */
+#define NOT_HELD "'-infinity'::timestamptz"
 
 #define UNPAID "'unpaid'::regpaydb.invoice_status"
 

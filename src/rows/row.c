@@ -5,7 +5,6 @@
  */
 #include "postgres.h"
 
-#include "access/relscan.h"
 #include "access/table.h"
 #include "executor/spi.h"
 
@@ -28,7 +27,6 @@ static void
 set_result(Row *row, uint64 number)
 {
 	row->slot = NULL;
-	row->index_tuple = NULL;
 	row->tuple = SPI_tuptable->vals[number];
 	row->desc = SPI_tuptable->tupdesc;
 }
@@ -92,15 +90,30 @@ row_lock(Ledger *ledger, LedgerTable table, int64 key, Row *row)
 					 run_statement(ledger, table, STATEMENT_LOCK, args, NULL) > 0);
 }
 
+/*
+ * row_try_lock
+ *		Lock a row unless somebody else has it, or has changed it since a query saw
+ *		it that began just before: false then.
+ */
+bool
+row_try_lock(Ledger *ledger, LedgerTable table, int64 key, Row *row)
+{
+	OpenTable  *open = open_table(ledger, table, ROW_UPDATE);
+	Datum		args[] = {Int64GetDatum(key)};
+
+	return set_found(row, ledger, table, open,
+					 open != NULL ? scan_try_lock(open, key) :
+					 run_statement(ledger, table, STATEMENT_TRY_LOCK, args, NULL) > 0);
+}
+
 /* ---- listing ---- */
 
 /* Open the table for a scan, or else run the statement that lists, NULL then. */
 static OpenTable *
-begin_list(RowList *list, Ledger *ledger, LedgerTable table, StatementKind kind, int64 key,
-		   TimestampTz after)
+begin_list(RowList *list, Ledger *ledger, LedgerTable table, StatementKind kind, int64 key)
 {
 	OpenTable  *open = open_table(ledger, table, ROW_LIST);
-	Datum		args[] = {Int64GetDatum(key), TimestampTzGetDatum(after)};
+	Datum		args[] = {Int64GetDatum(key)};
 
 	memset(list, 0, sizeof(*list));
 	list->row.ledger = ledger;
@@ -113,40 +126,23 @@ begin_list(RowList *list, Ledger *ledger, LedgerTable table, StatementKind kind,
 
 /*
  * row_list
- *		Begin to read the rows of one of the table's lists that have this key and,
- *		if the list is one by time, a later time than the given one.  Nothing else
- *		is done to rows until it is ended.
+ *		Begin to read the rows of one of the table's lists that have this key.
+ *		Nothing else is done to rows until it is ended.
  */
 void
-row_list(RowList *list, Ledger *ledger, LedgerTable table, int which, int64 key,
-		 TimestampTz after)
+row_list(RowList *list, Ledger *ledger, LedgerTable table, int which, int64 key)
 {
-	OpenTable  *open = begin_list(list, ledger, table, STATEMENT_LIST + which, key, after);
+	OpenTable  *open = begin_list(list, ledger, table, STATEMENT_LIST + which, key);
 
 	if (open != NULL)
-		scan_list(&list->scan, open, which, key, after);
-}
-
-/*
- * row_list_at_least
- *		The same, but it may have rows besides that are gone, or are not there yet,
- *		where that takes a fraction of the time.
- */
-void
-row_list_at_least(RowList *list, Ledger *ledger, LedgerTable table, int which, int64 key,
-				  TimestampTz after)
-{
-	OpenTable  *open = begin_list(list, ledger, table, STATEMENT_LIST + which, key, after);
-
-	if (open != NULL)
-		scan_list_at_least(&list->scan, open, which, key, after);
+		scan_list(&list->scan, open, which, key);
 }
 
 /* row_list_all: begin to read all rows of a table. */
 void
 row_list_all(RowList *list, Ledger *ledger, LedgerTable table)
 {
-	OpenTable  *open = begin_list(list, ledger, table, STATEMENT_LIST_ALL, 0, 0);
+	OpenTable  *open = begin_list(list, ledger, table, STATEMENT_LIST_ALL, 0);
 
 	if (open != NULL)
 		scan_list_all(&list->scan, open);
@@ -168,15 +164,7 @@ row_next(RowList *list)
 	}
 	if (!scan_next(scan))
 		return false;
-	if (scan->in_index)
-	{
-		row->slot = NULL;
-		row->index_tuple = scan->index_scan->xs_itup;
-		row->desc = scan->index_scan->xs_itupdesc;
-		row->numbers = scan->index_columns;
-	}
-	else
-		set_slot(row, scan->table, scan->table->list_slot);
+	set_slot(row, scan->table, scan->table->list_slot);
 	return true;
 }
 
@@ -259,7 +247,7 @@ delete_by_scan(OpenTable *open, int which, int64 key)
 
 	if (open == NULL)
 		return false;
-	scan_list_to_delete(&scan, open, which, key);
+	scan_list(&scan, open, which, key);
 	while (deleted && scan_next(&scan))
 		deleted = modify_delete(open, &open->list_slot->tts_tid, key);
 	scan_end(&scan);
@@ -274,9 +262,8 @@ delete_by_scan(OpenTable *open, int which, int64 key)
 void
 row_delete_list(Ledger *ledger, LedgerTable table, int which, int64 key)
 {
-	Datum		args[] = {Int64GetDatum(key), (Datum) 0};
+	Datum		args[] = {Int64GetDatum(key)};
 
-	Assert(table_specs[table].lists[which].time_column == 0);
 	if (delete_by_scan(open_table(ledger, table, ROW_DELETE), which, key))
 		return;
 	run_own_statement(ledger, table, STATEMENT_DELETE + which, key, args, NULL);

@@ -24,12 +24,10 @@ typedef struct RowList
 extern bool row_find(Ledger *ledger, LedgerTable table, int64 key, Row *row);
 extern bool row_find_unique(Ledger *ledger, LedgerTable table, Datum first, Datum second,
 							Row *row);
+extern bool row_try_lock(Ledger *ledger, LedgerTable table, int64 key, Row *row);
 extern bool row_lock(Ledger *ledger, LedgerTable table, int64 key, Row *row);
 
-extern void row_list(RowList *list, Ledger *ledger, LedgerTable table, int which, int64 key,
-					 TimestampTz after);
-extern void row_list_at_least(RowList *list, Ledger *ledger, LedgerTable table, int which,
-							  int64 key, TimestampTz after);
+extern void row_list(RowList *list, Ledger *ledger, LedgerTable table, int which, int64 key);
 extern void row_list_all(RowList *list, Ledger *ledger, LedgerTable table);
 extern bool row_next(RowList *list);
 extern void row_list_end(RowList *list);

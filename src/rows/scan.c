@@ -5,11 +5,8 @@
 #include "postgres.h"
 
 #include "access/relscan.h"
-#include "access/visibilitymap.h"
 #include "access/xact.h"
 #include "miscadmin.h"
-#include "storage/bufmgr.h"
-#include "storage/predicate.h"
 #include "utils/fmgroids.h"
 #include "utils/snapmgr.h"
 
@@ -195,6 +192,31 @@ scan_lock(OpenTable *table, int64 key)
 }
 
 /*
+ * scan_try_lock
+ *		Lock a row, as a query that begins now would find it, as FOR NO KEY UPDATE
+ *		SKIP LOCKED does.  False where there is none, somebody has it, or it is
+ *		another one meanwhile: that one is not locked then.
+ */
+bool
+scan_try_lock(OpenTable *table, int64 key)
+{
+	TM_FailureData failure;
+	ItemPointerData tid;
+
+	check_not_read_only("SELECT FOR NO KEY UPDATE");
+	if (!scan_find(table, key))
+		return false;
+	if (table->locked)
+		return true;
+	tid = table->slot->tts_tid;
+	table->found = table->locked =
+		table_tuple_lock(table->rel, &tid, table->snapshot, table->slot,
+						 GetCurrentCommandId(false), LockTupleNoKeyExclusive,
+						 LockWaitSkip, 0, &failure) == TM_Ok;
+	return table->locked;
+}
+
+/*
  * scan_find_unique
  *		Read the row whose unique key is these two texts, as a query would that
  *		begins now; false where there is none.
@@ -238,7 +260,6 @@ begin_list(RowScan *scan, OpenTable *table)
 
 	memset(scan, 0, sizeof(*scan));
 	scan->table = table;
-	scan->map_buffer = InvalidBuffer;
 	if (table->list_slot == NULL)
 		table->list_slot = table_slot_create(table->rel, NULL);
 	MemoryContextSwitchTo(save_context);
@@ -248,55 +269,22 @@ begin_list(RowScan *scan, OpenTable *table)
 									  GetTransactionSnapshot());
 }
 
-static void
-list_by_index(RowScan *scan, OpenTable *table, int which, int64 key, TimestampTz after,
-			  bool from_index)
-{
-	const TableInfo *info = table->info;
-	ScanKeyData keys[2];
-	int			nkeys = info->list_has_time[which] ? 2 : 1;
-
-	begin_list(scan, table);
-	if (from_index && info->list_columns[which][0] != 0)
-		scan->index_columns = info->list_columns[which];
-	scan->index = index_open(info->list_indexes[which], AccessShareLock);
-	scan->index_scan = begin_index_scan(table->rel, scan->index, scan->snapshot, nkeys);
-	scan->index_scan->xs_want_itup = scan->index_columns != NULL;
-	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(key));
-	ScanKeyInit(&keys[1], 2, BTGreaterStrategyNumber, F_TIMESTAMPTZ_GT,
-				TimestampTzGetDatum(after));
-	index_rescan(scan->index_scan, keys, nkeys, NULL, 0);
-}
-
 /*
  * scan_list
- *		Begin to read rows by the key of one of the table's lists and, where it
- *		has one, a time after the given one, as a query would that begins now.
- *		The list is ended before anything else is done to the table.
+ *		Begin to read rows by the key of one of the table's lists, as a query would
+ *		that begins now.  The list is ended before anything else is done to the
+ *		table.
  */
 void
-scan_list(RowScan *scan, OpenTable *table, int which, int64 key, TimestampTz after)
+scan_list(RowScan *scan, OpenTable *table, int which, int64 key)
 {
-	list_by_index(scan, table, which, key, after, true);
-}
+	ScanKeyData scan_key;
 
-/*
- * scan_list_at_least
- *		The same from the index alone, where that has all of the columns: rows
- *		that were deleted, or are not committed, may be listed besides.
- */
-void
-scan_list_at_least(RowScan *scan, OpenTable *table, int which, int64 key, TimestampTz after)
-{
-	list_by_index(scan, table, which, key, after, true);
-	scan->any_version = scan->in_index = scan->index_columns != NULL;
-}
-
-/* scan_list_to_delete: an index does not tell which version of a row to delete. */
-void
-scan_list_to_delete(RowScan *scan, OpenTable *table, int which, int64 key)
-{
-	list_by_index(scan, table, which, key, 0, false);
+	begin_list(scan, table);
+	scan->index = index_open(table->info->list_indexes[which], AccessShareLock);
+	scan->index_scan = begin_index_scan(table->rel, scan->index, scan->snapshot, 1);
+	ScanKeyInit(&scan_key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(key));
+	index_rescan(scan->index_scan, &scan_key, 1, NULL, 0);
 }
 
 /* scan_list_all: begin to read all rows of a table. */
@@ -305,31 +293,6 @@ scan_list_all(RowScan *scan, OpenTable *table)
 {
 	begin_list(scan, table);
 	scan->table_scan = table_beginscan(table->rel, scan->snapshot, 0, NULL);
-}
-
-/* As an index-only scan does it: read from the index what everybody sees. */
-static bool
-next_in_index(RowScan *scan)
-{
-	Relation	rel = scan->table->rel;
-	ItemPointer tid;
-
-	while ((tid = index_getnext_tid(scan->index_scan, ForwardScanDirection)) != NULL)
-	{
-		BlockNumber block = ItemPointerGetBlockNumber(tid);
-
-		if (scan->any_version)
-			return true;
-		scan->in_index = VM_ALL_VISIBLE(rel, block, &scan->map_buffer);
-		if (scan->in_index)
-		{
-			PredicateLockPage(rel, block, scan->snapshot);
-			return true;
-		}
-		if (index_fetch_heap(scan->index_scan, scan->table->list_slot))
-			return true;
-	}
-	return false;
 }
 
 /* scan_next: whether there is one more row. */
@@ -341,8 +304,6 @@ scan_next(RowScan *scan)
 	CHECK_FOR_INTERRUPTS();
 	if (scan->table_scan != NULL)
 		return table_scan_getnextslot(scan->table_scan, ForwardScanDirection, slot);
-	if (scan->index_columns != NULL)
-		return next_in_index(scan);
 	return index_getnext_slot(scan->index_scan, ForwardScanDirection, slot);
 }
 
@@ -350,8 +311,6 @@ void
 scan_end(RowScan *scan)
 {
 	ExecClearTuple(scan->table->list_slot);
-	if (BufferIsValid(scan->map_buffer))
-		ReleaseBuffer(scan->map_buffer);
 	if (scan->table_scan != NULL)
 		table_endscan(scan->table_scan);
 	if (scan->index_scan != NULL)

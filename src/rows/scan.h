@@ -7,8 +7,6 @@
 #define REGPAYDB_SCAN_H
 
 #include "access/tableam.h"
-#include "datatype/timestamp.h"
-#include "storage/buf.h"
 #include "storage/itemptr.h"
 
 #include "rows/open_table.h"
@@ -21,20 +19,14 @@ typedef struct RowScan
 	IndexScanDesc index_scan;
 	TableScanDesc table_scan;	/* or this, of a whole table */
 	Snapshot	snapshot;
-	const AttrNumber *index_columns;	/* NULL where rows are read from the table */
-	bool		in_index;		/* the row is read from there */
-	bool		any_version;	/* rows that are gone are listed, too */
-	Buffer		map_buffer;
 } RowScan;
 
 extern bool scan_find(OpenTable *table, int64 key);
 extern bool scan_find_unique(OpenTable *table, Datum first, Datum second);
+extern bool scan_try_lock(OpenTable *table, int64 key);
 extern bool scan_lock(OpenTable *table, int64 key);
 
-extern void scan_list(RowScan *scan, OpenTable *table, int which, int64 key, TimestampTz after);
-extern void scan_list_at_least(RowScan *scan, OpenTable *table, int which, int64 key,
-							   TimestampTz after);
-extern void scan_list_to_delete(RowScan *scan, OpenTable *table, int which, int64 key);
+extern void scan_list(RowScan *scan, OpenTable *table, int which, int64 key);
 extern void scan_list_all(RowScan *scan, OpenTable *table);
 extern bool scan_next(RowScan *scan);
 extern void scan_end(RowScan *scan);

@@ -20,6 +20,7 @@ static const ColumnSpec product_columns[] = {PRODUCT_SPEC(COLUMN_SPEC)};
 static const ColumnSpec cart_columns[] = {CART_SPEC(COLUMN_SPEC)};
 static const ColumnSpec cart_item_columns[] = {CART_ITEM_SPEC(COLUMN_SPEC)};
 static const ColumnSpec reservation_columns[] = {RESERVATION_SPEC(COLUMN_SPEC)};
+static const ColumnSpec stock_slot_columns[] = {STOCK_SLOT_SPEC(COLUMN_SPEC)};
 static const ColumnSpec credit_note_columns[] = {CREDIT_NOTE_SPEC(COLUMN_SPEC)};
 static const ColumnSpec claim_columns[] = {CLAIM_SPEC(COLUMN_SPEC)};
 static const ColumnSpec application_columns[] = {APPLICATION_SPEC(COLUMN_SPEC)};
@@ -40,12 +41,12 @@ const TableSpec table_specs[LEDGER_TABLES] = {
 	[CATEGORY] = {
 		.columns = category_columns,
 		.ncolumns = lengthof(category_columns),
-		.uses = USE_LIST,
+		.uses = USE_FIND | USE_LIST,
 	},
 	[PRODUCT] = {
 		.columns = product_columns,
 		.ncolumns = lengthof(product_columns),
-		.uses = USE_FIND | USE_UPDATE,
+		.uses = USE_FIND,
 	},
 	[CART] = {
 		.columns = cart_columns,
@@ -53,7 +54,7 @@ const TableSpec table_specs[LEDGER_TABLES] = {
 		.uses = USE_FIND | USE_LIST | USE_UPDATE,
 		.nlists = 1,
 		.lists = {
-			[CART_BY_ATTENDEE] = {CART_COL_ATTENDEE_ID, 0},
+			[CART_BY_ATTENDEE] = CART_COL_ATTENDEE_ID,
 		},
 	},
 	[CART_ITEM] = {
@@ -62,17 +63,26 @@ const TableSpec table_specs[LEDGER_TABLES] = {
 		.uses = USE_LIST,
 		.nlists = 1,
 		.lists = {
-			[CART_ITEM_BY_CART] = {CART_ITEM_COL_CART_ID, 0},
+			[CART_ITEM_BY_CART] = CART_ITEM_COL_CART_ID,
 		},
 	},
 	[RESERVATION] = {
 		.columns = reservation_columns,
 		.ncolumns = lengthof(reservation_columns),
 		.uses = USE_LIST | USE_DELETE,
+		.nlists = 1,
+		.lists = {
+			[RESERVATION_BY_CART] = RESERVATION_COL_CART_ID,
+		},
+	},
+	[STOCK_SLOT] = {
+		.columns = stock_slot_columns,
+		.ncolumns = lengthof(stock_slot_columns),
+		.uses = USE_FIND | USE_LIST | USE_UPDATE,
 		.nlists = 2,
 		.lists = {
-			[RESERVATION_BY_CART] = {RESERVATION_COL_CART_ID, 0},
-			[RESERVATION_BY_PRODUCT] = {RESERVATION_COL_PRODUCT_ID, RESERVATION_COL_RESERVED_UNTIL},
+			[STOCK_SLOT_BY_PRODUCT] = STOCK_SLOT_COL_PRODUCT_ID,
+			[STOCK_SLOT_BY_CATEGORY] = STOCK_SLOT_COL_CATEGORY_ID,
 		},
 	},
 	[INVOICE] = {

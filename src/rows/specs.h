@@ -83,14 +83,14 @@ typedef struct ColumnSpec
 #define CATEGORY_SPEC(COLUMN) \
 	COLUMN(CATEGORY_COL_ID, "category_id", TYPE_INT8, 0) \
 	COLUMN(CATEGORY_COL_REQUIRED, "required", TYPE_BOOL, 0) \
-	COLUMN(CATEGORY_COL_LIMIT, "limit_per_attendee", TYPE_INT4, 0)
+	COLUMN(CATEGORY_COL_LIMIT, "limit_per_attendee", TYPE_INT4, 0) \
+	COLUMN(CATEGORY_COL_STOCK, "stock", TYPE_INT4, 0)
 
 #define PRODUCT_SPEC(COLUMN) \
 	COLUMN(PRODUCT_COL_ID, "product_id", TYPE_INT8, 0) \
 	COLUMN(PRODUCT_COL_CATEGORY_ID, "category_id", TYPE_INT8, 0) \
 	COLUMN(PRODUCT_COL_STOCK, "stock", TYPE_INT4, 0) \
-	COLUMN(PRODUCT_COL_LIMIT, "limit_per_attendee", TYPE_INT4, 0) \
-	COLUMN(PRODUCT_COL_SOLD, "sold", TYPE_INT8, UPDATED)
+	COLUMN(PRODUCT_COL_LIMIT, "limit_per_attendee", TYPE_INT4, 0)
 
 #define CART_SPEC(COLUMN) \
 	COLUMN(CART_COL_ID, "cart_id", TYPE_INT8, 0) \
@@ -111,6 +111,13 @@ typedef struct ColumnSpec
 	COLUMN(RESERVATION_COL_PRODUCT_ID, "product_id", TYPE_INT8, 0) \
 	COLUMN(RESERVATION_COL_QUANTITY, "quantity", TYPE_INT4, 0) \
 	COLUMN(RESERVATION_COL_RESERVED_UNTIL, "reserved_until", TYPE_TIME, 0)
+
+#define STOCK_SLOT_SPEC(COLUMN) \
+	COLUMN(STOCK_SLOT_COL_ID, "stock_slot_id", TYPE_INT8, 0) \
+	COLUMN(STOCK_SLOT_COL_PRODUCT_ID, "product_id", TYPE_INT8, 0) \
+	COLUMN(STOCK_SLOT_COL_CATEGORY_ID, "category_id", TYPE_INT8, 0) \
+	COLUMN(STOCK_SLOT_COL_FREE, "free", TYPE_INT8, UPDATED) \
+	COLUMN(STOCK_SLOT_COL_OWING, "owing", TYPE_BOOL, UPDATED)
 
 #define CREDIT_NOTE_SPEC(COLUMN) \
 	COLUMN(CREDIT_NOTE_COL_ID, "credit_note_id", TYPE_INT8, INSERTED) \
@@ -138,6 +145,7 @@ enum {PRODUCT_SPEC(COLUMN_NUMBER) PRODUCT_COLUMNS};
 enum {CART_SPEC(COLUMN_NUMBER) CART_COLUMNS};
 enum {CART_ITEM_SPEC(COLUMN_NUMBER) CART_ITEM_COLUMNS};
 enum {RESERVATION_SPEC(COLUMN_NUMBER) RESERVATION_COLUMNS};
+enum {STOCK_SLOT_SPEC(COLUMN_NUMBER) STOCK_SLOT_COLUMNS};
 enum {CREDIT_NOTE_SPEC(COLUMN_NUMBER) CREDIT_NOTE_COLUMNS};
 enum {CLAIM_SPEC(COLUMN_NUMBER) CLAIM_COLUMNS};
 enum {APPLICATION_SPEC(COLUMN_NUMBER) APPLICATION_COLUMNS};
@@ -148,7 +156,8 @@ enum {APPLICATION_SPEC(COLUMN_NUMBER) APPLICATION_COLUMNS};
 #define CART_BY_ATTENDEE		0
 #define CART_ITEM_BY_CART		0
 #define RESERVATION_BY_CART		0
-#define RESERVATION_BY_PRODUCT	1	/* and reserved_until */
+#define STOCK_SLOT_BY_PRODUCT	0
+#define STOCK_SLOT_BY_CATEGORY	1
 #define MAX_LISTS				2
 
 #define USE_FIND	0x01			/* by the first column, its key */
@@ -157,13 +166,6 @@ enum {APPLICATION_SPEC(COLUMN_NUMBER) APPLICATION_COLUMNS};
 #define USE_INSERT	0x08
 #define USE_DELETE	0x10
 
-/* The columns that an index to list by begins with. */
-typedef struct ListSpec
-{
-	int			column;
-	int			time_column;	/* 0 for none */
-} ListSpec;
-
 /* What is done to the rows of a table; one without columns is used by queries only. */
 typedef struct TableSpec
 {
@@ -171,7 +173,7 @@ typedef struct TableSpec
 	int			ncolumns;
 	int			uses;
 	int			nlists;
-	ListSpec	lists[MAX_LISTS];
+	int			lists[MAX_LISTS];	/* the column that an index to list by begins with */
 	bool		has_unique;		/* two texts, by which rows are found and inserted once */
 	int			unique[2];
 } TableSpec;

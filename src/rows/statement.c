@@ -47,19 +47,6 @@ add_equals(StringInfo sql, const TableSpec *spec, int column, const char *before
 }
 
 static void
-add_list_condition(StringInfo sql, const TableSpec *spec, int which, QueryText *text)
-{
-	const ListSpec *list = &spec->lists[which];
-
-	add_equals(sql, spec, list->column, " WHERE ", text);
-	if (list->time_column == 0)
-		return;
-	text->argtypes[text->nargs++] = column_type(&spec->columns[list->time_column]);
-	appendStringInfo(sql, " AND %s OPERATOR(pg_catalog.>) $%d",
-					 name_of(spec, list->time_column), text->nargs);
-}
-
-static void
 add_insert(StringInfo sql, const TableSpec *spec, const char *table, QueryText *text)
 {
 	appendStringInfo(sql, "INSERT INTO @.%s (", table);
@@ -136,13 +123,13 @@ make_text(int number, QueryText *text)
 	else if (kind >= STATEMENT_DELETE)
 	{
 		appendStringInfo(&sql, "DELETE FROM @.%s", name);
-		add_list_condition(&sql, spec, kind - STATEMENT_DELETE, text);
+		add_equals(&sql, spec, spec->lists[kind - STATEMENT_DELETE], " WHERE ", text);
 	}
 	else
 	{
 		add_select(&sql, spec, name);
 		if (kind >= STATEMENT_LIST)
-			add_list_condition(&sql, spec, kind - STATEMENT_LIST, text);
+			add_equals(&sql, spec, spec->lists[kind - STATEMENT_LIST], " WHERE ", text);
 		else if (kind == STATEMENT_FIND_UNIQUE)
 		{
 			add_equals(&sql, spec, spec->unique[0], " WHERE ", text);
@@ -150,8 +137,10 @@ make_text(int number, QueryText *text)
 		}
 		else if (kind != STATEMENT_LIST_ALL)
 			add_equals(&sql, spec, 0, " WHERE ", text);
-		if (kind == STATEMENT_LOCK)
+		if (kind == STATEMENT_LOCK || kind == STATEMENT_TRY_LOCK)
 			appendStringInfoString(&sql, " FOR NO KEY UPDATE");
+		if (kind == STATEMENT_TRY_LOCK)
+			appendStringInfoString(&sql, " SKIP LOCKED");
 	}
 	text->text = sql.data;
 }

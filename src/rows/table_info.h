@@ -40,10 +40,6 @@ typedef struct TableInfo
 	Oid			key_index;		/* of the first of the columns */
 	Oid			unique_index;	/* of two texts, by which rows are inserted once */
 	Oid			list_indexes[MAX_LISTS];
-	bool		list_has_time[MAX_LISTS];	/* as the second column */
-
-	/* The columns in each of them, where all of ours are, else 0. */
-	AttrNumber	list_columns[MAX_LISTS][MAX_TABLE_COLUMNS];
 
 	/* One at a time may evaluate these: see open_table.c. */
 	ExprState **checks;			/* as ResultRelInfo has them */

@@ -44,8 +44,6 @@ row_value(const Row *row, int column, bool *isnull)
 {
 	if (row->slot != NULL)
 		return slot_getattr(row->slot, row->numbers[column], isnull);
-	if (row->index_tuple != NULL)
-		return index_getattr(row->index_tuple, row->numbers[column], row->desc, isnull);
 	return result_value(row, column, isnull);
 }
 

@@ -1,0 +1,202 @@
+/*
+ * pool.c
+ *	  The free units of a product, or of a category: taken and given back.
+ *
+ * They are spread among a handful of rows, the slots, so that whoever takes some
+ * does not wait for the commit of whoever took some just before.  Free are, over all
+ * slots, stock - reserved - sold, with a stock of 0 where there is no limit; then it
+ * is less than nothing, and nobody minds.
+ *
+ * One who takes uses a slot that nobody has locked and that suffices.  Only where
+ * there is none he waits, for all of them in the order of their ids, and has to have
+ * locked none before: so nobody waits for one who waits for him.
+ *
+ * Where stock was lowered below what is taken, all slots are marked as owing: what
+ * comes back goes to any of them, but who takes has to look at all.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+
+#include "flow/pool.h"
+#include "rows/plan.h"
+#include "rows/slot_rows.h"
+
+/* How often to look again at slots that others had. */
+#define MAX_LOOKS	4
+
+static SlotRow *
+slots_of(Ledger *ledger, const StockPool *pool, int *nslots)
+{
+	SlotRow    *slots = row_slots(ledger, pool, nslots);
+
+	if (*nslots == 0)
+	{
+		pfree(slots);
+		row_make_slots(ledger, pool);
+		slots = row_slots(ledger, pool, nslots);
+		if (*nslots == 0 && !pool->of_category)
+			row_not_written(ledger, STOCK_SLOT);
+	}
+	return slots;
+}
+
+static bool
+slot_suffices(const StockPool *pool, const SlotRow *slot, int64 quantity)
+{
+	return quantity <= 0 || !pool->limited || (!slot->owing && slot->free >= quantity);
+}
+
+/* Take from, or with a quantity below zero give to, one slot that nobody has locked. */
+static bool
+use_one_slot(Ledger *ledger, const StockPool *pool, int64 quantity)
+{
+	bool		retry = true;
+
+	for (int look = 0; retry && look < MAX_LOOKS; look++)
+	{
+		int			nslots;
+		SlotRow    *slots = slots_of(ledger, pool, &nslots);
+
+		if (nslots == 0)
+			return true;
+		retry = false;
+		for (int i = 0; i < nslots; i++)
+		{
+			/* Sessions begin at different ones, and each with its own. */
+			SlotRow    *slot = &slots[(MyProcPid + i) % nslots];
+
+			CHECK_FOR_INTERRUPTS();
+			if (!slot_suffices(pool, slot, quantity))
+				continue;
+			retry = true;
+			if (!row_find_slot(ledger, slot) || !slot_suffices(pool, slot, quantity) ||
+				!row_try_lock_slot(ledger, slot))
+				continue;
+			slot->free -= quantity;
+			row_write_slot(ledger, slot);
+			pfree(slots);
+			return true;
+		}
+		pfree(slots);
+	}
+	return false;
+}
+
+/* Lock all slots, and add up what is free in them. */
+static SlotRow *
+lock_slots(Ledger *ledger, const StockPool *pool, int *nslots, int64 *total)
+{
+	for (;;)
+	{
+		SlotRow    *slots = slots_of(ledger, pool, nslots);
+		bool		there = true;
+
+		*total = 0;
+		for (int i = 0; i < *nslots && there; i++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			there = row_lock_slot(ledger, &slots[i]);
+			*total += slots[i].free;
+		}
+		if (there)
+			return slots;
+		/* Somebody has made them anew meanwhile. */
+		pfree(slots);
+	}
+}
+
+/* Spread units evenly among locked slots; writes those that change. */
+static void
+spread(Ledger *ledger, const StockPool *pool, SlotRow *slots, int nslots, int64 total)
+{
+	bool		owing = pool->limited && total < 0;
+
+	for (int i = 0; i < nslots; i++)
+	{
+		int64		share = total * (i + 1) / nslots - total * i / nslots;
+
+		if (slots[i].free == share && slots[i].owing == owing)
+			continue;
+		slots[i].free = share;
+		slots[i].owing = owing;
+		row_write_slot(ledger, &slots[i]);
+	}
+}
+
+/* pool_take: take units without waiting; false where that can't be done. */
+bool
+pool_take(Ledger *ledger, const StockPool *pool, int64 quantity)
+{
+	return use_one_slot(ledger, pool, quantity);
+}
+
+/*
+ * pool_gather
+ *		Take units from all slots, and from extra ones that the caller has; what is
+ *		left of these is free.  False where all of it is not enough.
+ */
+bool
+pool_gather(Ledger *ledger, const StockPool *pool, int64 quantity, int64 extra)
+{
+	int			nslots;
+	int64		total;
+	SlotRow    *slots = lock_slots(ledger, pool, &nslots, &total);
+	bool		enough = !pool->limited || nslots == 0 || total + extra >= quantity;
+
+	spread(ledger, pool, slots, nslots, total + extra - (enough ? quantity : 0));
+	pfree(slots);
+	return enough;
+}
+
+/* pool_try_give: give units back without waiting; false where that can't be done. */
+bool
+pool_try_give(Ledger *ledger, const StockPool *pool, int64 quantity)
+{
+	return use_one_slot(ledger, pool, -quantity);
+}
+
+/* pool_give: give units back. */
+void
+pool_give(Ledger *ledger, const StockPool *pool, int64 quantity)
+{
+	if (!use_one_slot(ledger, pool, -quantity))
+		(void) pool_gather(ledger, pool, 0, quantity);
+}
+
+/* pool_change: the stock has changed by so many; pool says whether there is a limit now. */
+void
+pool_change(Ledger *ledger, const StockPool *pool, int64 quantity)
+{
+	int			nslots;
+	int64		total;
+	SlotRow    *slots = row_slots(ledger, pool, &nslots);
+
+	pfree(slots);
+	if (nslots == 0)
+		return;
+	slots = lock_slots(ledger, pool, &nslots, &total);
+	spread(ledger, pool, slots, nslots, total + quantity);
+	pfree(slots);
+}
+
+/*
+ * pool_wait
+ *		Wait for whoever has one of the slots, and write them, so that REPEATABLE READ
+ *		notices that something else has changed about them.
+ */
+void
+pool_wait(Ledger *ledger, const StockPool *pool)
+{
+	int			nslots;
+	int64		total;
+	SlotRow    *slots = row_slots(ledger, pool, &nslots);
+
+	pfree(slots);
+	if (nslots == 0)
+		return;
+	slots = lock_slots(ledger, pool, &nslots, &total);
+	for (int i = 0; i < nslots; i++)
+		row_write_slot(ledger, &slots[i]);
+	pfree(slots);
+}

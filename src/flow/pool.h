@@ -1,0 +1,17 @@
+/*
+ * pool.h
+ *	  The free units of a product, or of a category: taken and given back.
+ */
+#ifndef REGPAYDB_POOL_H
+#define REGPAYDB_POOL_H
+
+#include "ledger/model.h"
+
+extern bool pool_take(Ledger *ledger, const StockPool *pool, int64 quantity);
+extern bool pool_gather(Ledger *ledger, const StockPool *pool, int64 quantity, int64 extra);
+extern bool pool_try_give(Ledger *ledger, const StockPool *pool, int64 quantity);
+extern void pool_give(Ledger *ledger, const StockPool *pool, int64 quantity);
+extern void pool_wait(Ledger *ledger, const StockPool *pool);
+extern void pool_change(Ledger *ledger, const StockPool *pool, int64 quantity);
+
+#endif							/* REGPAYDB_POOL_H */
