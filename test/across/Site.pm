@@ -107,6 +107,7 @@ unix_socket_directories = '$socket'
 port = $port
 fsync = off
 wal_level = logical
+max_prepared_transactions = 2
 wal_retrieve_retry_interval = 500ms
 shared_preload_libraries = 'pg_cron'
 cron.database_name = 'conference'

@@ -248,6 +248,8 @@ sub check_and_open
 	same_fingerprint(fingerprint($to->{port}, 'conference'), $before, $name);
 	runs('open', $hop, $names, $opened);
 	is_sound($to->{port}, $name);
+	is(sql($to->{port}, 'conference', q{SELECT extowner::regrole FROM pg_extension WHERE extname = 'regpaydb'}), 'postgres',
+		"$name: the extension is the superuser's");
 	clients_go_to($to->{port});
 	ok(clients_have_paid($to->{port}, 10), "$name: clients pay in the new server");
 	stop_clients($to->{port}, $name);
@@ -409,11 +411,19 @@ sub by_dump
 	new_server($hop, \%names, $to);
 	roles($hop, \%names);
 	ok(start_clients($from->{port}, "$how$version"), "$hop->{name}: clients pay in the old server");
-	dump_while_clients_pay($hop, $from, $to) if $practice;
+	if ($practice)
+	{
+		dump_while_clients_pay($hop, $from, $to);
+		sql($from->{port}, 'conference', q{BEGIN; INSERT INTO regpaydb.staff VALUES (77); PREPARE TRANSACTION 'left'});
+		runs('close', $hop, \%names, qr/\Aprepared: left\n\z/);
+		sql($from->{port}, 'conference', q{ROLLBACK PREPARED 'left'});
+	}
 	$before = close_old($hop, \%names, $from);
 	runs($how, $hop, \%names);
 	check_and_open($hop, \%names, $from, $to, $before);
 	is_closed($from, $hop, 'the old server still');
+	runs('way_back', $hop, \%names);
+	is(value($from->{port}, 'conference', 'SELECT 1', 'shop'), '1', "$hop->{name}: the old server is open again");
 	stop_server($from->{version}, $from->{data});
 	return $to;
 }
