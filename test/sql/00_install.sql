@@ -181,6 +181,30 @@ WHEN OTHERS THEN
 	RETURN format('%s: %s', SQLSTATE, SQLERRM);
 END $$;
 
+-- Pays three invoices of 100 in the three ways, the third too much, and tells how
+-- the ledger is then, or what was raised.
+CREATE FUNCTION test.pay_all() RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	i bigint;
+	j bigint;
+	k bigint;
+	result text;
+BEGIN
+	i := test.invoice(1, 100);
+	j := test.invoice(1, 100);
+	k := test.invoice(1, 100);
+	PERFORM regpaydb.pay(i, 100, 'pay');
+	INSERT INTO payment (invoice_id, amount, reference) VALUES (j, 40, 'one'), (j, 60, 'two');
+	PERFORM regpaydb.pay(k, 130, 'too much', 'bank', 'ref ' || k);
+	SELECT string_agg(format('%s %s of %s', status, payment_count, paid), ', ' ORDER BY invoice_id)
+	INTO result FROM invoice WHERE invoice_id IN (i, j, k);
+	RETURN format('%s; %s logged; %s problems', result,
+		(SELECT count(*) FROM outbox WHERE invoice_id IN (i, j, k)),
+		(SELECT count(*) FROM regpaydb.check_integrity()));
+EXCEPTION WHEN OTHERS THEN
+	RETURN format('%s: %s', SQLSTATE, SQLERRM);
+END $$;
+
 -- ---------------------------------------------------------------------------
 -- What CREATE EXTENSION made
 -- ---------------------------------------------------------------------------

@@ -3,41 +3,6 @@
 -- same, whatever the table is, and when it changes under a running session.
 SET client_min_messages = warning;
 
--- Pays three invoices of 100 in the three ways, the third too much, and tells how
--- the ledger is then, or what was raised.
-CREATE FUNCTION test.pay_all() RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	i bigint;
-	j bigint;
-	k bigint;
-	result text;
-BEGIN
-	i := test.invoice(1, 100);
-	j := test.invoice(1, 100);
-	k := test.invoice(1, 100);
-	PERFORM regpaydb.pay(i, 100, 'pay');
-	INSERT INTO payment (invoice_id, amount, reference) VALUES (j, 40, 'one'), (j, 60, 'two');
-	PERFORM regpaydb.pay(k, 130, 'too much', 'bank', 'ref ' || k);
-	SELECT string_agg(format('%s %s of %s', status, payment_count, paid), ', ' ORDER BY invoice_id)
-	INTO result FROM invoice WHERE invoice_id IN (i, j, k);
-	RETURN format('%s; %s logged; %s problems', result,
-		(SELECT count(*) FROM outbox WHERE invoice_id IN (i, j, k)),
-		(SELECT count(*) FROM regpaydb.check_integrity()));
-EXCEPTION WHEN OTHERS THEN
-	RETURN format('%s: %s', SQLSTATE, SQLERRM);
-END $$;
--- The same with a change of the ledger, which is taken back.
-CREATE FUNCTION test.pay_all_with(change text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	result text;
-BEGIN
-	EXECUTE change;
-	result := test.pay_all();
-	RAISE EXCEPTION USING ERRCODE = 'XX999', MESSAGE = result;
-EXCEPTION WHEN SQLSTATE 'XX999' THEN
-	RETURN SQLERRM;
-END $$;
-
 SELECT test.new_ledger('odd_plain');
 UPDATE conference SET auto_apply_credit = false;
 SELECT test.pay_all();
@@ -48,7 +13,7 @@ SELECT test.pay_all();
 SELECT test.new_ledger('odd_rules');
 UPDATE conference SET auto_apply_credit = false;
 CREATE TABLE seen (what text);
-SELECT n, test.pay_all_with(change) FROM (VALUES
+SELECT n, test.with_change(change, 'SELECT test.pay_all()') FROM (VALUES
 	(1, 'CREATE RULE r AS ON INSERT TO outbox DO INSTEAD NOTHING'),
 	(2, 'CREATE RULE r AS ON INSERT TO payment DO INSTEAD NOTHING'),
 	(3, 'CREATE RULE r AS ON UPDATE TO invoice DO INSTEAD NOTHING'),
@@ -114,7 +79,7 @@ SELECT regpaydb.pay(:old, 99, '') > 0 AS paid;
 SELECT DISTINCT status, value - paid = due_balance AS right, note, length(late) FROM invoice;
 SELECT DISTINCT amount * 100 = cents AS right, note, seen BETWEEN time AND clock_timestamp() AS seen FROM payment WHERE cents <> 100;
 SELECT DISTINCT summary = coalesce(invoice_id::text, '-') AS right, note, who = current_user AS who, rnd BETWEEN 0 AND 1 AS rnd FROM outbox WHERE invoice_id > 1;
-SELECT n, test.pay_all_with(change) FROM (VALUES
+SELECT n, test.with_change(change, 'SELECT test.pay_all()') FROM (VALUES
 	(1, 'ALTER TABLE outbox ADD x int DEFAULT always_7()'),
 	(2, 'ALTER TABLE outbox ADD x given DEFAULT 1; ALTER TABLE outbox ALTER x DROP DEFAULT'),
 	(3, 'ALTER TABLE outbox ADD x small_text; ALTER TABLE outbox ALTER x SET DEFAULT ''abcd'''),
@@ -160,14 +125,14 @@ BEGIN
 EXCEPTION WHEN SQLSTATE 'RP002' THEN
 	RETURN SQLSTATE;
 END $$;
-SELECT n, test.pay_all_with(change) FROM (VALUES
+SELECT n, test.with_change(change, 'SELECT test.pay_all()') FROM (VALUES
 	(1, 'ALTER TABLE outbox ADD x xml; ALTER TABLE outbox ALTER x SET DEFAULT query_to_xml(''SELECT call_engine()'', true, false, '''')'),
 	(2, 'ALTER TABLE payment ADD CHECK (query_to_xml(''SELECT call_engine()'', true, false, '''') IS NOT NULL) NOT VALID'),
 	(3, 'ALTER TABLE invoice ADD CHECK (query_to_xml(''SELECT call_engine()'', true, false, '''') IS NOT NULL) NOT VALID')
 ) AS c (n, change) ORDER BY n;
 -- What PostgreSQL compiles for one statement, and forgets at its end: constraints on
 -- whole rows, and all else that remembers something from one row to the next.
-SELECT n, test.pay_all_with(change) FROM (VALUES
+SELECT n, test.with_change(change, 'SELECT test.pay_all()') FROM (VALUES
 	(1, 'ALTER TABLE invoice ADD CHECK (length(invoice::text) < 50000)'),
 	(2, 'ALTER TABLE payment ADD CHECK (length(payment::text) < 50000)'),
 	(3, 'ALTER TABLE outbox ADD CHECK (length(outbox::text) < 50000)'),
@@ -249,7 +214,7 @@ SELECT seven, count(*) FROM outbox GROUP BY 1 ORDER BY 1;
 -- ---------------------------------------------------------------------------
 SELECT test.new_ledger('odd_keys');
 UPDATE conference SET auto_apply_credit = false;
-SELECT n, test.pay_all_with(change) FROM (VALUES
+SELECT n, test.with_change(change, 'SELECT test.pay_all()') FROM (VALUES
 	(1, 'ALTER TABLE invoice DROP CONSTRAINT invoice_pkey CASCADE'),
 	(2, 'ALTER TABLE invoice DROP CONSTRAINT invoice_pkey CASCADE; ALTER TABLE invoice ADD PRIMARY KEY (invoice_id) DEFERRABLE INITIALLY DEFERRED'),
 	(3, 'ALTER TABLE invoice DROP CONSTRAINT invoice_pkey CASCADE; ALTER TABLE invoice ADD PRIMARY KEY (invoice_id, attendee_id)'),
@@ -279,7 +244,7 @@ BEGIN
 EXCEPTION WHEN SQLSTATE 'RP002' THEN
 	RETURN SQLSTATE;
 END $$;
-SELECT n, test.pay_all_with(change) FROM (VALUES
+SELECT n, test.with_change(change, 'SELECT test.pay_all()') FROM (VALUES
 	(1, 'CREATE INDEX ON outbox (call_engine(invoice_id))'),
 	(2, 'CREATE INDEX ON payment (payment_id) WHERE call_engine(invoice_id) = ''RP002'''),
 	(3, 'CREATE INDEX ON invoice (call_engine(invoice_id), paid)'),
@@ -441,5 +406,3 @@ SELECT test.raises(format('SELECT regpaydb.update_status(%s)', :invoice));
 SELECT test.raises(format('SELECT regpaydb.void_invoice(%s)', :invoice));
 COMMIT;
 
-SET search_path = public;
-DROP FUNCTION test.pay_all, test.pay_all_with;

@@ -749,7 +749,7 @@ SQL
 				sound => qr/^42501: cannot .* within security-restricted operation/,
 				weakened => $_->[3]
 			}
-		} [ 'a deferred trigger', 'INSERT INTO rival.later VALUES (1)', 'SELECT what, who = session_user FROM ran', qr/^late\|t$/ ],
+		} [ 'a deferred trigger', 'INSERT INTO rival.later VALUES (1)', 'SELECT what, who = session_user FROM ran', qr/^late\|[tf]$/ ],		# as the owner since 18
 		[ 'a temporary table', 'CREATE TEMP TABLE account (id int)', q{SELECT tableowner FROM pg_tables WHERE tablename = 'account'}, qr/^weak_rival$/ ],
 		[ 'a prepared statement', q{PREPARE pg1 AS SELECT 'planted'}, 'EXECUTE pg1', qr/^planted$/ ]),
 	{

@@ -23,6 +23,7 @@ urlpatterns = [
     path("invoice/<slug:access_code>/<bigint:invoice_id>/pay/", views.pay, name="pay"),
     path("webhooks/stripe/", views.stripe_webhook, name="stripe_webhook"),
     path("staff/", views.staff_home, name="staff_home"),
+    path("staff/refunds/", views.staff_refunds, name="staff_refunds"),
     path(
         "staff/invoice/<bigint:invoice_id>/",
         include(

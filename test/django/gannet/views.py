@@ -35,6 +35,7 @@ from .models import (
     CartItem,
     Conference,
     CreditNote,
+    CreditNoteRefund,
     DemoPayment,
     Invoice,
     Payment,
@@ -334,6 +335,22 @@ def staff_invoice(request, invoice_id):
             "fee_form": FeeForm(auto_id=False, initial={"percentage": 10}),
         },
     )
+
+
+@staff_required
+def staff_refunds(request):
+    """A report of the ledger's, with what the site itself knows of a refund."""
+    # The columns that are no fields of the model are attributes of what it returns.
+    refunds = CreditNoteRefund.objects.raw(
+        """
+        SELECT report.*, platform_ref, username AS by
+        FROM regpaydb.report_credit_note_refunds report
+        LEFT JOIN gannet_platformrefund ON refund_id = credit_note_refund_id
+        LEFT JOIN auth_user ON auth_user.id = entered_by
+        ORDER BY credit_note_refund_id DESC LIMIT 100
+        """
+    )
+    return render(request, "staff_refunds.html", {"refunds": refunds})
 
 
 def staff_action(form_class, done):

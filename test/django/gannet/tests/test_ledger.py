@@ -1,7 +1,9 @@
 """Models, operations and errors."""
+import os
 from datetime import date, timedelta
 from decimal import Decimal
 
+import django
 import psycopg
 import psycopg2
 from django.apps import apps
@@ -260,6 +262,15 @@ class MinorUnitTests(SimpleTestCase):
         for decimals, expected in (2, "149.00"), (0, "14900"), (3, "14.900"):
             with override_settings(CURRENCY_DECIMALS=decimals):
                 self.assertEqual(str(from_minor_units(14900)), expected)
+
+
+class DriverTests(LedgerTests, TransactionTestCase):
+    def test_django_takes_psycopg_3(self):
+        """From 4.2 on, where test/django/run does not hide it."""
+        driver = os.environ.get("DRIVER") or ("psycopg" if django.VERSION >= (4, 2) else "psycopg2")
+        for each in connections.all():
+            each.ensure_connection()
+            self.assertEqual(type(each.connection).__module__.split(".")[0], driver)
 
 
 class ErrorTests(LedgerTests, TransactionTestCase):

@@ -6,6 +6,7 @@ import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 from threading import Barrier
 from unittest.mock import patch
 from uuid import uuid4
@@ -299,6 +300,30 @@ class StaffTests(LedgerTests, TransactionTestCase):
         second.refresh_from_db(using="owner")
         self.assertEqual(second.state, "unclaimed")
 
+    def test_the_report_of_refunds(self):
+        """Made by the platform or not, by staff or by a program: all of them are there."""
+        invoices = [self.paid() for _ in range(3)]
+        notes = [call("refund_invoice", invoice_id=invoice.pk) for invoice in invoices]
+        at_platform = {"reference": "to card 4242", "platform_ref": f"re_{notes[0]}"}
+        self.post("cash_out", invoices[0].pk, notes[0], **at_platform)
+        self.post("cash_out", invoices[1].pk, notes[1], reference="transfer 1")
+        call("refund_credit_note", credit_note_id=notes[2], reference="by itself")
+        page = self.client.get(reverse("staff_refunds"))
+        staff, value = str(self.user), Decimal("100.00")
+        self.assertEqual(
+            [
+                (row.credit_note_id, row.owner, row.reference, row.platform_ref, row.by, row.value)
+                for row in page.context["refunds"][:3]
+            ],
+            [
+                (notes[2], "Ada Brandt", "by itself", None, None, value),
+                (notes[1], "Ada Brandt", "transfer 1", None, staff, value),
+                (notes[0], "Ada Brandt", "to card 4242", f"re_{notes[0]}", staff, value),
+            ],
+        )
+        for words in "Ada Brandt", "transfer 1", f"re_{notes[0]}", f", by {staff}", "100.00":
+            self.assertContains(page, words)
+
     def test_void(self):
         invoice = self.invoice(self.ada)
         page = self.post("void", invoice.pk, reason="Registered twice")
@@ -355,6 +380,10 @@ class NotStaffTests(LedgerTests, TransactionTestCase):
         self.unpaid, self.paid = self.invoice(self.ada), self.invoice(self.ada)
         call("pay", invoice_id=self.paid.pk, amount=130, reference="card")
         self.note = CreditNote.objects.using("owner").get(attendee=self.ada)
+        his = self.invoice(self.ben)
+        call("pay", invoice_id=his.pk, amount=100, reference="card")
+        his = call("refund_invoice", invoice_id=his.pk)
+        call("refund_credit_note", credit_note_id=his, reference="to Ben's bank")
         self.before = self.everything()
 
     def everything(self):
@@ -388,7 +417,8 @@ class NotStaffTests(LedgerTests, TransactionTestCase):
         yield reverse("charge_fee", args=[self.paid.pk, self.note.pk]), {"percentage": "10"}
 
     def test_pages(self):
-        pages = [reverse("staff_home"), reverse("staff_invoice", args=[self.paid.pk])]
+        pages = [reverse("staff_home"), reverse("staff_refunds")]
+        pages.append(reverse("staff_invoice", args=[self.paid.pk]))
         attendee, stranger = Client(), Client()
         attendee.force_login(self.ada.user)
         stranger.get(reverse("invoice", args=[self.ada.access_code]))
@@ -413,6 +443,8 @@ class NotStaffTests(LedgerTests, TransactionTestCase):
                     page = self.client.post(url, data, follow=True)
                     self.assertContains(page, "The actor is not staff.")
             home = self.client.get(reverse("staff_home"))
+            refunds = self.client.get(reverse("staff_refunds"))
+        self.assertContains(refunds, "There is none.")
         self.assertEqual({invoice.attendee for invoice in home.context["invoices"]}, {self.ada})
         self.assertEqual(self.everything(), self.before)
 
