@@ -44,3 +44,17 @@ install_in_root() {
         in_root "$root" apt-get update &&
         in_root "$root" apt-get install -y --no-install-recommends "$@"
 }
+
+# add_older <folder> <release...>: packages of these releases, too, where the root's own
+# has none of that name; of the first one before those of the second
+add_older() {
+    local root=$1 release priority=90 mirror
+    shift
+    read -r _ mirror _ <"$root/etc/apt/sources.list"
+    for release in "$@"; do
+        echo "deb $mirror $release main" >"$root/etc/apt/sources.list.d/$release.list" &&
+            printf '%s\n' "Package: *" "Pin: release n=$release" "Pin-Priority: $priority" \
+                >"$root/etc/apt/preferences.d/$release" || return
+        priority=$((priority - 10))
+    done
+}
