@@ -23,12 +23,13 @@ PG_CPPFLAGS = -Isrc -DREGPAYDB_VERSION='"$(EXTVERSION)"'
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter
 
 # A private output folder is needed: pg_regress would prefer ./sql to test/sql.
-# It looks for expected outputs beside its input: test/expected -> ../expected.
+# It looks for expected outputs beside its input, so links in that folder bring them
+# together.  (Links in the sources would be lost in a zip.)
 OUTPUT_DIR = output
 REGRESS = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
-REGRESS_OPTS = --inputdir=test --outputdir=$(OUTPUT_DIR)/regress
+REGRESS_OPTS = --inputdir=$(OUTPUT_DIR)/input --outputdir=$(OUTPUT_DIR)/regress
 ISOLATION = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
-ISOLATION_OPTS = --inputdir=test --outputdir=$(OUTPUT_DIR)/isolation
+ISOLATION_OPTS = --inputdir=$(OUTPUT_DIR)/input --outputdir=$(OUTPUT_DIR)/isolation
 REGRESS_PREP = output-folders
 
 UNIT = $(patsubst test/unit/%.c,$(OUTPUT_DIR)/unit/%,$(sort $(wildcard test/unit/*.c)))
@@ -74,7 +75,8 @@ $(OBJS) $(OBJS:.o=.bc): $(sort $(wildcard src/*/*.h) src/admin/ledger_sql.h src/
 .PHONY: output-folders installcheck-regress installcheck-isolation unit valgrind dist pictures
 
 output-folders:
-	$(MKDIR_P) $(OUTPUT_DIR)/regress $(OUTPUT_DIR)/isolation
+	$(MKDIR_P) $(OUTPUT_DIR)/regress $(OUTPUT_DIR)/isolation $(OUTPUT_DIR)/input
+	ln -sfn '$(CURDIR)/test/sql' '$(CURDIR)/test/specs' '$(CURDIR)/expected' $(OUTPUT_DIR)/input
 
 installcheck-regress: output-folders
 	$(pg_regress_installcheck) $(REGRESS_OPTS) $(REGRESS)
@@ -114,6 +116,7 @@ pictures: $(patsubst %.dot,%.svg,$(wildcard docs/*.dot src/*.dot))
 	{ dot -Tsvg $< && printf '<!-- made of %s: sha256 %s -->\n' \
 	    $(<F) $$(sha256sum <$< | cut -c 1-64); } >$@
 
+# For PGXN: what is committed.
 dist:
 	grep -q '"version": "$(EXTVERSION)"' META.json
 	git archive --prefix=$(EXTENSION)-$(EXTVERSION)/ -o $(EXTENSION)-$(EXTVERSION).zip HEAD
