@@ -96,18 +96,19 @@ chosen = $(foreach which,REGRESS ISOLATION,$(and $(filter command,$(origin $(whi
 suites = $(or $(strip $(chosen)),$(foreach which,REGRESS ISOLATION,$(if $($(which)),$(which))))
 installcheck: $(patsubst ISOLATION,installcheck-isolation,$(patsubst REGRESS,installcheck-regress,$(suites)))
 
+# By sh, for what Python unzips is not executable.
 installcheck-%: export BINDIR = $(bindir)
 installcheck-%: export SUPERUSERS_ONLY := $(SUPERUSERS_ONLY)
 
 installcheck-regress: export COMMAND = $(pg_regress_installcheck) $(REGRESS_OPTS)
 installcheck-regress: export DATABASE = $(CONTRIB_TESTDB)
 installcheck-regress: output-folders
-	@test/installcheck regress $(REGRESS)
+	@sh test/installcheck regress $(REGRESS)
 
 installcheck-isolation: export COMMAND = $(pg_isolation_regress_installcheck) $(ISOLATION_OPTS)
 installcheck-isolation: export DATABASE = $(ISOLATION_TESTDB)
 installcheck-isolation: output-folders
-	@test/installcheck isolation $(ISOLATION)
+	@sh test/installcheck isolation $(ISOLATION)
 
 # The pure core by itself, without a server. PostgreSQL's CFLAGS are left out
 # because their -fwrapv would hide signed overflow from the sanitizer.
@@ -131,7 +132,7 @@ unit: $(UNIT)
 # some of them. Leaves a library in this folder and on the server that is for
 # Valgrind only: run "make clean install" afterwards, or "./dev valgrind" instead.
 valgrind:
-	PG_CONFIG=$(PG_CONFIG) test/valgrind/run $(TESTS)
+	PG_CONFIG=$(PG_CONFIG) bash test/valgrind/run $(TESTS)
 
 # The pictures of the documentation, which only those who change them make: that
 # needs Graphviz. Each says what it was made of, for the tests to compare.

@@ -125,6 +125,8 @@ is(join(' ', keys %{ $meta->{provides} }), 'regpaydb', 'which is the only one');
 is($meta->{prereqs}{runtime}{requires}{PostgreSQL}, '15.0.0', 'it needs PostgreSQL 15');
 is($meta->{resources}{homepage}, "https://pgxn.org/dist/$meta->{name}/", 'its home is the page that PGXN gives to what has its name');
 
+like(slurp_file("$sources/debian/changelog"), qr/^regpaydb \(\Q$version\E\) /, "so does Debian's package have its version");
+
 # That is noticed where it is not so.
 for my $field (qw(name version abstract maintainer license provides meta-spec))
 {
@@ -191,7 +193,7 @@ $ENV{PGHOST} = $node->host;
 $ENV{PGPORT} = $node->port;
 my $checked = shell("$make installcheck REGRESS='00_install seed' ISOLATION=one_note || true");
 my @passed = $checked =~ /^(?:test (\w+) +\.\.\. ok|ok \d+ +[-+] (\w+)) /mg;
-is(join(' ', grep {defined} @passed), '00_install seed one_note', 'make installcheck passes') or diag($checked);
+is(join(' ', grep {defined} @passed), '00_helpers 00_install seed one_note', 'make installcheck passes') or diag($checked);
 $node->stop;
 
 done_testing();

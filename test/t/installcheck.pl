@@ -28,6 +28,7 @@ $ENV{PGPORT} = $node->port;
 $node->safe_psql('postgres', <<'SQL');
 CREATE ROLE gannet LOGIN CREATEDB;
 CREATE ROLE nobody LOGIN;
+CREATE ROLE admin LOGIN SUPERUSER;
 CREATE ROLE regress_app;
 CREATE DATABASE contrib_regression OWNER gannet;
 CREATE DATABASE isolation_regression OWNER gannet;
@@ -99,6 +100,8 @@ is($node->safe_psql('contrib_regression', 'SELECT answer FROM kept'), '42', 'wha
 
 # ---- as somebody else ----
 
+passes('a superuser of another name', '00_helpers attack_path hostile', 'REGRESS=attack_path hostile', 'PGUSER=admin');
+
 my $out = passes('an owner, one test', '00_helpers seed', 'REGRESS=seed', 'PGUSER=gannet');
 unlike($out, qr/not run/, 'an owner, one test: it is run');
 $out = passes('an owner, two tests', '00_helpers seed', 'REGRESS=seed staff_actor', 'PGUSER=gannet');
@@ -119,6 +122,9 @@ passes('an owner, all tests', "@owners", 'PGUSER=gannet');
 # ---- what is there before ----
 
 is_refused('a role of that name', qr/^    the role regress_app$/m, 'REGRESS=row_security');
+$node->safe_psql('postgres', 'CREATE DATABASE regress_bytes');
+$before = is_there();
+is_refused("a test's other database", qr/^    the database regress_bytes$/m, 'REGRESS=attack_input');
 $node->safe_psql('postgres', 'CREATE DATABASE contrib_regression_regpaydb');
 $before = is_there();
 is_refused('a database of that name', qr/^    the database contrib_regression_regpaydb$/m, 'REGRESS=seed');
@@ -134,6 +140,7 @@ $before = is_there();
 append_to_file("$copy/test/sql/leaves.sql", <<'SQL');
 CREATE ROLE regress_left;
 CREATE ROLE "Regress ""Left""";
+CREATE DATABASE regress_left;
 SELECT regpaydb.create_ledger('left');
 GRANT ALL ON SCHEMA "left" TO regress_left, "Regress ""Left""";
 SQL
@@ -153,12 +160,12 @@ kill 'INT', -$waiting->{KIDS}[0]{PID};		# the whole group, as a terminal does
 finish($waiting);
 is(is_there(), $before, 'a test that is interrupted: leaves nothing');
 
-# ---- the roles that tests make are seen ----
+# ---- what tests make is seen ----
 
 my $all = join '', map { slurp_file($_) } glob "$ENV{REGPAYDB_SRC}/test/sql/*.sql $ENV{REGPAYDB_SRC}/test/specs/*.spec";
-my $made = () = $all =~ /CREATE ROLE (?:"(?:[^"]|"")*"|[a-z0-9_]+)/g;
-my $any = () = $all =~ /\bcreate\s+(?:role|user|group)\b(?!\s+mapping)/gi;
-cmp_ok($made, '>', 50, "tests make roles in $made places");
+my $made = () = $all =~ /CREATE (?:ROLE|DATABASE) (?:"(?:[^"]|"")*"|[a-z0-9_]+)/g;
+my $any = () = $all =~ /\bcreate\s+(?:role|user|group|database)\b(?!\s+mapping)/gi;
+cmp_ok($made, '>', 50, "tests make roles and databases in $made places");
 is($any, $made, 'each time in the words by which test/installcheck finds them');
 
 done_testing();
