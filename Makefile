@@ -23,13 +23,26 @@ PG_CPPFLAGS = -Isrc -DREGPAYDB_VERSION='"$(EXTVERSION)"'
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter
 
 # A private output folder is needed: pg_regress would prefer ./sql to test/sql.
-# It looks for expected outputs beside its input: test/expected -> ../expected.
+# It looks for expected outputs beside its input, so links in that folder bring them
+# together.  (Links in the sources would be lost in a zip.)
 OUTPUT_DIR = output
 REGRESS = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
-REGRESS_OPTS = --inputdir=test --outputdir=$(OUTPUT_DIR)/regress
+REGRESS_OPTS = --inputdir=$(OUTPUT_DIR)/input --outputdir=$(OUTPUT_DIR)/regress
 ISOLATION = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
-ISOLATION_OPTS = --inputdir=test --outputdir=$(OUTPUT_DIR)/isolation
-REGRESS_PREP = output-folders
+ISOLATION_OPTS = --inputdir=$(OUTPUT_DIR)/input --outputdir=$(OUTPUT_DIR)/isolation
+
+# A name that is nobody else's, for test/installcheck makes and drops that database.
+USE_MODULE_DB = 1
+NO_INSTALLCHECK = 1
+
+# What whoever is no superuser can't run: tests that make roles, load rows with triggers
+# off, take from the owner what a superuser keeps, or look at the server's memory.
+SUPERUSERS_ONLY = 00_install append_only attack_app attack_input attack_owner attack_path \
+	attack_schema batch_interrupted cart_amend cart_expire cart_integrity cart_pay catalog \
+	entered_by grant_access grants_apart hostile integrity late_ids money_leaves odd_shop \
+	odd_tables past privileges record_payment reports row_security session_memory staff_actor \
+	update_status_loads view_query \
+	gone_meanwhile grant_at_work grant_concurrent pay_trigger_made row_deleted
 
 UNIT = $(patsubst test/unit/%.c,$(OUTPUT_DIR)/unit/%,$(sort $(wildcard test/unit/*.c)))
 
@@ -71,16 +84,31 @@ src/admin/upgrade_steps.h: $(UPGRADE_SQL) sql/upgrade Makefile
 # Few and small files: any header that changes rebuilds them all.
 $(OBJS) $(OBJS:.o=.bc): $(sort $(wildcard src/*/*.h) src/admin/ledger_sql.h src/admin/upgrade_steps.h) Makefile regpaydb.control
 
-.PHONY: output-folders installcheck-regress installcheck-isolation unit valgrind dist pictures
+.PHONY: output-folders installcheck installcheck-regress installcheck-isolation unit valgrind dist pictures
 
 output-folders:
-	$(MKDIR_P) $(OUTPUT_DIR)/regress $(OUTPUT_DIR)/isolation
+	$(MKDIR_P) $(OUTPUT_DIR)/regress $(OUTPUT_DIR)/isolation $(OUTPUT_DIR)/input
+	ln -sfn '$(CURDIR)/test/sql' '$(CURDIR)/test/specs' '$(CURDIR)/expected' $(OUTPUT_DIR)/input
 
+# One of them alone: with REGRESS=seed no isolation test runs, with ISOLATION=one_note
+# no other one.
+chosen = $(foreach which,REGRESS ISOLATION,$(and $(filter command,$(origin $(which))),$($(which)),$(which)))
+suites = $(or $(strip $(chosen)),$(foreach which,REGRESS ISOLATION,$(if $($(which)),$(which))))
+installcheck: $(patsubst ISOLATION,installcheck-isolation,$(patsubst REGRESS,installcheck-regress,$(suites)))
+
+# By sh, for what Python unzips is not executable.
+installcheck-%: export BINDIR = $(bindir)
+installcheck-%: export SUPERUSERS_ONLY := $(SUPERUSERS_ONLY)
+
+installcheck-regress: export COMMAND = $(pg_regress_installcheck) $(REGRESS_OPTS)
+installcheck-regress: export DATABASE = $(CONTRIB_TESTDB)
 installcheck-regress: output-folders
-	$(pg_regress_installcheck) $(REGRESS_OPTS) $(REGRESS)
+	@sh test/installcheck regress $(REGRESS)
 
+installcheck-isolation: export COMMAND = $(pg_isolation_regress_installcheck) $(ISOLATION_OPTS)
+installcheck-isolation: export DATABASE = $(ISOLATION_TESTDB)
 installcheck-isolation: output-folders
-	$(pg_isolation_regress_installcheck) $(ISOLATION_OPTS) $(ISOLATION)
+	@sh test/installcheck isolation $(ISOLATION)
 
 # The pure core by itself, without a server. PostgreSQL's CFLAGS are left out
 # because their -fwrapv would hide signed overflow from the sanitizer.
@@ -100,11 +128,11 @@ unit: $(UNIT)
 	LDLIBS="$(UNIT_LIBS)" sh test/unit/mutants.sh $(CC) -O1 -DFRONTEND $(CPPFLAGS) || status=1; \
 	exit $$status
 
-# The SQL tests under Valgrind, on a server of its own; TESTS="00_install ..." for
+# The SQL tests under Valgrind, on a server of its own; TESTS="seed ..." for
 # some of them. Leaves a library in this folder and on the server that is for
 # Valgrind only: run "make clean install" afterwards, or "./dev valgrind" instead.
 valgrind:
-	PG_CONFIG=$(PG_CONFIG) test/valgrind/run $(TESTS)
+	PG_CONFIG=$(PG_CONFIG) bash test/valgrind/run $(TESTS)
 
 # The pictures of the documentation, which only those who change them make: that
 # needs Graphviz. Each says what it was made of, for the tests to compare.
@@ -114,6 +142,7 @@ pictures: $(patsubst %.dot,%.svg,$(wildcard docs/*.dot src/*.dot))
 	{ dot -Tsvg $< && printf '<!-- made of %s: sha256 %s -->\n' \
 	    $(<F) $$(sha256sum <$< | cut -c 1-64); } >$@
 
+# For PGXN: what is committed.
 dist:
 	grep -q '"version": "$(EXTVERSION)"' META.json
 	git archive --prefix=$(EXTENSION)-$(EXTVERSION)/ -o $(EXTENSION)-$(EXTVERSION).zip HEAD

@@ -22,7 +22,15 @@ make_root() {
     [ -e "$scripts/$release" ] || script=('' "$scripts/sid")
     debootstrap --variant=minbase "$@" "$release" "$root" "${script[@]}" &&
         # The mirror of a release that is not out yet may be some days late.
-        echo 'Acquire::Check-Valid-Until "false";' >"$root/etc/apt/apt.conf.d/90late-mirror"
+        echo 'Acquire::Check-Valid-Until "false";' >"$root/etc/apt/apt.conf.d/90late-mirror" &&
+        add_security_updates "$root"
+}
+
+# add_security_updates <folder>: what anybody's machine gets, where the mirror has them
+add_security_updates() {
+    local list=$1/etc/apt/sources.list updates=$1/etc/apt/sources.list.d/security.list
+    sed -n 's|^deb \(.*/debian\)/* \([a-z]*\) main$|deb \1-security \2-security main|p' "$list" >"$updates"
+    in_root "$1" apt-get update || rm "$updates"
 }
 
 # in_root <folder> <command...>: run it there as root, with a clean environment
@@ -43,4 +51,18 @@ install_in_root() {
         echo 'create_main_cluster = false' >"$root/etc/postgresql-common/createcluster.d/regpaydb.conf" &&
         in_root "$root" apt-get update &&
         in_root "$root" apt-get install -y --no-install-recommends "$@"
+}
+
+# add_older <folder> <release...>: packages of these releases, too, where the root's own
+# has none of that name; of the first one before those of the second
+add_older() {
+    local root=$1 release priority=90 mirror
+    shift
+    read -r _ mirror _ <"$root/etc/apt/sources.list"
+    for release in "$@"; do
+        echo "deb $mirror $release main" >"$root/etc/apt/sources.list.d/$release.list" &&
+            printf '%s\n' "Package: *" "Pin: release n=$release" "Pin-Priority: $priority" \
+                >"$root/etc/apt/preferences.d/$release" || return
+        priority=$((priority - 10))
+    done
 }

@@ -13,6 +13,7 @@
 #include "catalog/pg_namespace.h"
 #include "commands/sequence.h"
 #include "executor/executor.h"
+#include "nodes/nodeFuncs.h"
 #include "parser/parse_relation.h"
 #include "utils/acl.h"
 #include "utils/rel.h"
@@ -145,6 +146,21 @@ set_compiled_checks(ResultRelInfo *result, ExprState **checks)
 	result->ri_CheckConstraintExprs = checks;
 #else
 	result->ri_ConstraintExprs = checks;
+#endif
+}
+
+/*
+ * The header of 15 declares the walker without arguments.  C23, and so gcc from
+ * 15 on, takes that for one that has none, and refuses ours; by way of
+ * void (*)(void) no compiler warns of the cast.
+ */
+static inline bool
+walk_expression(Node *node, bool (*walker) (Node *node, void *context), void *context)
+{
+#if PG_VERSION_NUM >= 160000
+	return expression_tree_walker(node, walker, context);
+#else
+	return expression_tree_walker(node, (bool (*) ()) (void (*) (void)) walker, context);
 #endif
 }
 

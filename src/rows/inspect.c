@@ -136,7 +136,7 @@ is_foreign(Node *node, void *context)
 			return true;
 	}
 	return check_functions_in_node(node, is_foreign_function, context) ||
-		expression_tree_walker(node, is_foreign, context);
+		walk_expression(node, is_foreign, context);
 }
 
 /* The planner puts in what functions written in SQL, as some of PostgreSQL's are, say. */

@@ -12,7 +12,7 @@ SET client_min_messages = warning;
 
 CREATE SCHEMA hostile;
 GRANT USAGE ON SCHEMA hostile TO PUBLIC;
-CREATE FUNCTION hostile.planted() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'planted code runs as %', current_user; END $$;
+CREATE FUNCTION hostile.planted() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'planted code runs'; END $$;
 -- Every operator and every function of PostgreSQL's that our texts use, for the
 -- types that they use them with: all that have those names, with those arguments.
 DO $$

@@ -99,6 +99,10 @@ DROP ROLE regress_shop;
 CREATE ROLE regress_shop NOLOGIN;
 -- Where all ledgers have one owner: the schema of the extension, in which one of
 -- them is, serves the others.
+DO $$ BEGIN
+	-- It is there if 00_install ran before.
+	IF to_regclass('regpaydb.conference') IS NULL THEN PERFORM regpaydb.create_ledger(); END IF;
+END $$;
 SELECT regpaydb.create_ledger('grants_apart_too');
 SET regpaydb.ledger = 'regpaydb';
 SELECT regpaydb.grant_access('regress_shop', 'app');

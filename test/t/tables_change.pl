@@ -74,8 +74,8 @@ for my $table ('attendee', 'outbox')
 	my ($out, $err);
 
 	append_to_file("$folder/use_$table",
-		"BEGIN;\nLOCK TABLE regpaydb.$table IN ACCESS SHARE MODE;\nSELECT pg_sleep(0.03 + random() * 0.04);\nCOMMIT;\n");
-	push @busy, IPC::Run::start([ 'pgbench', '-n', '-T', 180, '-c', 4, '-f', "$folder/use_$table", $node->connstr ],
+		"BEGIN;\nLOCK TABLE regpaydb.$table IN ACCESS SHARE MODE;\nSELECT pg_sleep(0.1 + random() * 0.1);\nCOMMIT;\n");
+	push @busy, IPC::Run::start([ 'pgbench', '-n', '-T', 180, '-c', 8, '-f', "$folder/use_$table", $node->connstr ],
 		'>', \$out, '2>', \$err);
 }
 ok(wait_until(sub {
