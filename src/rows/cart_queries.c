@@ -171,18 +171,18 @@ const QueryText cart_queries[] = {
 		1, {INT8OID}
 	},
 	[Q_MAKE_PRODUCT_SLOTS - CART_QUERIES] = {
+		"WITH pool AS MATERIALIZED (SELECT stock, free FROM @.product_stock WHERE product_id" EQ "$1) "
 		"INSERT INTO @.stock_slot (product_id, free, owing) "
 		"SELECT $1, " SHARE("p.free") ", p.stock IS NOT NULL "
 		"AND p.free OPERATOR(pg_catalog.<) 0 "
-		"FROM @.product_stock p, @.conference f, pg_catalog.generate_series(1, f.stock_slots) AS n "
-		"WHERE p.product_id" EQ "$1",
+		"FROM pool p, @.conference f, pg_catalog.generate_series(1, f.stock_slots) AS n",
 		1, {INT8OID}
 	},
 	[Q_MAKE_CATEGORY_SLOTS - CART_QUERIES] = {
+		"WITH pool AS MATERIALIZED (SELECT free FROM @.category_stock WHERE category_id" EQ "$1) "
 		"INSERT INTO @.stock_slot (category_id, free, owing) "
 		"SELECT $1, " SHARE("g.free") ", g.free OPERATOR(pg_catalog.<) 0 "
-		"FROM @.category_stock g, @.conference f, pg_catalog.generate_series(1, f.stock_slots) AS n "
-		"WHERE g.category_id" EQ "$1",
+		"FROM pool g, @.conference f, pg_catalog.generate_series(1, f.stock_slots) AS n",
 		1, {INT8OID}
 	},
 	[Q_MISTIMED_RESERVATION - CART_QUERIES] = {
