@@ -137,6 +137,9 @@ COMMENT ON COLUMN current_reservation.until IS 'Until when.';
 
 CREATE VIEW product_stock WITH (security_invoker = true) AS
 	SELECT p.product_id, p.category_id, p.stock, level.free, level.lapsed,
+		(SELECT coalesce(sum(i.quantity), 0) FROM cart_item i
+			JOIN cart c ON c.cart_id = i.cart_id
+			WHERE i.product_id = p.product_id AND c.status = 'paid')::bigint AS sold,
 		CASE WHEN p.stock IS NOT NULL THEN level.free + level.lapsed END AS available
 	FROM product p
 	CROSS JOIN LATERAL (
@@ -157,7 +160,8 @@ COMMENT ON COLUMN product_stock.category_id IS 'Its category.';
 COMMENT ON COLUMN product_stock.stock IS 'How many there are in all; NULL for any number.';
 COMMENT ON COLUMN product_stock.free IS 'stock - reserved - sold, with 0 for no stock.';
 COMMENT ON COLUMN product_stock.lapsed IS 'What carts have whose reservation has lapsed, and whoever wants it gets.';
-COMMENT ON COLUMN product_stock.available IS 'Both together; NULL for any number.';
+COMMENT ON COLUMN product_stock.sold IS 'How many are in paid carts.';
+COMMENT ON COLUMN product_stock.available IS 'free and lapsed; NULL for any number.';
 
 CREATE VIEW category_stock WITH (security_invoker = true) AS
 	SELECT g.category_id, g.stock, level.free, level.lapsed,

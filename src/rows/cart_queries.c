@@ -187,7 +187,8 @@ const QueryText cart_queries[] = {
 	},
 	[Q_MISTIMED_RESERVATION - CART_QUERIES] = {
 		"SELECT 1 FROM @.reservation r JOIN @.cart c ON c.cart_id" EQ "r.cart_id "
-		"WHERE r.cart_id" EQ "$1 AND r.reserved_until" NE RESERVED_UNTIL " LIMIT 1",
+		"WHERE r.cart_id" EQ "$1 AND r.reserved_until" NE RESERVED_UNTIL " "
+		"AND r.reserved_until" NE NOT_HELD " LIMIT 1",
 		1, {INT8OID}
 	},
 	[Q_UNPAID_INVOICES_OF_CART - CART_QUERIES] = {
