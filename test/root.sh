@@ -23,7 +23,8 @@ make_root() {
     unshare --mount-proc --pid --fork --kill-child -- \
         debootstrap --variant=minbase "$@" "$release" "$root" "${script[@]}" &&
         # The mirror of a release that is not out yet may be some days late.
-        echo 'Acquire::Check-Valid-Until "false";' >"$root/etc/apt/apt.conf.d/90late-mirror" &&
+        printf '%s\n' 'Acquire::Check-Valid-Until "false";' 'Acquire::Retries "3";' \
+            >"$root/etc/apt/apt.conf.d/90throwaway" &&
         add_security_updates "$root"
 }
 
