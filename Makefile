@@ -144,5 +144,5 @@ pictures: $(patsubst %.dot,%.svg,$(wildcard docs/*.dot src/*.dot))
 
 # For PGXN: what is committed.
 dist:
-	grep -q '"version": "$(EXTVERSION)"' META.json
+	git show HEAD:META.json | grep -q '"version": "$(EXTVERSION)"'
 	git archive --prefix=$(EXTENSION)-$(EXTVERSION)/ -o $(EXTENSION)-$(EXTVERSION).zip HEAD

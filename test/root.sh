@@ -1,7 +1,7 @@
 # Throwaway roots: other releases of Debian, each in a folder, for bash scripts to
 # source.  Only root can make and enter one, and debootstrap must be installed.
 # Remove the folder and nothing is left: what is mounted in a root ends with the
-# command that runs in it, and so do that command's children.
+# command that runs in it, and so do that command's children and their shared memory.
 
 # debian_with <major>: the release that has this major version of PostgreSQL; fails
 # where none does
@@ -20,9 +20,11 @@ make_root() {
     shift 2
     # A release that this debootstrap has not heard of is made as the others are.
     [ -e "$scripts/$release" ] || script=('' "$scripts/sid")
-    debootstrap --variant=minbase "$@" "$release" "$root" "${script[@]}" &&
+    unshare --mount-proc --pid --fork --kill-child -- \
+        debootstrap --variant=minbase "$@" "$release" "$root" "${script[@]}" &&
         # The mirror of a release that is not out yet may be some days late.
-        echo 'Acquire::Check-Valid-Until "false";' >"$root/etc/apt/apt.conf.d/90late-mirror" &&
+        printf '%s\n' 'Acquire::Check-Valid-Until "false";' 'Acquire::Retries "3";' \
+            >"$root/etc/apt/apt.conf.d/90throwaway" &&
         add_security_updates "$root"
 }
 
@@ -37,8 +39,9 @@ add_security_updates() {
 in_root() {
     local root=$1
     shift
-    unshare --mount --pid --fork --kill-child -- sh -c '
-        mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && exec chroot "$0" "$@"' \
+    unshare --mount --ipc --pid --fork --kill-child -- sh -c '
+        mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" &&
+        mount -t tmpfs tmpfs "$0/dev/shm" && exec chroot "$0" "$@"' \
         "$root" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
         HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"
 }

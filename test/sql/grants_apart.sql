@@ -186,7 +186,8 @@ SET regpaydb.ledger = 'regress_carol';
 SELECT * FROM regpaydb.check_grants();
 -- (For what she makes herself they are in force; and that is told of.)
 CREATE TABLE regress_carol.badge (attendee_id bigint);
-SELECT role, object, count(*) FILTER (WHERE privilege NOT LIKE 'MAINTAIN%')	-- which is new in 17
+SELECT role, object, count(*) FILTER (WHERE privilege NOT LIKE 'MAINTAIN%'),
+	bool_or(privilege LIKE 'MAINTAIN%') = (current_setting('server_version_num')::int >= 170000) AS maintain_since_17
 FROM regpaydb.check_grants() GROUP BY 1, 2 ORDER BY 1, 2;
 DROP TABLE regress_carol.badge;
 -- A role with access has that, and nothing else.
