@@ -24,15 +24,13 @@ CREATE TRIGGER conference_guard_truncate
 COMMENT ON TRIGGER conference_guard_truncate ON conference IS 'Keeps the row.';
 
 CREATE TRIGGER product_change_stock
-	AFTER UPDATE ON product
-	FOR EACH ROW WHEN (OLD.stock IS DISTINCT FROM NEW.stock OR OLD.category_id <> NEW.category_id)
-	EXECUTE FUNCTION regpaydb.change_stock();
+	AFTER UPDATE ON product REFERENCING OLD TABLE AS before NEW TABLE AS after
+	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.change_stock();
 COMMENT ON TRIGGER product_change_stock ON product IS 'What there is more of is free at once, and what there is less of is not.';
 
 CREATE TRIGGER category_change_stock
-	AFTER UPDATE ON category
-	FOR EACH ROW WHEN (OLD.stock IS DISTINCT FROM NEW.stock)
-	EXECUTE FUNCTION regpaydb.change_stock();
+	AFTER UPDATE ON category REFERENCING OLD TABLE AS before NEW TABLE AS after
+	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.change_stock();
 COMMENT ON TRIGGER category_change_stock ON category IS 'What there is more of is free at once, and what there is less of is not.';
 
 CREATE TRIGGER stock_slot_guard

@@ -66,28 +66,6 @@ find_changes(const CartItemRow *items, int nitems, const ReservationRow *reserva
 	return changes;
 }
 
-/*
- * Take what a cart needs, and give back what it does not.  False where it can't have
- * all of it, and nothing is taken then; raises RP005 if must.
- */
-static bool
-take_changes(Ledger *ledger, int64 cart_id, StockChange *changes, int nchanges, bool must)
-{
-	StockChange *back;
-	int			nback = 0;
-
-	if (stock_take(ledger, changes, nchanges, cart_id))
-		return true;
-	if (must)
-		refuse_cart(ledger, cart_id);
-	back = palloc(nchanges * sizeof(StockChange));
-	for (int i = 0; i < nchanges; i++)
-		if (changes[i].quantity < 0)
-			back[nback++] = changes[i];
-	(void) stock_take(ledger, back, nback, cart_id);
-	return false;
-}
-
 /* A cart reserves what is in it; what it had to take, if that could not be had, without. */
 static void
 reserve(Ledger *ledger, int64 cart_id, const StockChange *missing, int nmissing)
@@ -124,7 +102,9 @@ amend_cart(Ledger *ledger, int64 cart_id)
 
 	if (grows)
 		check_cart(ledger, cart_id, CART_CHECK_RESERVATION);
-	held = take_changes(ledger, cart_id, changes, nchanges, grows);
+	held = stock_take(ledger, changes, nchanges, cart_id);
+	if (!held && grows)
+		refuse_cart(ledger, cart_id);
 	row_amend_cart(ledger, cart_id, row_count_entries(ledger, cart_id));
 	if (held)
 		row_renew_cart(ledger, cart_id);

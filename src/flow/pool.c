@@ -106,9 +106,9 @@ lock_slots(Ledger *ledger, const StockPool *pool, int *nslots, int64 *total)
 	}
 }
 
-/* Spread units evenly among locked slots; writes those that change. */
+/* Spread units evenly among locked slots; writes those that change, or all. */
 static void
-spread(Ledger *ledger, const StockPool *pool, SlotRow *slots, int nslots, int64 total)
+spread(Ledger *ledger, const StockPool *pool, SlotRow *slots, int nslots, int64 total, bool all)
 {
 	bool		owing = pool->limited && total < 0;
 
@@ -116,12 +116,26 @@ spread(Ledger *ledger, const StockPool *pool, SlotRow *slots, int nslots, int64 
 	{
 		int64		share = total * (i + 1) / nslots - total * i / nslots;
 
-		if (slots[i].free == share && slots[i].owing == owing)
+		if (!all && slots[i].free == share && slots[i].owing == owing)
 			continue;
 		slots[i].free = share;
 		slots[i].owing = owing;
 		row_write_slot(ledger, &slots[i]);
 	}
+}
+
+/* pool_free: how many units are free, as a query sees it. */
+int64
+pool_free(Ledger *ledger, const StockPool *pool)
+{
+	int			nslots;
+	SlotRow    *slots = slots_of(ledger, pool, &nslots);
+	int64		total = 0;
+
+	for (int i = 0; i < nslots; i++)
+		total += slots[i].free;
+	pfree(slots);
+	return total;
 }
 
 /* pool_take: take units without waiting; false where that can't be done. */
@@ -144,27 +158,25 @@ pool_gather(Ledger *ledger, const StockPool *pool, int64 quantity, int64 extra)
 	SlotRow    *slots = lock_slots(ledger, pool, &nslots, &total);
 	bool		enough = !pool->limited || nslots == 0 || total + extra >= quantity;
 
-	spread(ledger, pool, slots, nslots, total + extra - (enough ? quantity : 0));
+	spread(ledger, pool, slots, nslots, total + extra - (enough ? quantity : 0), false);
 	pfree(slots);
 	return enough;
-}
-
-/* pool_try_give: give units back without waiting; false where that can't be done. */
-bool
-pool_try_give(Ledger *ledger, const StockPool *pool, int64 quantity)
-{
-	return use_one_slot(ledger, pool, -quantity);
 }
 
 /* pool_give: give units back. */
 void
 pool_give(Ledger *ledger, const StockPool *pool, int64 quantity)
 {
-	if (!use_one_slot(ledger, pool, -quantity))
+	if (quantity > 0 && !use_one_slot(ledger, pool, -quantity))
 		(void) pool_gather(ledger, pool, 0, quantity);
 }
 
-/* pool_change: the stock has changed by so many; pool says whether there is a limit now. */
+/*
+ * pool_change
+ *		The stock has changed by so many, or something else about the pool has; pool
+ *		says whether there is a limit now.  Waits for whoever has a slot, and writes
+ *		all of them, so that REPEATABLE READ notices.
+ */
 void
 pool_change(Ledger *ledger, const StockPool *pool, int64 quantity)
 {
@@ -176,27 +188,16 @@ pool_change(Ledger *ledger, const StockPool *pool, int64 quantity)
 	if (nslots == 0)
 		return;
 	slots = lock_slots(ledger, pool, &nslots, &total);
-	spread(ledger, pool, slots, nslots, total + quantity);
+	spread(ledger, pool, slots, nslots, total + quantity, true);
 	pfree(slots);
 }
 
-/*
- * pool_wait
- *		Wait for whoever has one of the slots, and write them, so that REPEATABLE READ
- *		notices that something else has changed about them.
- */
+/* pool_lock: lock all slots, waiting for whoever has one. */
 void
-pool_wait(Ledger *ledger, const StockPool *pool)
+pool_lock(Ledger *ledger, const StockPool *pool)
 {
 	int			nslots;
 	int64		total;
-	SlotRow    *slots = row_slots(ledger, pool, &nslots);
 
-	pfree(slots);
-	if (nslots == 0)
-		return;
-	slots = lock_slots(ledger, pool, &nslots, &total);
-	for (int i = 0; i < nslots; i++)
-		row_write_slot(ledger, &slots[i]);
-	pfree(slots);
+	pfree(lock_slots(ledger, pool, &nslots, &total));
 }

@@ -104,11 +104,19 @@ lock_their_carts(Ledger *ledger, const NewPayment *payments, int64 npayments)
 	int64	   *invoice_ids = MemoryContextAllocHuge(CurrentMemoryContext,
 													 npayments * sizeof(int64));
 	int64		ninvoices = 0;
+	bool		leaves = false;
+	CartRow    *carts;
+	int			ncarts;
 
 	for (int64 i = 0; i < npayments; i++)
+	{
 		if (i == 0 || payments[i].invoice_id != payments[i - 1].invoice_id)
 			invoice_ids[ninvoices++] = payments[i].invoice_id;
-	lock_carts_of_invoices(ledger, invoice_ids, ninvoices);
+		leaves = leaves || payments[i].amount < 0;
+	}
+	carts = lock_carts_of_invoices(ledger, invoice_ids, ninvoices, &ncarts);
+	lock_stock(ledger, carts, ncarts, leaves);
+	pfree(carts);
 	pfree(invoice_ids);
 }
 

@@ -63,14 +63,14 @@ lock_carts(Ledger *ledger, int64 *cart_ids, int ncarts, int *nlocked)
 /*
  * lock_carts_of_invoices
  *		Lock what has to be locked before these invoices are: the carts that they
- *		bill, if they do.
+ *		bill, if they do; returns them.
  */
-void
-lock_carts_of_invoices(Ledger *ledger, const int64 *invoice_ids, int64 ninvoices)
+CartRow *
+lock_carts_of_invoices(Ledger *ledger, const int64 *invoice_ids, int64 ninvoices, int *nlocked)
 {
-	int64	   *cart_ids = NULL;
+	int64	   *cart_ids = room_for_one(NULL, 0, sizeof(int64));
 	int			ncarts = 0;
-	int			nlocked = 0;
+	CartRow    *carts;
 
 	for (int64 i = 0; i < ninvoices; i++)
 	{
@@ -82,11 +82,29 @@ lock_carts_of_invoices(Ledger *ledger, const int64 *invoice_ids, int64 ninvoices
 		cart_ids = room_for_one(cart_ids, ncarts, sizeof(int64));
 		cart_ids[ncarts++] = cart_id;
 	}
-	if (ncarts > 0)
-	{
-		pfree(lock_carts(ledger, cart_ids, ncarts, &nlocked));
-		pfree(cart_ids);
-	}
+	carts = lock_carts(ledger, cart_ids, ncarts, nlocked);
+	pfree(cart_ids);
+	return carts;
+}
+
+/*
+ * lock_stock
+ *		Where several locked carts may have to take units in one statement, or to give
+ *		them back if they are paid, lock these, too.
+ */
+void
+lock_stock(Ledger *ledger, const CartRow *carts, int ncarts, bool released)
+{
+	int64	   *cart_ids = palloc(Max(ncarts, 1) * sizeof(int64));
+	int			n = 0;
+
+	for (int i = 0; i < ncarts; i++)
+		if ((carts[i].status == CART_STATUS_ACTIVE && carts[i].lapsed) ||
+			(carts[i].status == CART_STATUS_PAID && released))
+			cart_ids[n++] = carts[i].cart_id;
+	if (n > 1)
+		stock_lock(ledger, cart_ids, n);
+	pfree(cart_ids);
 }
 
 /* A problem, of the kinds in check, that keeps a cart from being sold; NULL for none. */

@@ -9,7 +9,9 @@
 #include "ledger/model.h"
 
 extern CartRow *lock_carts(Ledger *ledger, int64 *cart_ids, int ncarts, int *nlocked);
-extern void lock_carts_of_invoices(Ledger *ledger, const int64 *invoice_ids, int64 ninvoices);
+extern CartRow *lock_carts_of_invoices(Ledger *ledger, const int64 *invoice_ids, int64 ninvoices,
+									   int *nlocked);
+extern void lock_stock(Ledger *ledger, const CartRow *carts, int ncarts, bool released);
 extern void check_cart(Ledger *ledger, int64 cart_id, CartCheck check);
 extern bool cart_is_possible(Ledger *ledger, int64 cart_id, CartCheck check);
 extern bool cart_is_unsellable(Ledger *ledger, const InvoiceRow *invoice);

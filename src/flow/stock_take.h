@@ -13,9 +13,7 @@ typedef struct StockChange
 	int64		quantity;		/* to take, or below zero to give back */
 } StockChange;
 
-extern void stock_has_changed(Ledger *ledger, const ProductRow *before, const ProductRow *after);
-extern void category_stock_has_changed(Ledger *ledger, const CategoryRow *before,
-									   const CategoryRow *after);
-extern bool stock_take(Ledger *ledger, StockChange *changes, int nchanges, int64 cart_id);
+extern bool stock_take(Ledger *ledger, const StockChange *changes, int nchanges, int64 cart_id);
+extern void stock_lock(Ledger *ledger, const int64 *cart_ids, int ncarts);
 
 #endif							/* REGPAYDB_STOCK_TAKE_H */

@@ -271,7 +271,6 @@ expire_invoice(Ledger *ledger, int64 invoice_id)
 	InvoiceRow	invoice;
 	int64		credit_note_id;
 
-	lock_carts_of_invoices(ledger, &invoice_id, 1);
 	if (!settle_lock_invoice(ledger, invoice_id, &invoice) ||
 		invoice.state.status != INVOICE_UNPAID || !cart_is_invalid(ledger, &invoice))
 		return false;
@@ -294,6 +293,7 @@ regpaydb_expire_invoices(PG_FUNCTION_ARGS)
 	Ledger	   *ledger = staff_begin(INVOICE, "status", ACL_UPDATE);
 	int64	   *invoice_ids;
 	int			ninvoices;
+	int			ncarts;
 	int32		expired = 0;
 
 	require_arg(fcinfo, 0, "limit");
@@ -302,7 +302,7 @@ regpaydb_expire_invoices(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("limit must not be below zero")));
 	invoice_ids = row_lock_expired(ledger, PG_GETARG_INT32(0), &ninvoices);
-	lock_carts_of_invoices(ledger, invoice_ids, ninvoices);
+	pfree(lock_carts_of_invoices(ledger, invoice_ids, ninvoices, &ncarts));
 	for (int i = 0; i < ninvoices; i++)
 	{
 		CHECK_FOR_INTERRUPTS();

@@ -67,6 +67,8 @@ amend_carts(Ledger *ledger, TriggerData *trigger, int64 *cart_ids, int ncarts)
 	int			nlocked;
 	CartRow    *carts = lock_carts(ledger, cart_ids, ncarts, &nlocked);
 
+	if (nlocked > 1)
+		stock_lock(ledger, cart_ids, nlocked);
 	for (int i = 0; i < nlocked; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -144,78 +146,5 @@ regpaydb_move_reservation(PG_FUNCTION_ARGS)
 		row_move_reservation(ledger, DatumGetInt64(cart_id));
 		engine_end();
 	}
-	return PointerGetDatum(NULL);
-}
-
-/* A column of the row before, or after, as of an integer type; false where it is null. */
-static bool
-get_number(TriggerData *trigger, HeapTuple row, const char *name, Oid type, int64 *value)
-{
-	bool		isnull;
-	Datum		datum = SPI_getbinval(row, RelationGetDescr(trigger->tg_relation),
-									  find_trigger_column(trigger, name, type), &isnull);
-
-	*value = isnull ? 0 : type == INT4OID ? DatumGetInt32(datum) : DatumGetInt64(datum);
-	return !isnull;
-}
-
-static int32 *
-get_stock(TriggerData *trigger, HeapTuple row)
-{
-	int64		value;
-	int32	   *stock = palloc(sizeof(int32));
-
-	if (!get_number(trigger, row, "stock", INT4OID, &value))
-		return NULL;
-	*stock = (int32) value;
-	return stock;
-}
-
-static void
-product_has_changed(Ledger *ledger, TriggerData *trigger)
-{
-	ProductRow	before = {.stock = get_stock(trigger, trigger->tg_trigtuple)};
-	ProductRow	after = {.stock = get_stock(trigger, trigger->tg_newtuple)};
-
-	(void) get_number(trigger, trigger->tg_trigtuple, "category_id", INT8OID, &before.category_id);
-	(void) get_number(trigger, trigger->tg_newtuple, "category_id", INT8OID, &after.category_id);
-	(void) get_number(trigger, trigger->tg_newtuple, "product_id", INT8OID, &after.product_id);
-	stock_has_changed(ledger, &before, &after);
-}
-
-static void
-category_has_changed(Ledger *ledger, TriggerData *trigger)
-{
-	CategoryRow before = {.stock = get_stock(trigger, trigger->tg_trigtuple)};
-	CategoryRow after = {.stock = get_stock(trigger, trigger->tg_newtuple)};
-
-	(void) get_number(trigger, trigger->tg_newtuple, "category_id", INT8OID, &after.category_id);
-	category_stock_has_changed(ledger, &before, &after);
-}
-
-/*
- * change_stock()
- *		AFTER UPDATE trigger of product and category, for a row whose stock has
- *		changed, or the category of a product: what there is more of is free at once,
- *		and what there is less of is not.
- *
- * Raises RP012, 40001.  Spec section 8.
- */
-PG_FUNCTION_INFO_V1(regpaydb_change_stock);
-Datum
-regpaydb_change_stock(PG_FUNCTION_ARGS)
-{
-	TriggerData *trigger = check_trigger(fcinfo, "change_stock",
-										 TRIGGER_EVENT_AFTER | TRIGGER_EVENT_ROW,
-										 TRIGGER_EVENT_UPDATE);
-	Ledger	   *ledger = ledger_of_relation(trigger->tg_relation, PRODUCT, CATEGORY);
-
-	engine_begin_as_owner(ledger);
-	engine_check_version(ledger, false);
-	if (RelationGetRelid(trigger->tg_relation) == ledger->tables[PRODUCT])
-		product_has_changed(ledger, trigger);
-	else
-		category_has_changed(ledger, trigger);
-	engine_end();
 	return PointerGetDatum(NULL);
 }

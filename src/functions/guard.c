@@ -47,7 +47,7 @@ advice(const char *table)
 		{"cart_item", "Delete the rows of active carts, or use regpaydb.set_quantity()."},
 		{"cart_discount", "Delete the rows of active carts."},
 		{"reservation", "Reservations change with their carts, by regpaydb.set_quantity() and regpaydb.extend_reservation()."},
-		{"product", "What is sold changes when invoices are paid or refunded."},
+		{"stock_slot", "Update product.stock or category.stock, or delete the slots: they are counted afresh when somebody buys."},
 		{"outbox", "Delete the rows that were taken."},
 	};
 

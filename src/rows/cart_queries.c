@@ -24,6 +24,18 @@ const QueryText cart_queries[] = {
 		"SELECT product_id::bigint FROM @.product WHERE category_id" EQ "$1 ORDER BY product_id",
 		1, {INT8OID}
 	},
+	[Q_PRODUCTS_OF_CARTS - CART_QUERIES] = {
+		"WITH mine AS MATERIALIZED ("
+		"SELECT i.product_id FROM @.cart_item i WHERE i.cart_id OPERATOR(pg_catalog.=) ANY ($1) "
+		"UNION SELECT r.product_id FROM @.reservation r "
+		"WHERE r.cart_id OPERATOR(pg_catalog.=) ANY ($1)), "
+		"shared AS (SELECT p.category_id FROM mine m JOIN @.product p ON p.product_id" EQ "m.product_id "
+		"JOIN @.category g ON g.category_id" EQ "p.category_id WHERE g.stock IS NOT NULL) "
+		"SELECT product_id::bigint FROM mine UNION "
+		"SELECT p.product_id FROM @.product p JOIN shared s ON s.category_id" EQ "p.category_id "
+		"ORDER BY product_id",
+		1, {INT8ARRAYOID}
+	},
 	[Q_FIND_ACTIVE_CART - CART_QUERIES] = {
 		"SELECT cart_id::bigint FROM @.cart WHERE attendee_id" EQ "$1 "
 		"AND status" EQ "'active'::regpaydb.cart_status",

@@ -5,7 +5,9 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 
 #include "base/array.h"
@@ -55,6 +57,26 @@ row_touch_products(Ledger *ledger, int64 category_id, int *nproducts)
 		write_own_by_query(ledger, Q_TOUCH_PRODUCT, PRODUCT, product_ids[i], false, product);
 	}
 	return product_ids;
+}
+
+/*
+ * row_products_of_carts
+ *		Products of what there is in these carts, and what they reserve; with the other
+ *		products of their categories, where these have a stock of their own.  In the
+ *		order of their ids.
+ */
+int64 *
+row_products_of_carts(Ledger *ledger, const int64 *cart_ids, int ncarts, int *nproducts)
+{
+	Datum	   *elements = palloc(Max(ncarts, 1) * sizeof(Datum));
+	Datum		args[1];
+
+	for (int i = 0; i < ncarts; i++)
+		elements[i] = Int64GetDatum(cart_ids[i]);
+	args[0] = PointerGetDatum(construct_array(elements, ncarts, INT8OID, sizeof(int64),
+											  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	run_query(ledger, Q_PRODUCTS_OF_CARTS, args, NULL);
+	return int8_columns(1, nproducts);
 }
 
 /*

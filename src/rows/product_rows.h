@@ -10,6 +10,8 @@
 extern bool row_product(Ledger *ledger, int64 product_id, ProductRow *product);
 extern bool row_product_exists(Ledger *ledger, int64 product_id);
 extern int64 *row_touch_products(Ledger *ledger, int64 category_id, int *nproducts);
+extern int64 *row_products_of_carts(Ledger *ledger, const int64 *cart_ids, int ncarts,
+									int *nproducts);
 extern bool row_available_stock(Ledger *ledger, int64 product_id, int64 *available,
 								bool *unlimited);
 extern bool row_category(Ledger *ledger, int64 category_id, CategoryRow *category);

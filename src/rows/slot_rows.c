@@ -48,12 +48,23 @@ row_slots(Ledger *ledger, const StockPool *pool, int *nslots)
 }
 
 /*
+ * row_touch_pool
+ *		Lock and write the product's or the category's row, so that whoever else does
+ *		is waited for, and REPEATABLE READ notices.
+ */
+void
+row_touch_pool(Ledger *ledger, const StockPool *pool)
+{
+	Datum		args[] = {Int64GetDatum(pool->id)};
+
+	write_own_by_query(ledger, pool->of_category ? Q_TOUCH_CATEGORY : Q_TOUCH_PRODUCT,
+					   pool->of_category ? CATEGORY : PRODUCT, pool->id, false, args);
+}
+
+/*
  * row_make_slots
  *		Make the slots of a pool that has none, and count what is free.  There are
  *		none of a category that has no stock of its own any more.
- *
- * The product's or the category's row is written first: whoever else makes them is
- * waited for, and REPEATABLE READ notices.
  */
 void
 row_make_slots(Ledger *ledger, const StockPool *pool)
@@ -61,8 +72,7 @@ row_make_slots(Ledger *ledger, const StockPool *pool)
 	Datum		args[] = {Int64GetDatum(pool->id)};
 	int			nslots;
 
-	write_own_by_query(ledger, pool->of_category ? Q_TOUCH_CATEGORY : Q_TOUCH_PRODUCT,
-					   pool->of_category ? CATEGORY : PRODUCT, pool->id, false, args);
+	row_touch_pool(ledger, pool);
 	pfree(row_slots(ledger, pool, &nslots));
 	if (nslots == 0)
 		run_query(ledger, pool->of_category ? Q_MAKE_CATEGORY_SLOTS : Q_MAKE_PRODUCT_SLOTS,

@@ -1,0 +1,127 @@
+/*
+ * stock_change.c
+ *	  What a changed stock means for the units that are free: what there is more of is
+ *	  free at once, what there is less of is not.
+ *
+ * Whoever has slots of a product that is changed is waited for, in the same order as
+ * by those who take, see stock_take.c.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+
+#include "flow/pool.h"
+#include "flow/stock_change.h"
+#include "rows/product_rows.h"
+#include "rows/slot_rows.h"
+
+/* stock_differs: whether an update is one that matters here. */
+bool
+stock_differs(const StockUpdate *update)
+{
+	const StockLevel *before = &update->before;
+	const StockLevel *after = &update->after;
+
+	return before->stock != after->stock || before->unlimited != after->unlimited ||
+		before->category_id != after->category_id;
+}
+
+static int
+compare_updates(const void *a, const void *b)
+{
+	const StockLevel *left = &((const StockUpdate *) a)->after;
+	const StockLevel *right = &((const StockUpdate *) b)->after;
+
+	if (left->product_id != right->product_id)
+		return left->product_id < right->product_id ? -1 : 1;
+	if (left->category_id != right->category_id)
+		return left->category_id < right->category_id ? -1 : 1;
+	return 0;
+}
+
+static void
+change_pool(Ledger *ledger, bool of_category, int64 id, const StockUpdate *update)
+{
+	StockPool	pool = {of_category, id, !update->after.unlimited};
+
+	pool_change(ledger, &pool, (int64) update->after.stock - update->before.stock);
+}
+
+/* Slots of a category are counted afresh when somebody takes next. */
+static void
+forget_category(Ledger *ledger, int64 category_id)
+{
+	StockPool	pool = {true, category_id, true};
+
+	row_touch_pool(ledger, &pool);
+	row_forget_slots(ledger, &pool);
+}
+
+/*
+ * change_stock_of_products
+ *		Products' rows were written, with another stock or of another category; sorts
+ *		the updates.
+ */
+void
+change_stock_of_products(Ledger *ledger, StockUpdate *updates, int nupdates)
+{
+	qsort(updates, nupdates, sizeof(StockUpdate), compare_updates);
+	for (int i = 0; i < nupdates; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		change_pool(ledger, false, updates[i].after.product_id, &updates[i]);
+	}
+	for (int i = 0; i < nupdates; i++)
+	{
+		int64		before = updates[i].before.category_id;
+		int64		after = updates[i].after.category_id;
+
+		CHECK_FOR_INTERRUPTS();
+		if (before == after)
+			continue;
+		forget_category(ledger, Min(before, after));
+		forget_category(ledger, Max(before, after));
+	}
+}
+
+/*
+ * Whoever takes of a category without a stock does not look for slots of it: where it
+ * gets one, all who have taken of one of its products are waited for.
+ */
+static void
+wait_for_products(Ledger *ledger, int64 category_id)
+{
+	int			nproducts;
+	int64	   *product_ids = row_touch_products(ledger, category_id, &nproducts);
+
+	for (int i = 0; i < nproducts; i++)
+	{
+		ProductRow	product;
+
+		CHECK_FOR_INTERRUPTS();
+		if (row_product(ledger, product_ids[i], &product))
+			pool_change(ledger, &(StockPool) {false, product_ids[i], product.stock != NULL}, 0);
+	}
+}
+
+/* change_stock_of_categories: the same for categories. */
+void
+change_stock_of_categories(Ledger *ledger, StockUpdate *updates, int nupdates)
+{
+	qsort(updates, nupdates, sizeof(StockUpdate), compare_updates);
+	for (int i = 0; i < nupdates; i++)
+	{
+		const StockUpdate *update = &updates[i];
+		int64		category_id = update->after.category_id;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!update->before.unlimited && !update->after.unlimited)
+		{
+			change_pool(ledger, true, category_id, update);
+			continue;
+		}
+		if (!update->after.unlimited)
+			wait_for_products(ledger, category_id);
+		forget_category(ledger, category_id);
+	}
+}
