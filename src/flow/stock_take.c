@@ -97,6 +97,22 @@ pool_of_category(Ledger *ledger, int64 category_id, StockPool *pool)
 	return row_category(ledger, category_id, &category) && category.stock != NULL;
 }
 
+/*
+ * stock_available
+ *		How many of a product can be had now; false where there is no limit.
+ */
+bool
+stock_available(Ledger *ledger, const ProductRow *product, int64 *available)
+{
+	StockPool	own = pool_of_product(product);
+	StockPool	shared;
+	bool		has_shared = pool_of_category(ledger, product->category_id, &shared);
+	int64		of_category = has_shared ? row_available(ledger, &shared) : PG_INT64_MAX;
+
+	*available = Min(own.limited ? row_available(ledger, &own) : PG_INT64_MAX, of_category);
+	return own.limited || has_shared;
+}
+
 /* ---- lapsed reservations ---- */
 
 /*

@@ -13,6 +13,7 @@ typedef struct StockChange
 	int64		quantity;		/* to take, or below zero to give back */
 } StockChange;
 
+extern bool stock_available(Ledger *ledger, const ProductRow *product, int64 *available);
 extern bool stock_take(Ledger *ledger, const StockChange *changes, int nchanges, int64 cart_id);
 extern void stock_lock(Ledger *ledger, const int64 *cart_ids, int ncarts);
 

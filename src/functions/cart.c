@@ -19,6 +19,7 @@
 #include "flow/find.h"
 #include "flow/settle.h"
 #include "flow/stock.h"
+#include "flow/stock_take.h"
 #include "rows/attendee_rows.h"
 #include "rows/cart_rows.h"
 #include "rows/plan.h"
@@ -204,8 +205,8 @@ regpaydb_extend_reservation(PG_FUNCTION_ARGS)
 
 /*
  * available_stock(product_id) -> integer
- *		How many of the product are neither sold nor reserved; NULL for any
- *		number.
+ *		How many of the product are neither sold nor reserved, of its own stock and of
+ *		its category's; NULL for any number.
  *
  * Raises RP002, RP012, 22004, 42501.  Spec section 3.
  */
@@ -215,13 +216,15 @@ regpaydb_available_stock(PG_FUNCTION_ARGS)
 {
 	Ledger	   *ledger = engine_begin_read(INVOICE, "invoice_id", ACL_SELECT);
 	int64		product_id = int8_arg(fcinfo, 0, "product_id");
+	ProductRow	product;
 	int64		available;
-	bool		unlimited;
+	bool		limited;
 
-	if (!row_available_stock(ledger, product_id, &available, &unlimited))
+	if (!row_product(ledger, product_id, &product))
 		not_found("product", product_id);
+	limited = stock_available(ledger, &product, &available);
 	engine_end();
-	if (unlimited)
+	if (!limited)
 		PG_RETURN_NULL();
 	PG_RETURN_INT32((int32) Min(Max(available, 0), PG_INT32_MAX));
 }

@@ -13,11 +13,29 @@
 	"((" units " OPERATOR(pg_catalog.*) n OPERATOR(pg_catalog./) f.stock_slots) OPERATOR(pg_catalog.-) " \
 	"(" units " OPERATOR(pg_catalog.*) (n OPERATOR(pg_catalog.-) 1) OPERATOR(pg_catalog./) f.stock_slots))"
 
+/* A reservation whose units nobody has taken back yet, though its time is over. */
+#define LAPSED \
+	"r.reserved_until" GT NOT_HELD " AND r.reserved_until" LE "pg_catalog.now()"
+
 const QueryText cart_queries[] = {
-	[Q_PRODUCT - CART_QUERIES] = {
-		"SELECT LEAST(p.available, g.available)::bigint FROM @.product_stock p "
-		"LEFT JOIN @.category_stock g ON g.category_id" EQ "p.category_id "
-		"WHERE p.product_id" EQ "$1",
+	[Q_PRODUCT_AVAILABLE - CART_QUERIES] = {
+		"SELECT available::bigint FROM @.product_stock WHERE product_id" EQ "$1",
+		1, {INT8OID}
+	},
+	/* Found by the index; so the view does it, too. */
+	[Q_PRODUCT_LAPSED - CART_QUERIES] = {
+		"SELECT coalesce(pg_catalog.sum(r.quantity), 0)::bigint FROM @.reservation r "
+		"WHERE r.product_id" EQ "$1 AND " LAPSED,
+		1, {INT8OID}
+	},
+	[Q_CATEGORY_AVAILABLE - CART_QUERIES] = {
+		"SELECT available::bigint FROM @.category_stock WHERE category_id" EQ "$1",
+		1, {INT8OID}
+	},
+	[Q_CATEGORY_LAPSED - CART_QUERIES] = {
+		"SELECT coalesce(pg_catalog.sum(r.quantity), 0)::bigint FROM @.product p "
+		"JOIN @.reservation r ON r.product_id" EQ "p.product_id "
+		"WHERE p.category_id" EQ "$1 AND " LAPSED,
 		1, {INT8OID}
 	},
 	[Q_PRODUCTS_OF_CATEGORY - CART_QUERIES] = {
@@ -153,7 +171,7 @@ const QueryText cart_queries[] = {
 	[Q_LAPSED_OF_PRODUCT - CART_QUERIES] = {
 		"SELECT r.cart_id::bigint, r.product_id::bigint FROM @.reservation r "
 		"JOIN @.cart c ON c.cart_id" EQ "r.cart_id WHERE r.product_id" EQ "$1 "
-		"AND r.reserved_until" GT NOT_HELD " AND r.reserved_until" LE "pg_catalog.now() "
+		"AND " LAPSED " "
 		"AND r.cart_id" NE "$2 ORDER BY r.reserved_until LIMIT $3 "
 		"FOR NO KEY UPDATE OF c SKIP LOCKED",
 		3, {INT8OID, INT8OID, INT4OID}
@@ -162,16 +180,15 @@ const QueryText cart_queries[] = {
 		"SELECT r.cart_id::bigint, r.product_id::bigint FROM @.product p "
 		"JOIN @.reservation r ON r.product_id" EQ "p.product_id "
 		"JOIN @.cart c ON c.cart_id" EQ "r.cart_id WHERE p.category_id" EQ "$1 "
-		"AND r.reserved_until" GT NOT_HELD " AND r.reserved_until" LE "pg_catalog.now() "
+		"AND " LAPSED " "
 		"AND r.cart_id" NE "$2 ORDER BY r.reserved_until LIMIT $3 "
 		"FOR NO KEY UPDATE OF c SKIP LOCKED",
 		3, {INT8OID, INT8OID, INT4OID}
 	},
 	[Q_TAKE_BACK - CART_QUERIES] = {
-		"UPDATE @.reservation SET reserved_until = " NOT_HELD " "
-		"WHERE cart_id" EQ "$1 AND product_id" EQ "$2 "
-		"AND reserved_until" GT NOT_HELD " AND reserved_until" LE "pg_catalog.now() "
-		"RETURNING quantity::bigint",
+		"UPDATE @.reservation r SET reserved_until = " NOT_HELD " "
+		"WHERE r.cart_id" EQ "$1 AND r.product_id" EQ "$2 AND " LAPSED " "
+		"RETURNING r.quantity::bigint",
 		2, {INT8OID, INT8OID}
 	},
 	[Q_TOUCH_PRODUCT - CART_QUERIES] = {

@@ -15,6 +15,7 @@
 #include "rows/product_rows.h"
 #include "rows/result.h"
 #include "rows/row.h"
+#include "rows/slot_rows.h"
 
 /* ---- products ---- */
 
@@ -80,20 +81,27 @@ row_products_of_carts(Ledger *ledger, const int64 *cart_ids, int ncarts, int *np
 }
 
 /*
- * row_available_stock
- *		How many of a product can be had, by the stock of its category, too; false
- *		where there is no such product.
+ * row_available
+ *		How many units of a pool that has a stock are free, or held by reservations that
+ *		have lapsed.
  */
-bool
-row_available_stock(Ledger *ledger, int64 product_id, int64 *available, bool *unlimited)
+int64
+row_available(Ledger *ledger, const StockPool *pool)
 {
-	Datum		args[] = {Int64GetDatum(product_id)};
+	Datum		args[] = {Int64GetDatum(pool->id)};
+	int			nslots;
+	SlotRow    *slots = row_slots(ledger, pool, &nslots);
+	int64		available = 0;
 
-	if (run_query(ledger, Q_PRODUCT, args, NULL) == 0)
-		return false;
-	SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, unlimited);
-	*available = *unlimited ? 0 : int8_column(0, 1);
-	return true;
+	for (int i = 0; i < nslots; i++)
+		available += slots[i].free;
+	pfree(slots);
+	if (nslots == 0)
+		run_query(ledger, pool->of_category ? Q_CATEGORY_AVAILABLE : Q_PRODUCT_AVAILABLE,
+				  args, NULL);
+	else
+		run_query(ledger, pool->of_category ? Q_CATEGORY_LAPSED : Q_PRODUCT_LAPSED, args, NULL);
+	return available + int8_column(0, 1);
 }
 
 static void

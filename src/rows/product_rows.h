@@ -12,8 +12,7 @@ extern bool row_product_exists(Ledger *ledger, int64 product_id);
 extern int64 *row_touch_products(Ledger *ledger, int64 category_id, int *nproducts);
 extern int64 *row_products_of_carts(Ledger *ledger, const int64 *cart_ids, int ncarts,
 									int *nproducts);
-extern bool row_available_stock(Ledger *ledger, int64 product_id, int64 *available,
-								bool *unlimited);
+extern int64 row_available(Ledger *ledger, const StockPool *pool);
 extern bool row_category(Ledger *ledger, int64 category_id, CategoryRow *category);
 extern CategoryRow *row_categories(Ledger *ledger, int *ncategories);
 extern ReservationRow *row_reservations(Ledger *ledger, int64 cart_id, int *nreservations);

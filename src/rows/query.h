@@ -40,7 +40,10 @@ typedef enum EngineQuery
 	Q_INTEGRITY_PROBLEMS,
 	Q_RECONCILIATION,
 	Q_INVOICE_DOCUMENT,
-	Q_PRODUCT,
+	Q_PRODUCT_AVAILABLE,
+	Q_PRODUCT_LAPSED,
+	Q_CATEGORY_AVAILABLE,
+	Q_CATEGORY_LAPSED,
 	Q_PRODUCTS_OF_CATEGORY,
 	Q_PRODUCTS_OF_CARTS,
 	Q_FIND_ACTIVE_CART,
@@ -85,8 +88,8 @@ typedef struct QueryText
 	Oid			argtypes[MAX_ARGS];
 } QueryText;
 
-/* Those from Q_PRODUCT on are about products and carts. */
-#define CART_QUERIES	Q_PRODUCT
+/* Those from Q_PRODUCT_AVAILABLE on are about products and carts. */
+#define CART_QUERIES	Q_PRODUCT_AVAILABLE
 
 extern const QueryText ledger_queries[];
 extern const QueryText cart_queries[];
