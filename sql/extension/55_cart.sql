@@ -57,4 +57,4 @@ CREATE FUNCTION regpaydb.expire_invoices(
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'regpaydb_expire_invoices';
 REVOKE ALL ON FUNCTION regpaydb.expire_invoices(integer) FROM PUBLIC;
-COMMENT ON FUNCTION regpaydb.expire_invoices(integer) IS 'Voids, or refunds to credit, unpaid invoices whose carts can''t be had any more, so many at most; returns how many. For a scheduler, every minute.';
+COMMENT ON FUNCTION regpaydb.expire_invoices(integer) IS 'Voids, or refunds to credit, unpaid invoices whose carts can''t be had any more, so many at most; returns how many. What lapsed reservations have is free then. For a scheduler, every minute.';

@@ -116,9 +116,28 @@ stock_available(Ledger *ledger, const ProductRow *product, int64 *available)
 /* ---- lapsed reservations ---- */
 
 /*
- * Take lapsed reservations back, until there are so many units of them; products and
- * categories get them later, but for one product, whose units the caller has then.
+ * Take some lapsed reservations back, until there are so many units of them; products
+ * and categories get them later, but for one product, whose units the caller has then.
  */
+static int64
+take_some_back(StockTake *take, const StockPool *pool, int32 limit, int64 quantity, int *nlapsed)
+{
+	LapsedRow  *lapsed = row_lapsed(take->ledger, pool, take->cart_id, limit, nlapsed);
+	int64		units = 0;
+
+	for (int i = 0; i < *nlapsed && units < quantity; i++)
+	{
+		int64		taken = row_take_back(take->ledger, &lapsed[i]);
+
+		if (pool->of_category)
+			change_of(&take->products, lapsed[i].product_id)->back += taken;
+		units += taken;
+	}
+	pfree(lapsed);
+	return units;
+}
+
+/* The same until there are no more. */
 static int64
 take_back(StockTake *take, const StockPool *pool, int64 quantity)
 {
@@ -126,19 +145,7 @@ take_back(StockTake *take, const StockPool *pool, int64 quantity)
 	int			nlapsed = MAX_LAPSED;
 
 	while (units < quantity && nlapsed == MAX_LAPSED)
-	{
-		LapsedRow  *lapsed = row_lapsed(take->ledger, pool, take->cart_id, MAX_LAPSED, &nlapsed);
-
-		for (int i = 0; i < nlapsed && units < quantity; i++)
-		{
-			int64		taken = row_take_back(take->ledger, &lapsed[i]);
-
-			if (pool->of_category)
-				change_of(&take->products, lapsed[i].product_id)->back += taken;
-			units += taken;
-		}
-		pfree(lapsed);
-	}
+		units += take_some_back(take, pool, MAX_LAPSED, quantity - units, &nlapsed);
 	return units;
 }
 
@@ -333,6 +340,37 @@ stock_take(Ledger *ledger, const StockChange *changes, int nchanges, int64 cart_
 	if (!taken)
 		undo(&take);
 	return taken;
+}
+
+/*
+ * stock_take_back
+ *		Take lapsed reservations of all products back that have a stock, or whose
+ *		category has one, so many of each at most.
+ */
+void
+stock_take_back(Ledger *ledger, int32 limit)
+{
+	StockTake	take = {.ledger = ledger};
+	int			nproducts;
+	int64	   *product_ids = row_product_ids(ledger, &nproducts);
+
+	for (int i = 0; i < nproducts; i++)
+	{
+		ProductRow	product;
+		StockPool	pool;
+		StockPool	shared;
+		int			nlapsed;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!row_product(ledger, product_ids[i], &product))
+			continue;
+		pool = pool_of_product(&product);
+		if (!pool.limited && !pool_of_category(ledger, product.category_id, &shared))
+			continue;
+		change_of(&take.products, product_ids[i])->back = 
+			take_some_back(&take, &pool, limit, PG_INT64_MAX, &nlapsed);
+	}
+	(void) change_categories(&take, change_products(&take));
 }
 
 /*

@@ -284,7 +284,8 @@ expire_invoice(Ledger *ledger, int64 invoice_id)
 /*
  * expire_invoices(limit DEFAULT 100) -> integer
  *		Void, or refund to credit, unpaid invoices whose carts can't be had any
- *		more, so many at most; returns how many.
+ *		more, so many at most; returns how many.  What lapsed reservations have, so
+ *		many of each product at most, can be had by others at once.
  *
  * Passes over carts that are in use just now.  Raises RP010 for an actor who
  * is not staff, RP012, 22004, 22023, 42501.
@@ -311,6 +312,8 @@ regpaydb_expire_invoices(PG_FUNCTION_ARGS)
 		CHECK_FOR_INTERRUPTS();
 		expired += expire_invoice(ledger, invoice_ids[i]);
 	}
+	if (PG_GETARG_INT32(0) > 0)
+		stock_take_back(ledger, PG_GETARG_INT32(0));
 	engine_end();
 	PG_RETURN_INT32(expired);
 }

@@ -34,6 +34,24 @@ row_product(Ledger *ledger, int64 product_id, ProductRow *product)
 	return true;
 }
 
+/* row_product_ids: those of all products. */
+int64 *
+row_product_ids(Ledger *ledger, int *nproducts)
+{
+	RowList		list;
+	int64	   *product_ids = room_for_one(NULL, 0, sizeof(int64));
+
+	*nproducts = 0;
+	row_list_all(&list, ledger, PRODUCT);
+	while (row_next(&list))
+	{
+		product_ids = room_for_one(product_ids, *nproducts, sizeof(int64));
+		product_ids[(*nproducts)++] = row_int8(&list.row, PRODUCT_COL_ID);
+	}
+	row_list_end(&list);
+	return product_ids;
+}
+
 bool
 row_product_exists(Ledger *ledger, int64 product_id)
 {
