@@ -305,14 +305,14 @@ for my $old ('0.1.0', '0.2.0')
 	restore($old, $repeatable);
 	my $upgrade = session($node, $repeatable);
 	is(ask($upgrade, 'BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) > 0 FROM conf.reservation'), 't', "$old: a snapshot is taken");
-	# What it does not see: who took the last one, and who had it before that.
+	# What it does not see: who took the last one, and who had it until just before that.
 	$node->safe_psql($repeatable, <<'SQL');
 SET session_replication_role = replica;
 SET search_path = conf;
 UPDATE product SET stock = 2 WHERE product_id = 1;
 WITH made AS (
 	INSERT INTO cart (attendee_id, time_last_updated, reservation_duration, entry_count, revision)
-	VALUES (1, now(), '1 day', 1, 2), (2, now() - interval '1 day', '1 hour', 1, 2) RETURNING *)
+	VALUES (1, now(), '1 day', 1, 2), (2, clock_timestamp() - interval '1 hour', '1 hour', 1, 2) RETURNING *)
 , item AS (INSERT INTO cart_item (cart_id, product_id, quantity) SELECT cart_id, 1, 1 FROM made)
 INSERT INTO reservation SELECT cart_id, 1, 1, (time_last_updated AT TIME ZONE 'UTC' + reservation_duration) AT TIME ZONE 'UTC' FROM made;
 SQL
