@@ -81,14 +81,6 @@ const QueryText cart_queries[] = {
 		"AND kind" EQ "'sold_out' ORDER BY problem LIMIT 1",
 		1, {INT8OID}
 	},
-	/* Whether a cart has more of something than it reserves. */
-	[Q_CART_GROWS - CART_QUERIES] = {
-		"SELECT 1 FROM @.cart_item i WHERE i.cart_id" EQ "$1 AND NOT EXISTS ("
-		"SELECT 1 FROM @.reservation r WHERE r.cart_id" EQ "i.cart_id "
-		"AND r.product_id" EQ "i.product_id "
-		"AND r.quantity OPERATOR(pg_catalog.>=) i.quantity) LIMIT 1",
-		1, {INT8OID}
-	},
 	[Q_CART_LINES - CART_QUERIES] = {
 		"SELECT l.description::pg_catalog.text, l.quantity::integer, l.price::numeric, "
 		"l.product_id::bigint FROM @.cart_line l WHERE l.cart_id" EQ "$1 ORDER BY l.place",
