@@ -191,8 +191,10 @@ const QueryText cart_queries[] = {
 		"UPDATE @.category SET display_order = display_order WHERE category_id" EQ "$1",
 		1, {INT8OID}
 	},
+	/* Materialized, so that what is costly is not done, nor thought to be done, for each. */
 	[Q_MAKE_PRODUCT_SLOTS - CART_QUERIES] = {
-		"WITH pool AS MATERIALIZED (SELECT stock, free FROM @.product_stock WHERE product_id" EQ "$1) "
+		"WITH pool AS MATERIALIZED (SELECT stock, coalesce(stock, 0)" MINUS "reserved" MINUS "sold AS free "
+		"FROM @.product_stock WHERE product_id" EQ "$1) "
 		"INSERT INTO @.stock_slot (product_id, free, owing) "
 		"SELECT $1, " SHARE("p.free") ", p.stock IS NOT NULL "
 		"AND p.free OPERATOR(pg_catalog.<) 0 "
@@ -200,7 +202,8 @@ const QueryText cart_queries[] = {
 		1, {INT8OID}
 	},
 	[Q_MAKE_CATEGORY_SLOTS - CART_QUERIES] = {
-		"WITH pool AS MATERIALIZED (SELECT free FROM @.category_stock WHERE category_id" EQ "$1) "
+		"WITH pool AS MATERIALIZED (SELECT stock" MINUS "reserved" MINUS "sold AS free "
+		"FROM @.category_stock WHERE category_id" EQ "$1) "
 		"INSERT INTO @.stock_slot (category_id, free, owing) "
 		"SELECT $1, " SHARE("g.free") ", g.free OPERATOR(pg_catalog.<) 0 "
 		"FROM pool g, @.conference f, pg_catalog.generate_series(1, f.stock_slots) AS n",
