@@ -100,15 +100,15 @@ amend_cart(Ledger *ledger, int64 cart_id)
 	int			ninvoices;
 	int64	   *invoice_ids;
 
-	if (grows)
-		check_cart(ledger, cart_id, CART_CHECK_RESERVATION);
 	held = stock_take(ledger, changes, nchanges, cart_id);
 	if (!held && grows)
-		refuse_cart(ledger, cart_id);
+		refuse_cart(ledger, cart_id, CART_CHECK_RESERVATION);
 	row_amend_cart(ledger, cart_id, row_count_entries(ledger, cart_id));
 	if (held)
 		row_renew_cart(ledger, cart_id);
 	reserve(ledger, cart_id, changes, held ? 0 : nchanges);
+	if (grows)
+		check_cart(ledger, cart_id, CART_CHECK_RESERVATION);
 
 	invoice_ids = row_unpaid_invoices_of_cart(ledger, cart_id, &ninvoices);
 	for (int i = 0; i < ninvoices; i++)

@@ -135,11 +135,15 @@ check_cart(Ledger *ledger, int64 cart_id, CartCheck check)
 		cart_is_refused(problem);
 }
 
-/* refuse_cart: raise RP005 for a cart of which not all could be taken. */
+/*
+ * refuse_cart
+ *		Raise RP005 for a cart of which not all could be taken, for a problem of the
+ *		kinds in check.
+ */
 void
-refuse_cart(Ledger *ledger, int64 cart_id)
+refuse_cart(Ledger *ledger, int64 cart_id, CartCheck check)
 {
-	check_cart(ledger, cart_id, CART_CHECK_STOCK);
+	check_cart(ledger, cart_id, check);
 	cart_is_refused("what is in the cart is sold out");
 }
 
@@ -223,7 +227,7 @@ void
 sell_cart(Ledger *ledger, const InvoiceRow *invoice)
 {
 	if (!hold_cart(ledger, invoice->cart_id))
-		refuse_cart(ledger, invoice->cart_id);
+		refuse_cart(ledger, invoice->cart_id, CART_CHECK_STOCK);
 	row_set_cart_status(ledger, invoice->cart_id, CART_STATUS_PAID);
 	row_release_items(ledger, invoice->cart_id);
 }

@@ -197,7 +197,7 @@ regpaydb_extend_reservation(PG_FUNCTION_ARGS)
 	if (cart_has_lapsed(ledger, cart_id))
 		check_cart(ledger, cart_id, CART_CHECK_RESERVATION);
 	if (!hold_cart(ledger, cart_id))
-		refuse_cart(ledger, cart_id);
+		refuse_cart(ledger, cart_id, CART_CHECK_STOCK);
 	row_extend_cart(ledger, cart_id, PG_GETARG_INTERVAL_P(1));
 	engine_end();
 	PG_RETURN_VOID();

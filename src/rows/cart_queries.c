@@ -81,14 +81,6 @@ const QueryText cart_queries[] = {
 		"AND kind" EQ "'sold_out' ORDER BY problem LIMIT 1",
 		1, {INT8OID}
 	},
-	/* Whether a cart has more of something than it reserves. */
-	[Q_CART_GROWS - CART_QUERIES] = {
-		"SELECT 1 FROM @.cart_item i WHERE i.cart_id" EQ "$1 AND NOT EXISTS ("
-		"SELECT 1 FROM @.reservation r WHERE r.cart_id" EQ "i.cart_id "
-		"AND r.product_id" EQ "i.product_id "
-		"AND r.quantity OPERATOR(pg_catalog.>=) i.quantity) LIMIT 1",
-		1, {INT8OID}
-	},
 	[Q_CART_LINES - CART_QUERIES] = {
 		"SELECT l.description::pg_catalog.text, l.quantity::integer, l.price::numeric, "
 		"l.product_id::bigint FROM @.cart_line l WHERE l.cart_id" EQ "$1 ORDER BY l.place",
@@ -199,8 +191,10 @@ const QueryText cart_queries[] = {
 		"UPDATE @.category SET display_order = display_order WHERE category_id" EQ "$1",
 		1, {INT8OID}
 	},
+	/* Materialized, so that what is costly is not done, nor thought to be done, for each. */
 	[Q_MAKE_PRODUCT_SLOTS - CART_QUERIES] = {
-		"WITH pool AS MATERIALIZED (SELECT stock, free FROM @.product_stock WHERE product_id" EQ "$1) "
+		"WITH pool AS MATERIALIZED (SELECT stock, coalesce(stock, 0)" MINUS "reserved" MINUS "sold AS free "
+		"FROM @.product_stock WHERE product_id" EQ "$1) "
 		"INSERT INTO @.stock_slot (product_id, free, owing) "
 		"SELECT $1, " SHARE("p.free") ", p.stock IS NOT NULL "
 		"AND p.free OPERATOR(pg_catalog.<) 0 "
@@ -208,7 +202,8 @@ const QueryText cart_queries[] = {
 		1, {INT8OID}
 	},
 	[Q_MAKE_CATEGORY_SLOTS - CART_QUERIES] = {
-		"WITH pool AS MATERIALIZED (SELECT free FROM @.category_stock WHERE category_id" EQ "$1) "
+		"WITH pool AS MATERIALIZED (SELECT stock" MINUS "reserved" MINUS "sold AS free "
+		"FROM @.category_stock WHERE category_id" EQ "$1) "
 		"INSERT INTO @.stock_slot (category_id, free, owing) "
 		"SELECT $1, " SHARE("g.free") ", g.free OPERATOR(pg_catalog.<) 0 "
 		"FROM pool g, @.conference f, pg_catalog.generate_series(1, f.stock_slots) AS n",

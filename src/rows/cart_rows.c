@@ -239,15 +239,6 @@ row_renew_cart(Ledger *ledger, int64 cart_id)
 	write_own_by_query(ledger, Q_RENEW_CART, CART, cart_id, false, args);
 }
 
-/* row_cart_grows: whether a cart has more of something than it reserves. */
-bool
-row_cart_grows(Ledger *ledger, int64 cart_id)
-{
-	Datum		args[] = {Int64GetDatum(cart_id)};
-
-	return run_query(ledger, Q_CART_GROWS, args, NULL) > 0;
-}
-
 /* row_extend_cart: never shortens the reservation. */
 void
 row_extend_cart(Ledger *ledger, int64 cart_id, Interval *duration)

@@ -20,7 +20,6 @@ extern void row_set_item(Ledger *ledger, int64 cart_id, int64 product_id, int32 
 extern void row_amend_cart(Ledger *ledger, int64 cart_id, int64 entry_count);
 extern void row_touch_cart(Ledger *ledger, int64 cart_id);
 extern void row_renew_cart(Ledger *ledger, int64 cart_id);
-extern bool row_cart_grows(Ledger *ledger, int64 cart_id);
 extern void row_extend_cart(Ledger *ledger, int64 cart_id, Interval *duration);
 extern void row_set_cart_status(Ledger *ledger, int64 cart_id, CartStatus status);
 extern int64 *row_unpaid_invoices_of_cart(Ledger *ledger, int64 cart_id, int *ninvoices);

@@ -10,8 +10,8 @@
  * What is done to one row, or to those of one key, has no text here: it is made
  * from the table's spec, see statement.c.
  *
- * Lock order, everywhere: attendee, cart, product, invoice, credit note, each
- * by id.  Rows of cart_item, which plain SQL has before any trigger of ours can
+ * Lock order, everywhere: attendee, cart, category, product, slots of products, slots
+ * of categories, invoice, credit note, each by id.  Rows of cart_item, which plain SQL has before any trigger of ours can
  * lock the cart, are waited for only for a moment: see set_quantity().
  */
 #ifndef REGPAYDB_QUERY_H
@@ -58,7 +58,6 @@ typedef enum EngineQuery
 	Q_AMEND_CART,
 	Q_TOUCH_CART,
 	Q_RENEW_CART,
-	Q_CART_GROWS,
 	Q_EXTEND_CART,
 	Q_UNRESERVED_ITEMS,
 	Q_RESERVE_ITEMS,
