@@ -192,12 +192,30 @@ pool_change(Ledger *ledger, const StockPool *pool, int64 quantity)
 	pfree(slots);
 }
 
-/* pool_lock: lock all slots, waiting for whoever has one. */
+/*
+ * pool_lock
+ *		Lock all slots, waiting for whoever has one, or for whoever makes them; makes
+ *		none, as it may be that nothing is to be taken (a dump is being restored).
+ */
 void
 pool_lock(Ledger *ledger, const StockPool *pool)
 {
 	int			nslots;
-	int64		total;
+	bool		there;
 
-	pfree(lock_slots(ledger, pool, &nslots, &total));
+	pfree(row_slots(ledger, pool, &nslots));
+	if (nslots == 0)
+		row_lock_pool(ledger, pool);
+	do
+	{
+		SlotRow    *slots = row_slots(ledger, pool, &nslots);
+
+		there = true;
+		for (int i = 0; i < nslots && there; i++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			there = row_lock_slot(ledger, &slots[i]);
+		}
+		pfree(slots);
+	} while (!there);
 }
