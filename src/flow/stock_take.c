@@ -18,6 +18,7 @@
 #include "flow/pool.h"
 #include "flow/stock_take.h"
 #include "rows/product_rows.h"
+#include "rows/reservation_rows.h"
 #include "rows/slot_rows.h"
 
 /* How many lapsed reservations are looked at at a time. */
