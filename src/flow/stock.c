@@ -80,8 +80,8 @@ lock_carts_of_invoices(Ledger *ledger, const int64 *invoice_ids, int64 ninvoices
 
 /*
  * lock_stock
- *		Where several locked carts may have to take units in one statement, or to give
- *		them back if they are paid, lock these, too.
+ *		Where locked carts may have to take units in a statement that settles several
+ *		invoices, or to give them back if they are paid, lock these, too.
  */
 void
 lock_stock(Ledger *ledger, const CartRow *carts, int ncarts, bool released)
@@ -93,7 +93,7 @@ lock_stock(Ledger *ledger, const CartRow *carts, int ncarts, bool released)
 		if ((carts[i].status == CART_STATUS_ACTIVE && carts[i].lapsed) ||
 			(carts[i].status == CART_STATUS_PAID && released))
 			cart_ids[n++] = carts[i].cart_id;
-	if (n > 1)
+	if (n > 0)
 		stock_lock(ledger, cart_ids, n);
 	pfree(cart_ids);
 }

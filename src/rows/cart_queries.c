@@ -28,6 +28,10 @@ const QueryText cart_queries[] = {
 		"WHERE r.product_id" EQ "$1 AND " LAPSED,
 		1, {INT8OID}
 	},
+	[Q_CATEGORY_FREE - CART_QUERIES] = {
+		"SELECT free FROM @.category_stock WHERE category_id" EQ "$1",
+		1, {INT8OID}
+	},
 	[Q_CATEGORY_AVAILABLE - CART_QUERIES] = {
 		"SELECT available::bigint FROM @.category_stock WHERE category_id" EQ "$1",
 		1, {INT8OID}
@@ -141,21 +145,21 @@ const QueryText cart_queries[] = {
 	},
 	/* Materialized, so that what is costly is not done, nor thought to be done, for each. */
 	[Q_MAKE_PRODUCT_SLOTS - CART_QUERIES] = {
-		"WITH pool AS MATERIALIZED (SELECT stock, coalesce(stock, 0)" MINUS "reserved" MINUS "sold AS free "
+		"WITH pool AS MATERIALIZED (SELECT stock, coalesce(stock, 0)" MINUS "reserved" MINUS "sold" MINUS "$2 AS free "
 		"FROM @.product_stock WHERE product_id" EQ "$1) "
 		"INSERT INTO @.stock_slot (product_id, free, owing) "
 		"SELECT $1, " SHARE("p.free") ", p.stock IS NOT NULL "
 		"AND p.free OPERATOR(pg_catalog.<) 0 "
 		"FROM pool p, @.conference f, pg_catalog.generate_series(1, f.stock_slots) AS n",
-		1, {INT8OID}
+		2, {INT8OID, INT8OID}
 	},
 	[Q_MAKE_CATEGORY_SLOTS - CART_QUERIES] = {
-		"WITH pool AS MATERIALIZED (SELECT stock" MINUS "reserved" MINUS "sold AS free "
+		"WITH pool AS MATERIALIZED (SELECT stock" MINUS "reserved" MINUS "sold" MINUS "$2 AS free "
 		"FROM @.category_stock WHERE category_id" EQ "$1) "
 		"INSERT INTO @.stock_slot (category_id, free, owing) "
 		"SELECT $1, " SHARE("g.free") ", g.free OPERATOR(pg_catalog.<) 0 "
 		"FROM pool g, @.conference f, pg_catalog.generate_series(1, f.stock_slots) AS n",
-		1, {INT8OID}
+		2, {INT8OID, INT8OID}
 	},
 	[Q_MISTIMED_RESERVATION - CART_QUERIES] = {
 		"SELECT 1 FROM @.reservation r JOIN @.cart c ON c.cart_id" EQ "r.cart_id "

@@ -10,9 +10,10 @@
  * What is done to one row, or to those of one key, has no text here: it is made
  * from the table's spec, see statement.c.
  *
- * Lock order, everywhere: attendee, cart, category, product, slots of products, slots
- * of categories, invoice, credit note, each by id.  Rows of cart_item, which plain SQL has before any trigger of ours can
- * lock the cart, are waited for only for a moment: see set_quantity().
+ * Lock order, everywhere: attendee, cart, product and its slots, category and its
+ * slots, invoice, credit note, each by id.  Rows of cart_item, which plain SQL has
+ * before any trigger of ours can lock the cart, are waited for only for a moment: see
+ * set_quantity().
  */
 #ifndef REGPAYDB_QUERY_H
 #define REGPAYDB_QUERY_H
@@ -41,6 +42,7 @@ typedef enum EngineQuery
 	Q_INVOICE_DOCUMENT,
 	Q_PRODUCT_AVAILABLE,
 	Q_PRODUCT_LAPSED,
+	Q_CATEGORY_FREE,
 	Q_CATEGORY_AVAILABLE,
 	Q_CATEGORY_LAPSED,
 	Q_PRODUCTS_OF_CATEGORY,
