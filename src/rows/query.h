@@ -104,7 +104,7 @@ extern const QueryText cart_queries[];
 	"c.reservation_duration) AT TIME ZONE 'UTC')"
 
 /* A reservation whose units were taken back when they were wanted, and it had lapsed. */
-#define NOT_HELD "'-infinity'::timestamptz"
+#define NOT_HELD "'-infinity'::pg_catalog.timestamptz"
 
 #define UNPAID "'unpaid'::regpaydb.invoice_status"
 
