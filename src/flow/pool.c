@@ -192,6 +192,24 @@ pool_change(Ledger *ledger, const StockPool *pool, int64 quantity)
 	pfree(slots);
 }
 
+/*
+ * pool_forget
+ *		Delete the slots, so that whoever takes next counts what is free.  Waits for
+ *		whoever has one, in the order of all who do.
+ */
+void
+pool_forget(Ledger *ledger, const StockPool *pool)
+{
+	int			nslots;
+	int64		total;
+
+	pfree(row_slots(ledger, pool, &nslots));
+	if (nslots == 0)
+		return;
+	pfree(lock_slots(ledger, pool, &nslots, &total));
+	row_forget_slots(ledger, pool);
+}
+
 /* pool_lock: lock all slots, waiting for whoever has one. */
 void
 pool_lock(Ledger *ledger, const StockPool *pool)

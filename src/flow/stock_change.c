@@ -22,7 +22,7 @@ stock_differs(const StockUpdate *update)
 	const StockLevel *before = &update->before;
 	const StockLevel *after = &update->after;
 
-	return before->stock != after->stock || before->unlimited != after->unlimited ||
+	return update->recount || before->stock != after->stock || before->unlimited != after->unlimited ||
 		before->category_id != after->category_id;
 }
 
@@ -44,7 +44,10 @@ change_pool(Ledger *ledger, bool of_category, int64 id, const StockUpdate *updat
 {
 	StockPool	pool = {of_category, id, !update->after.unlimited};
 
-	pool_change(ledger, &pool, (int64) update->after.stock - update->before.stock);
+	if (update->recount)
+		pool_forget(ledger, &pool);
+	else
+		pool_change(ledger, &pool, (int64) update->after.stock - update->before.stock);
 }
 
 /* Slots of a category are counted afresh when somebody takes next. */
@@ -54,7 +57,7 @@ forget_category(Ledger *ledger, int64 category_id)
 	StockPool	pool = {true, category_id, true};
 
 	row_touch_pool(ledger, &pool);
-	row_forget_slots(ledger, &pool);
+	pool_forget(ledger, &pool);
 }
 
 /*
@@ -100,7 +103,7 @@ wait_for_products(Ledger *ledger, int64 category_id)
 
 		CHECK_FOR_INTERRUPTS();
 		if (row_product(ledger, product_ids[i], &product))
-			pool_change(ledger, &(StockPool) {false, product_ids[i], product.stock != NULL}, 0);
+			pool_change(ledger, &(StockPool) {false, product_ids[i], product.has_stock}, 0);
 	}
 }
 

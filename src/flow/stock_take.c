@@ -80,7 +80,7 @@ pool_of_product(const ProductRow *product)
 {
 	return (StockPool)
 	{
-		false, product->product_id, product->stock != NULL
+		false, product->product_id, product->has_stock
 	};
 }
 
@@ -94,7 +94,7 @@ pool_of_category(Ledger *ledger, int64 category_id, StockPool *pool)
 	{
 		true, category_id, true
 	};
-	return row_category(ledger, category_id, &category) && category.stock != NULL;
+	return row_category(ledger, category_id, &category) && category.has_stock;
 }
 
 /*
@@ -193,7 +193,7 @@ change_product(StockTake *take, const PoolChange *change)
 		pool_give(take->ledger, &pool, -quantity);
 		if (!row_product(take->ledger, change->id, &product))
 			return false;
-		if ((product.stock != NULL) == limited)
+		if (product.has_stock == limited)
 			break;
 		pool_change(take->ledger, &pool, quantity);
 	} while (true);
