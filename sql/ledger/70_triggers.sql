@@ -43,6 +43,11 @@ CREATE TRIGGER stock_slot_guard
 	FOR EACH ROW EXECUTE FUNCTION regpaydb.guard_rows('stock_slot_id');
 COMMENT ON TRIGGER stock_slot_guard ON stock_slot IS 'Only the engine takes and gives back. Rows that are deleted are counted again.';
 
+CREATE TRIGGER stock_slot_guard_truncate
+	BEFORE TRUNCATE ON stock_slot
+	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.guard_rows();
+COMMENT ON TRIGGER stock_slot_guard_truncate ON stock_slot IS 'Rows are deleted: REPEATABLE READ would not notice that they are gone.';
+
 CREATE TRIGGER cart_move_reservation
 	AFTER UPDATE ON cart
 	FOR EACH ROW WHEN (OLD.time_last_updated <> NEW.time_last_updated

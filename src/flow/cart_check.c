@@ -14,6 +14,7 @@
 #include "flow/cart_check.h"
 #include "rows/cart_rows.h"
 #include "rows/product_rows.h"
+#include "rows/reservation_rows.h"
 #include "rows/row.h"
 
 /* What an attendee has of one product in one cart. */

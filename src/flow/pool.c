@@ -73,8 +73,12 @@ use_one_slot(Ledger *ledger, const StockPool *pool, int64 quantity)
 			if (!row_find_slot(ledger, slot) || !slot_suffices(pool, slot, quantity) ||
 				!row_try_lock_slot(ledger, slot))
 				continue;
+			/* By SQL it may be what others have made of it meanwhile. */
+			if (!slot_suffices(pool, slot, quantity))
+				continue;
 			slot->free -= quantity;
-			row_write_slot(ledger, slot);
+			if (quantity != 0)
+				row_write_slot(ledger, slot);
 			pfree(slots);
 			return true;
 		}
@@ -83,13 +87,14 @@ use_one_slot(Ledger *ledger, const StockPool *pool, int64 quantity)
 	return false;
 }
 
-/* Lock all slots, and add up what is free in them. */
+/* Lock all slots, and add up what is free in them; makes them if it is to. */
 static SlotRow *
-lock_slots(Ledger *ledger, const StockPool *pool, int *nslots, int64 *total)
+lock_slots(Ledger *ledger, const StockPool *pool, bool make, int *nslots, int64 *total)
 {
 	for (;;)
 	{
-		SlotRow    *slots = slots_of(ledger, pool, nslots);
+		SlotRow    *slots = make ? slots_of(ledger, pool, nslots) :
+			row_slots(ledger, pool, nslots);
 		bool		there = true;
 
 		*total = 0;
@@ -124,18 +129,22 @@ spread(Ledger *ledger, const StockPool *pool, SlotRow *slots, int nslots, int64 
 	}
 }
 
-/* pool_free: how many units are free, as a query sees it. */
+/*
+ * pool_free
+ *		How many units of a category's are free, as a query sees it.  Makes no slots: who
+ *		has the category's row to do so must not wait for products.
+ */
 int64
 pool_free(Ledger *ledger, const StockPool *pool)
 {
 	int			nslots;
-	SlotRow    *slots = slots_of(ledger, pool, &nslots);
+	SlotRow    *slots = row_slots(ledger, pool, &nslots);
 	int64		total = 0;
 
 	for (int i = 0; i < nslots; i++)
 		total += slots[i].free;
 	pfree(slots);
-	return total;
+	return nslots == 0 ? row_count_free(ledger, pool->id) : total;
 }
 
 /* pool_take: take units without waiting; false where that can't be done. */
@@ -155,7 +164,7 @@ pool_gather(Ledger *ledger, const StockPool *pool, int64 quantity, int64 extra)
 {
 	int			nslots;
 	int64		total;
-	SlotRow    *slots = lock_slots(ledger, pool, &nslots, &total);
+	SlotRow    *slots = lock_slots(ledger, pool, true, &nslots, &total);
 	bool		enough = !pool->limited || nslots == 0 || total + extra >= quantity;
 
 	spread(ledger, pool, slots, nslots, total + extra - (enough ? quantity : 0), false);
@@ -163,11 +172,11 @@ pool_gather(Ledger *ledger, const StockPool *pool, int64 quantity, int64 extra)
 	return enough;
 }
 
-/* pool_give: give units back. */
+/* pool_give: give units back, or none; this transaction has a slot then, at least. */
 void
 pool_give(Ledger *ledger, const StockPool *pool, int64 quantity)
 {
-	if (quantity > 0 && !use_one_slot(ledger, pool, -quantity))
+	if (!use_one_slot(ledger, pool, -quantity))
 		(void) pool_gather(ledger, pool, 0, quantity);
 }
 
@@ -175,19 +184,16 @@ pool_give(Ledger *ledger, const StockPool *pool, int64 quantity)
  * pool_change
  *		The stock has changed by so many, or something else about the pool has; pool
  *		says whether there is a limit now.  Waits for whoever has a slot, and writes
- *		all of them, so that REPEATABLE READ notices.
+ *		all of them, so that REPEATABLE READ notices.  Makes none: who does so counts
+ *		what has changed.
  */
 void
 pool_change(Ledger *ledger, const StockPool *pool, int64 quantity)
 {
 	int			nslots;
 	int64		total;
-	SlotRow    *slots = row_slots(ledger, pool, &nslots);
+	SlotRow    *slots = lock_slots(ledger, pool, false, &nslots, &total);
 
-	pfree(slots);
-	if (nslots == 0)
-		return;
-	slots = lock_slots(ledger, pool, &nslots, &total);
 	spread(ledger, pool, slots, nslots, total + quantity, true);
 	pfree(slots);
 }
@@ -203,11 +209,9 @@ pool_forget(Ledger *ledger, const StockPool *pool)
 	int			nslots;
 	int64		total;
 
-	pfree(row_slots(ledger, pool, &nslots));
-	if (nslots == 0)
-		return;
-	pfree(lock_slots(ledger, pool, &nslots, &total));
-	row_forget_slots(ledger, pool);
+	pfree(lock_slots(ledger, pool, false, &nslots, &total));
+	if (nslots > 0)
+		row_forget_slots(ledger, pool);
 }
 
 /* pool_lock: lock all slots, waiting for whoever has one. */
@@ -217,5 +221,5 @@ pool_lock(Ledger *ledger, const StockPool *pool)
 	int			nslots;
 	int64		total;
 
-	pfree(lock_slots(ledger, pool, &nslots, &total));
+	pfree(lock_slots(ledger, pool, true, &nslots, &total));
 }

@@ -115,7 +115,10 @@ lock_their_carts(Ledger *ledger, const NewPayment *payments, int64 npayments)
 		leaves = leaves || payments[i].amount < 0;
 	}
 	carts = lock_carts_of_invoices(ledger, invoice_ids, ninvoices, &ncarts);
-	lock_stock(ledger, carts, ncarts, leaves);
+
+	/* Of one invoice alone nothing is locked after its stock. */
+	if (ninvoices > 1)
+		lock_stock(ledger, carts, ncarts, leaves);
 	pfree(carts);
 	pfree(invoice_ids);
 }

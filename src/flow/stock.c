@@ -15,16 +15,7 @@
 #include "flow/stock_take.h"
 #include "rows/cart_rows.h"
 #include "rows/invoice_rows.h"
-#include "rows/product_rows.h"
-
-static int
-compare_ids(const void *a, const void *b)
-{
-	int64		left = *(const int64 *) a;
-	int64		right = *(const int64 *) b;
-
-	return left < right ? -1 : left > right;
-}
+#include "rows/reservation_rows.h"
 
 /* Sort ids and leave each out that is there already; returns how many are left. */
 static int
@@ -32,7 +23,7 @@ sort_ids(int64 *ids, int nids)
 {
 	int			n = 0;
 
-	qsort(ids, nids, sizeof(int64), compare_ids);
+	qsort(ids, nids, sizeof(int64), compare_int8);
 	for (int i = 0; i < nids; i++)
 		if (n == 0 || ids[i] != ids[n - 1])
 			ids[n++] = ids[i];
@@ -89,8 +80,8 @@ lock_carts_of_invoices(Ledger *ledger, const int64 *invoice_ids, int64 ninvoices
 
 /*
  * lock_stock
- *		Where several locked carts may have to take units in one statement, or to give
- *		them back if they are paid, lock these, too.
+ *		Where locked carts may have to take units in a statement that settles several
+ *		invoices, or to give them back if they are paid, lock these, too.
  */
 void
 lock_stock(Ledger *ledger, const CartRow *carts, int ncarts, bool released)
@@ -102,7 +93,7 @@ lock_stock(Ledger *ledger, const CartRow *carts, int ncarts, bool released)
 		if ((carts[i].status == CART_STATUS_ACTIVE && carts[i].lapsed) ||
 			(carts[i].status == CART_STATUS_PAID && released))
 			cart_ids[n++] = carts[i].cart_id;
-	if (n > 1)
+	if (n > 0)
 		stock_lock(ledger, cart_ids, n);
 	pfree(cart_ids);
 }

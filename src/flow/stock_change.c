@@ -42,7 +42,9 @@ compare_updates(const void *a, const void *b)
 static void
 change_pool(Ledger *ledger, bool of_category, int64 id, const StockUpdate *update)
 {
-	StockPool	pool = {of_category, id, !update->after.unlimited};
+	StockPool	pool = {
+		.of_category = of_category, .id = id, .limited = !update->after.unlimited
+	};
 
 	if (update->recount)
 		pool_forget(ledger, &pool);
@@ -54,7 +56,7 @@ change_pool(Ledger *ledger, bool of_category, int64 id, const StockUpdate *updat
 static void
 forget_category(Ledger *ledger, int64 category_id)
 {
-	StockPool	pool = {true, category_id, true};
+	StockPool	pool = {.of_category = true, .id = category_id, .limited = true};
 
 	row_touch_pool(ledger, &pool);
 	pool_forget(ledger, &pool);
@@ -99,11 +101,14 @@ wait_for_products(Ledger *ledger, int64 category_id)
 
 	for (int i = 0; i < nproducts; i++)
 	{
+		StockPool	pool = {.id = product_ids[i]};
 		ProductRow	product;
 
 		CHECK_FOR_INTERRUPTS();
-		if (row_product(ledger, product_ids[i], &product))
-			pool_change(ledger, &(StockPool) {false, product_ids[i], product.has_stock}, 0);
+		if (!row_product(ledger, product_ids[i], &product))
+			continue;
+		pool.limited = product.has_stock;
+		pool_change(ledger, &pool, 0);
 	}
 }
 

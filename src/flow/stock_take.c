@@ -18,6 +18,7 @@
 #include "flow/pool.h"
 #include "flow/stock_take.h"
 #include "rows/product_rows.h"
+#include "rows/reservation_rows.h"
 #include "rows/slot_rows.h"
 
 /* How many lapsed reservations are looked at at a time. */
@@ -28,7 +29,8 @@ typedef struct PoolChange
 {
 	int64		id;
 	int64		take;
-	int64		back;
+	int64		back;			/* all of it */
+	int64		taken_back;		/* of that, from lapsed carts */
 	bool		taken;
 } PoolChange;
 
@@ -55,9 +57,19 @@ change_of(PoolChanges *list, int64 id)
 	list->changes = room_for_one(list->changes, list->nchanges, sizeof(PoolChange));
 	list->changes[list->nchanges] = (PoolChange)
 	{
-		id, 0, 0, false
+		.id = id
 	};
 	return &list->changes[list->nchanges++];
+}
+
+/* Units come back that lapsed carts had. */
+static void
+come_back(PoolChanges *list, int64 id, int64 units)
+{
+	PoolChange *change = change_of(list, id);
+
+	change->back += units;
+	change->taken_back += units;
 }
 
 static int
@@ -80,7 +92,7 @@ pool_of_product(const ProductRow *product)
 {
 	return (StockPool)
 	{
-		false, product->product_id, product->has_stock
+		.id = product->product_id, .limited = product->has_stock
 	};
 }
 
@@ -92,7 +104,7 @@ pool_of_category(Ledger *ledger, int64 category_id, StockPool *pool)
 
 	*pool = (StockPool)
 	{
-		true, category_id, true
+		.of_category = true, .id = category_id, .limited = true
 	};
 	return row_category(ledger, category_id, &category) && category.has_stock;
 }
@@ -130,7 +142,7 @@ take_some_back(StockTake *take, const StockPool *pool, int32 limit, int64 quanti
 		int64		taken = row_take_back(take->ledger, &lapsed[i]);
 
 		if (pool->of_category)
-			change_of(&take->products, lapsed[i].product_id)->back += taken;
+			come_back(&take->products, lapsed[i].product_id, taken);
 		units += taken;
 	}
 	pfree(lapsed);
@@ -151,20 +163,20 @@ take_back(StockTake *take, const StockPool *pool, int64 quantity)
 
 /* ---- products ---- */
 
+/* Take units of a product; counts what it takes back of it. */
 static bool
-take_product(StockTake *take, const ProductRow *product, int64 quantity)
+take_product(StockTake *take, StockPool *pool, int64 quantity)
 {
-	StockPool	pool = pool_of_product(product);
 	int64		units = 0;
 
-	if (pool_take(take->ledger, &pool, quantity))
+	if (pool_take(take->ledger, pool, quantity))
 		return true;
-	if (pool.limited)
-		units = take_back(take, &pool, quantity);
-	change_of(&take->categories, product->category_id)->back += units;
+	if (pool->limited)
+		units = take_back(take, pool, quantity);
+	pool->taken_back += units;
 	if (units < quantity)
-		return pool_gather(take->ledger, &pool, quantity, units);
-	pool_give(take->ledger, &pool, units - quantity);
+		return pool_gather(take->ledger, pool, quantity, units);
+	pool_give(take->ledger, pool, units - quantity);
 	return true;
 }
 
@@ -177,29 +189,37 @@ static bool
 change_product(StockTake *take, const PoolChange *change)
 {
 	int64		quantity = change->take - change->back;
+	int64		taken_back = change->taken_back;
+	bool		taken = true;
 	ProductRow	product;
-	bool		limited;
 	PoolChange *category;
 
 	if (!row_product(take->ledger, change->id, &product))
 		return false;
-	do
+	for (;;)
 	{
 		StockPool	pool = pool_of_product(&product);
 
-		limited = pool.limited;
-		if (quantity > 0 && !take_product(take, &product, quantity))
-			return false;
-		pool_give(take->ledger, &pool, -quantity);
+		pool.taken_back = taken_back;
+		if (quantity > 0)
+			taken = take_product(take, &pool, quantity);
+		else
+			pool_give(take->ledger, &pool, -quantity);
+		taken_back = pool.taken_back;
 		if (!row_product(take->ledger, change->id, &product))
 			return false;
-		if (product.has_stock == limited)
+		if (product.has_stock == pool.limited)
 			break;
-		pool_change(take->ledger, &pool, quantity);
-	} while (true);
+		if (taken)
+			pool_change(take->ledger, &pool, quantity);
+	}
+	come_back(&take->categories, product.category_id, taken_back - change->taken_back);
+	if (!taken)
+		return false;
 	category = change_of(&take->categories, product.category_id);
 	category->take += change->take;
 	category->back += change->back;
+	category->taken_back += change->taken_back;
 	return true;
 }
 
@@ -209,12 +229,16 @@ give_product(StockTake *take, const PoolChange *change)
 {
 	ProductRow	product;
 	StockPool	pool;
+	PoolChange *category;
 
 	if (change->back == 0 || !row_product(take->ledger, change->id, &product))
 		return;
 	pool = pool_of_product(&product);
+	pool.taken_back = change->taken_back;
 	pool_give(take->ledger, &pool, change->back);
-	change_of(&take->categories, product.category_id)->back += change->back;
+	category = change_of(&take->categories, product.category_id);
+	category->back += change->back;
+	category->taken_back += change->taken_back;
 }
 
 static bool
@@ -278,11 +302,13 @@ change_categories(StockTake *take, bool taken)
 		CHECK_FOR_INTERRUPTS();
 		if (!pool_of_category(take->ledger, change->id, &pool))
 			continue;
+		pool.taken_back = change->taken_back;
 		if (quantity > 0)
 			taken = pool_take(take->ledger, &pool, quantity) ||
 				pool_gather(take->ledger, &pool, quantity, 0);
 		change->taken = taken;
-		pool_give(take->ledger, &pool, taken ? -quantity : change->back);
+		if (taken ? quantity < 0 : change->back > 0)
+			pool_give(take->ledger, &pool, taken ? -quantity : change->back);
 	}
 	return taken;
 }
@@ -299,7 +325,8 @@ undo(StockTake *take)
 		ProductRow	product;
 		StockPool	pool;
 
-		if (!change->taken || !row_product(take->ledger, change->id, &product))
+		if (!change->taken || change->take == 0 ||
+			!row_product(take->ledger, change->id, &product))
 			continue;
 		pool = pool_of_product(&product);
 		pool_give(take->ledger, &pool, change->take);
@@ -309,7 +336,8 @@ undo(StockTake *take)
 		const PoolChange *change = &take->categories.changes[i];
 		StockPool	pool;
 
-		if (change->taken && pool_of_category(take->ledger, change->id, &pool))
+		if (change->taken && change->take > 0 &&
+			pool_of_category(take->ledger, change->id, &pool))
 			pool_give(take->ledger, &pool, change->take);
 	}
 }
@@ -367,8 +395,8 @@ stock_take_back(Ledger *ledger, int32 limit)
 		pool = pool_of_product(&product);
 		if (!pool.limited && !pool_of_category(ledger, product.category_id, &shared))
 			continue;
-		change_of(&take.products, product_ids[i])->back = 
-			take_some_back(&take, &pool, limit, PG_INT64_MAX, &nlapsed);
+		come_back(&take.products, product_ids[i],
+				  take_some_back(&take, &pool, limit, PG_INT64_MAX, &nlapsed));
 	}
 	(void) change_categories(&take, change_products(&take));
 }

@@ -21,7 +21,7 @@
 #include "flow/stock_take.h"
 #include "ledger/engine_call.h"
 #include "rows/cart_rows.h"
-#include "rows/product_rows.h"
+#include "rows/reservation_rows.h"
 
 /* The carts in a transition table, but for those that the engine is changing. */
 static void

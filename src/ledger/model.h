@@ -155,6 +155,7 @@ typedef struct StockPool
 	bool		of_category;
 	int64		id;				/* of the product or the category */
 	bool		limited;		/* whether there is a stock */
+	int64		taken_back;		/* no lapsed cart's any more, but not given to the slots yet */
 } StockPool;
 
 /* Some of them. */

@@ -1,14 +1,8 @@
 /*
  * product_rows.c
- *	  Products and what carts reserve of them.
+ *	  Products and categories.
  */
 #include "postgres.h"
-
-#include "access/xact.h"
-#include "catalog/pg_type.h"
-#include "executor/spi.h"
-#include "utils/array.h"
-#include "utils/builtins.h"
 
 #include "base/array.h"
 #include "rows/plan.h"
@@ -16,8 +10,6 @@
 #include "rows/result.h"
 #include "rows/row.h"
 #include "rows/slot_rows.h"
-
-/* ---- products ---- */
 
 static void
 get_product(const Row *row, ProductRow *product)
@@ -106,13 +98,8 @@ row_touch_products(Ledger *ledger, int64 category_id, int *nproducts)
 int64 *
 row_products_of_carts(Ledger *ledger, const int64 *cart_ids, int ncarts, int *nproducts)
 {
-	Datum	   *elements = palloc(Max(ncarts, 1) * sizeof(Datum));
-	Datum		args[1];
+	Datum		args[] = {int8_array_datum(cart_ids, ncarts)};
 
-	for (int i = 0; i < ncarts; i++)
-		elements[i] = Int64GetDatum(cart_ids[i]);
-	args[0] = PointerGetDatum(construct_array(elements, ncarts, INT8OID, sizeof(int64),
-											  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 	run_query(ledger, Q_PRODUCTS_OF_CARTS, args, NULL);
 	return int8_columns(1, nproducts);
 }
@@ -180,127 +167,4 @@ row_categories(Ledger *ledger, int *ncategories)
 	}
 	row_list_end(&list);
 	return categories;
-}
-
-/* ---- reservations ---- */
-
-/* row_reservations: what a cart reserves. */
-ReservationRow *
-row_reservations(Ledger *ledger, int64 cart_id, int *nreservations)
-{
-	RowList		list;
-	ReservationRow *reservations = room_for_one(NULL, 0, sizeof(ReservationRow));
-
-	*nreservations = 0;
-	row_list(&list, ledger, RESERVATION, RESERVATION_BY_CART, cart_id);
-	while (row_next(&list))
-	{
-		reservations = room_for_one(reservations, *nreservations, sizeof(ReservationRow));
-		reservations[(*nreservations)++] = (ReservationRow)
-		{
-			row_int8(&list.row, RESERVATION_COL_PRODUCT_ID),
-			row_int4(&list.row, RESERVATION_COL_QUANTITY),
-			!TIMESTAMP_IS_NOBEGIN(DatumGetTimestampTz(row_needed(&list.row, RESERVATION_COL_RESERVED_UNTIL)))
-		};
-	}
-	row_list_end(&list);
-	return reservations;
-}
-
-/* row_reserved: how many of a product a cart reserves, lapsed or not. */
-int32
-row_reserved(Ledger *ledger, int64 cart_id, int64 product_id)
-{
-	int			nreservations;
-	ReservationRow *reservations = row_reservations(ledger, cart_id, &nreservations);
-
-	for (int i = 0; i < nreservations; i++)
-		if (reservations[i].product_id == product_id)
-			return reservations[i].quantity;
-	return 0;
-}
-
-/* row_release_items: a cart reserves nothing any more. */
-void
-row_release_items(Ledger *ledger, int64 cart_id)
-{
-	row_delete_list(ledger, RESERVATION, RESERVATION_BY_CART, cart_id);
-}
-
-/* row_move_reservation: a cart's reservation ends when its row says now. */
-void
-row_move_reservation(Ledger *ledger, int64 cart_id)
-{
-	Datum		args[] = {Int64GetDatum(cart_id)};
-
-	write_own_by_query(ledger, Q_MOVE_RESERVATION, RESERVATION, cart_id, true, args);
-	if (run_query(ledger, Q_MISTIMED_RESERVATION, args, NULL) != 0)
-		row_not_written(ledger, RESERVATION);
-}
-
-/* row_reserve_items: a cart reserves what is in it, and has the units. */
-void
-row_reserve_items(Ledger *ledger, int64 cart_id)
-{
-	Datum		args[] = {Int64GetDatum(cart_id)};
-
-	row_release_items(ledger, cart_id);
-	run_query(ledger, Q_RESERVE_ITEMS, args, NULL);
-	if (run_query(ledger, Q_UNRESERVED_ITEMS, args, NULL) != 0)
-		row_not_written(ledger, RESERVATION);
-}
-
-/* row_reserve_without: a cart reserves so many of a product, but has not the units. */
-void
-row_reserve_without(Ledger *ledger, int64 cart_id, int64 product_id)
-{
-	Datum		args[] = {Int64GetDatum(cart_id), Int64GetDatum(product_id)};
-
-	write_own_by_query(ledger, Q_RESERVE_WITHOUT, RESERVATION, cart_id, false, args);
-}
-
-/* row_hold_items: a cart has the units of all that it reserves. */
-void
-row_hold_items(Ledger *ledger, int64 cart_id)
-{
-	Datum		args[] = {Int64GetDatum(cart_id)};
-
-	write_own_by_query(ledger, Q_HOLD_ITEMS, RESERVATION, cart_id, true, args);
-}
-
-/*
- * row_lapsed_carts
- *		Carts but the given one that still have units of a product, or of a category's
- *		products, though their reservation has lapsed, longest ago first, so many at
- *		most; locks them, and passes over those that somebody else has locked.
- */
-LapsedRow *
-row_lapsed(Ledger *ledger, const StockPool *pool, int64 cart_id, int32 limit, int *nlapsed)
-{
-	Datum		args[] = {Int64GetDatum(pool->id), Int64GetDatum(cart_id), Int32GetDatum(limit)};
-	LapsedRow  *lapsed;
-
-	*nlapsed = (int) run_query(ledger, pool->of_category ? Q_LAPSED_OF_CATEGORY : Q_LAPSED_OF_PRODUCT,
-							   args, NULL);
-	lapsed = palloc(Max(*nlapsed, 1) * sizeof(LapsedRow));
-	for (int i = 0; i < *nlapsed; i++)
-		lapsed[i] = (LapsedRow)
-	{
-		int8_column(i, 1), int8_column(i, 2)
-	};
-	return lapsed;
-}
-
-/*
- * row_take_back
- *		Take the units of a lapsed reservation from a locked cart; returns how many,
- *		none where it is no longer so.
- */
-int64
-row_take_back(Ledger *ledger, const LapsedRow *lapsed)
-{
-	Datum		args[] = {Int64GetDatum(lapsed->cart_id), Int64GetDatum(lapsed->product_id)};
-
-	write_own_by_query(ledger, Q_TAKE_BACK, RESERVATION, lapsed->cart_id, true, args);
-	return SPI_processed == 0 ? 0 : int8_column(0, 1);
 }

@@ -10,9 +10,10 @@
  * What is done to one row, or to those of one key, has no text here: it is made
  * from the table's spec, see statement.c.
  *
- * Lock order, everywhere: attendee, cart, category, product, slots of products, slots
- * of categories, invoice, credit note, each by id.  Rows of cart_item, which plain SQL has before any trigger of ours can
- * lock the cart, are waited for only for a moment: see set_quantity().
+ * Lock order, everywhere: attendee, cart, product and its slots, category and its
+ * slots, invoice, credit note, each by id.  Rows of cart_item, which plain SQL has
+ * before any trigger of ours can lock the cart, are waited for only for a moment: see
+ * set_quantity().
  */
 #ifndef REGPAYDB_QUERY_H
 #define REGPAYDB_QUERY_H
@@ -32,7 +33,6 @@ typedef enum EngineQuery
 	Q_AVAILABLE_CREDIT,
 	Q_INSERT_INVOICE,
 	Q_TAKES_CREDIT,
-	Q_INSERT_LINE,
 	Q_PAYMENT_TOTALS,
 	Q_PAYMENTS_ABOVE,
 	Q_LOCK_OLDEST_CREDIT_NOTE,
@@ -42,26 +42,19 @@ typedef enum EngineQuery
 	Q_INVOICE_DOCUMENT,
 	Q_PRODUCT_AVAILABLE,
 	Q_PRODUCT_LAPSED,
+	Q_CATEGORY_FREE,
 	Q_CATEGORY_AVAILABLE,
 	Q_CATEGORY_LAPSED,
 	Q_PRODUCTS_OF_CATEGORY,
 	Q_PRODUCTS_OF_CARTS,
-	Q_FIND_ACTIVE_CART,
 	Q_INSERT_CART,
 	Q_CART_PROBLEM,
 	Q_RESERVATION_PROBLEM,
 	Q_STOCK_PROBLEM,
 	Q_CART_LINES,
-	Q_COUNT_ENTRIES,
 	Q_SET_ITEM,
 	Q_DELETE_ITEM,
-	Q_AMEND_CART,
-	Q_TOUCH_CART,
-	Q_RENEW_CART,
 	Q_EXTEND_CART,
-	Q_UNRESERVED_ITEMS,
-	Q_RESERVE_ITEMS,
-	Q_RESERVE_WITHOUT,
 	Q_HOLD_ITEMS,
 	Q_LAPSED_OF_PRODUCT,
 	Q_LAPSED_OF_CATEGORY,
@@ -72,8 +65,6 @@ typedef enum EngineQuery
 	Q_MAKE_CATEGORY_SLOTS,
 	Q_MOVE_RESERVATION,
 	Q_MISTIMED_RESERVATION,
-	Q_UNPAID_INVOICES_OF_CART,
-	Q_INVOICE_OF_REVISION,
 	Q_LOCK_EXPIRED,
 	QUERIES
 } EngineQuery;

@@ -7,6 +7,7 @@
 
 #include "base/array.h"
 #include "rows/plan.h"
+#include "rows/result.h"
 #include "rows/row.h"
 #include "rows/slot_rows.h"
 
@@ -69,7 +70,7 @@ row_touch_pool(Ledger *ledger, const StockPool *pool)
 void
 row_make_slots(Ledger *ledger, const StockPool *pool)
 {
-	Datum		args[] = {Int64GetDatum(pool->id)};
+	Datum		args[] = {Int64GetDatum(pool->id), Int64GetDatum(pool->taken_back)};
 	int			nslots;
 
 	row_touch_pool(ledger, pool);
@@ -77,6 +78,15 @@ row_make_slots(Ledger *ledger, const StockPool *pool)
 	if (nslots == 0)
 		run_query(ledger, pool->of_category ? Q_MAKE_CATEGORY_SLOTS : Q_MAKE_PRODUCT_SLOTS,
 				  args, NULL);
+}
+
+/* row_count_free: what a category with a stock has free, whether it has slots or not. */
+int64
+row_count_free(Ledger *ledger, int64 category_id)
+{
+	Datum		args[] = {Int64GetDatum(category_id)};
+
+	return run_query(ledger, Q_CATEGORY_FREE, args, NULL) == 0 ? 0 : int8_column(0, 1);
 }
 
 /*
