@@ -183,6 +183,10 @@ CREATE OR REPLACE VIEW cart_problem WITH (security_invoker = true) AS
 CREATE OR REPLACE VIEW integrity_problem AS SELECT ''::text AS object, ''::text AS problem;
 
 DROP TRIGGER product_guard ON product;
+CREATE TRIGGER product_guard
+	BEFORE UPDATE ON product
+	FOR EACH ROW EXECUTE FUNCTION regpaydb.guard_rows('product_id', 'product_id');
+COMMENT ON TRIGGER product_guard ON product IS 'A product keeps its key.';
 DROP TRIGGER product_guard_insert ON product;
 DO $$
 DECLARE
