@@ -290,10 +290,9 @@ JOIN payment USING (invoice_id)
 WHERE cart_id IS NOT NULL
 GROUP BY invoice_id
 ORDER BY invoice_id;
-SELECT name, stock, sold, coalesce(sum(quantity), 0) AS reserved, available_stock(product_id) AS left
+SELECT name, s.stock, sold, reserved, available_stock(product_id) AS left
 FROM product
-LEFT JOIN current_reservation USING (product_id)
-GROUP BY product_id
+JOIN product_stock AS s USING (product_id)
 ORDER BY product_id;
 
 \echo '== 8. Telling others'
