@@ -17,6 +17,7 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 #include "base/ddl.h"
@@ -25,7 +26,8 @@
  * ddl_execute
  *		Run statements; SPI is connected.
  *
- * One at a time, as an error shows the whole text that it occurs in.
+ * One at a time, as an error shows the whole text that it occurs in.  They see the
+ * rows as of now, as DDL sees the catalogs, whatever snapshot the transaction has.
  */
 void
 ddl_execute(const char *sql)
@@ -38,10 +40,16 @@ ddl_execute(const char *sql)
 		const char *start = sql + statement->stmt_location;
 		char	   *text = statement->stmt_len == 0 ? pstrdup(start) :
 			pnstrdup(start, statement->stmt_len);
-		int			result = SPI_execute(text, false, 0);
+		SPIPlanPtr	plan = SPI_prepare(text, 0, NULL);
+		int			result;
 
+		if (plan == NULL)
+			elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+		result = SPI_execute_snapshot(plan, NULL, NULL, GetLatestSnapshot(), InvalidSnapshot,
+									  false, true, 0);
 		if (result < 0)
-			elog(ERROR, "SPI_execute failed: %s", SPI_result_code_string(result));
+			elog(ERROR, "SPI_execute_snapshot failed: %s", SPI_result_code_string(result));
+		SPI_freeplan(plan);
 		pfree(text);
 	}
 }

@@ -100,6 +100,7 @@ engine_check_version(Ledger *ledger, bool missing_ok)
 				 errdetail("The tables and the library have to be of one version."),
 				 errhint("Run ALTER EXTENSION regpaydb UPDATE and then SELECT regpaydb.upgrade_ledger(%s), or reconnect if that was done already.",
 						 quote_literal_cstr(ledger->schema_name))));
+	ledger_check_tables(ledger);
 	ledger->version_checked = true;
 }
 

@@ -10,7 +10,8 @@
 #include "flow/stock.h"
 #include "flow/stock_take.h"
 #include "rows/cart_rows.h"
-#include "rows/product_rows.h"
+#include "rows/invoice_rows.h"
+#include "rows/reservation_rows.h"
 
 /*
  * cart_has_lapsed
@@ -66,14 +67,27 @@ find_changes(const CartItemRow *items, int nitems, const ReservationRow *reserva
 	return changes;
 }
 
-/* A cart reserves what is in it; what it had to take, if that could not be had, without. */
+/*
+ * A cart reserves what is in it; but has none of what it could not take, where it
+ * could not.
+ */
 static void
-reserve(Ledger *ledger, int64 cart_id, const StockChange *missing, int nmissing)
+reserve(Ledger *ledger, int64 cart_id, const CartItemRow *items, int nitems,
+		const StockChange *changes, int nchanges, bool taken)
 {
-	row_reserve_items(ledger, cart_id);
-	for (int i = 0; i < nmissing; i++)
-		if (missing[i].quantity > 0)
-			row_reserve_without(ledger, cart_id, missing[i].product_id);
+	ReservationRow *rows = palloc(Max(nitems, 1) * sizeof(ReservationRow));
+
+	for (int i = 0; i < nitems; i++)
+	{
+		rows[i] = (ReservationRow)
+		{
+			items[i].product_id, items[i].quantity, true
+		};
+		for (int j = 0; j < nchanges && !taken; j++)
+			if (changes[j].product_id == items[i].product_id && changes[j].quantity > 0)
+				rows[i].held = false;
+	}
+	row_reserve_items(ledger, cart_id, rows, nitems);
 }
 
 /*
@@ -103,10 +117,8 @@ amend_cart(Ledger *ledger, int64 cart_id)
 	held = stock_take(ledger, changes, nchanges, cart_id);
 	if (!held && grows)
 		refuse_cart(ledger, cart_id, CART_CHECK_RESERVATION);
-	row_amend_cart(ledger, cart_id, row_count_entries(ledger, cart_id));
-	if (held)
-		row_renew_cart(ledger, cart_id);
-	reserve(ledger, cart_id, changes, held ? 0 : nchanges);
+	row_amend_cart(ledger, cart_id, held);
+	reserve(ledger, cart_id, items, nitems, changes, nchanges, held);
 	if (grows)
 		check_cart(ledger, cart_id, CART_CHECK_RESERVATION);
 

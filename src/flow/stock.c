@@ -15,16 +15,7 @@
 #include "flow/stock_take.h"
 #include "rows/cart_rows.h"
 #include "rows/invoice_rows.h"
-#include "rows/product_rows.h"
-
-static int
-compare_ids(const void *a, const void *b)
-{
-	int64		left = *(const int64 *) a;
-	int64		right = *(const int64 *) b;
-
-	return left < right ? -1 : left > right;
-}
+#include "rows/reservation_rows.h"
 
 /* Sort ids and leave each out that is there already; returns how many are left. */
 static int
@@ -32,7 +23,7 @@ sort_ids(int64 *ids, int nids)
 {
 	int			n = 0;
 
-	qsort(ids, nids, sizeof(int64), compare_ids);
+	qsort(ids, nids, sizeof(int64), compare_int8);
 	for (int i = 0; i < nids; i++)
 		if (n == 0 || ids[i] != ids[n - 1])
 			ids[n++] = ids[i];

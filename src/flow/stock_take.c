@@ -18,6 +18,7 @@
 #include "flow/pool.h"
 #include "flow/stock_take.h"
 #include "rows/product_rows.h"
+#include "rows/reservation_rows.h"
 #include "rows/slot_rows.h"
 
 /* How many lapsed reservations are looked at at a time. */
@@ -91,7 +92,7 @@ pool_of_product(const ProductRow *product)
 {
 	return (StockPool)
 	{
-		.id = product->product_id, .limited = product->stock != NULL
+		.id = product->product_id, .limited = product->has_stock
 	};
 }
 
@@ -105,7 +106,7 @@ pool_of_category(Ledger *ledger, int64 category_id, StockPool *pool)
 	{
 		.of_category = true, .id = category_id, .limited = true
 	};
-	return row_category(ledger, category_id, &category) && category.stock != NULL;
+	return row_category(ledger, category_id, &category) && category.has_stock;
 }
 
 /*
@@ -207,7 +208,7 @@ change_product(StockTake *take, const PoolChange *change)
 		taken_back = pool.taken_back;
 		if (!row_product(take->ledger, change->id, &product))
 			return false;
-		if ((product.stock != NULL) == pool.limited)
+		if (product.has_stock == pool.limited)
 			break;
 		pool.limited = !pool.limited;
 		if (taken)

@@ -22,8 +22,10 @@
 #include "flow/stock_take.h"
 #include "rows/attendee_rows.h"
 #include "rows/cart_rows.h"
+#include "rows/invoice_rows.h"
 #include "rows/plan.h"
 #include "rows/product_rows.h"
+#include "rows/reservation_rows.h"
 
 /*
  * current_cart(attendee_id) -> cart_id
@@ -257,7 +259,7 @@ regpaydb_invoice_cart(PG_FUNCTION_ARGS)
 		if (cart.status != CART_STATUS_ACTIVE)
 			cart_is_closed(&cart);
 		check_cart(ledger, cart_id, CART_CHECK_ALL);
-		row_touch_cart(ledger, cart_id);
+		row_touch_cart(ledger, &cart);
 		lines = row_cart_lines(ledger, cart_id, &nlines);
 		invoice_id = settle_new_invoice(ledger, cart.attendee_id, &cart, recipient, NULL,
 										lines, nlines);

@@ -169,6 +169,16 @@ table_owner(Oid relid, const char *schema_name, LedgerTable table)
 }
 
 /*
+ * Whether ledgers of some older version are without a table.  That they are of another
+ * version is what engine_check_version() tells then.
+ */
+static bool
+is_new_table(LedgerTable table)
+{
+	return table == STOCK_SLOT;
+}
+
+/*
  * How many decimals the ledger's amounts have: as most of its money columns, of
  * which an owner may have changed one or the other.  (The row of conference, which
  * has the currency, may not be there yet while a dump is restored.)
@@ -238,6 +248,7 @@ load_ledger(Ledger *ledger, const char *schema_name)
 {
 	const char *quoted = quote_identifier(schema_name);
 	uint64		changes_before = changes_seen;
+	bool		complete = true;
 	Relation	payment;
 
 	if (ledger->context == NULL)
@@ -253,6 +264,11 @@ load_ledger(Ledger *ledger, const char *schema_name)
 		Oid			owner;
 
 		ledger->tables[i] = get_relname_relid(ledger_table_names[i], ledger->schema);
+		if (!OidIsValid(ledger->tables[i]) && is_new_table(i))
+		{
+			complete = false;
+			continue;
+		}
 		if (!OidIsValid(ledger->tables[i]))
 			no_ledger(schema_name);
 		owner = table_owner(ledger->tables[i], schema_name, i);
@@ -276,7 +292,7 @@ load_ledger(Ledger *ledger, const char *schema_name)
 
 	ledger->checked_at = changes_before;
 	ledger->loads++;
-	ledger->valid = (changes_seen == changes_before);
+	ledger->valid = (complete && changes_seen == changes_before);
 }
 
 static Ledger *
@@ -295,6 +311,15 @@ find_ledger(Oid schema, const char *schema_name)
 	if (!ledger->valid)
 		load_ledger(ledger, schema_name);
 	return ledger;
+}
+
+/* ledger_check_tables: raise RP012 where a table of this version is not there. */
+void
+ledger_check_tables(const Ledger *ledger)
+{
+	for (int i = 0; i < LEDGER_TABLES; i++)
+		if (!OidIsValid(ledger->tables[i]))
+			no_ledger(ledger->schema_name);
 }
 
 /*

@@ -70,6 +70,7 @@ extern Ledger *ledger_of_setting(void);
 extern Ledger *ledger_of_schema(Oid schema);
 extern Ledger *ledger_of_relation(Relation rel, LedgerTable table,
 								  LedgerTable other_table);
+extern void ledger_check_tables(const Ledger *ledger);
 extern void ledger_refresh(Ledger *ledger);
 extern void ledger_check_name(Ledger *ledger);
 extern uint64 ledger_changes(void);

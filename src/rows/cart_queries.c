@@ -58,11 +58,6 @@ const QueryText cart_queries[] = {
 		"ORDER BY product_id",
 		1, {INT8ARRAYOID}
 	},
-	[Q_FIND_ACTIVE_CART - CART_QUERIES] = {
-		"SELECT cart_id::bigint FROM @.cart WHERE attendee_id" EQ "$1 "
-		"AND status" EQ "'active'::regpaydb.cart_status",
-		1, {INT8OID}
-	},
 	[Q_INSERT_CART - CART_QUERIES] = {
 		"INSERT INTO @.cart (attendee_id) VALUES ($1) "
 		"ON CONFLICT (attendee_id) WHERE status" EQ "'active'::regpaydb.cart_status "
@@ -90,12 +85,6 @@ const QueryText cart_queries[] = {
 		"l.product_id::bigint FROM @.cart_line l WHERE l.cart_id" EQ "$1 ORDER BY l.place",
 		1, {INT8OID}
 	},
-	[Q_COUNT_ENTRIES - CART_QUERIES] = {
-		"SELECT ((SELECT pg_catalog.count(*) FROM @.cart_item i WHERE i.cart_id" EQ "$1) "
-		"OPERATOR(pg_catalog.+) "
-		"(SELECT pg_catalog.count(*) FROM @.cart_discount d WHERE d.cart_id" EQ "$1))::bigint",
-		1, {INT8OID}
-	},
 	[Q_SET_ITEM - CART_QUERIES] = {
 		"INSERT INTO @.cart_item AS i (cart_id, product_id, quantity) VALUES ($1, $2, $3) "
 		"ON CONFLICT (cart_id, product_id) DO UPDATE SET quantity = EXCLUDED.quantity",
@@ -105,47 +94,11 @@ const QueryText cart_queries[] = {
 		"DELETE FROM @.cart_item WHERE cart_id" EQ "$1 AND product_id" EQ "$2",
 		2, {INT8OID, INT8OID}
 	},
-	[Q_AMEND_CART - CART_QUERIES] = {
-		"UPDATE @.cart c SET revision = c.revision OPERATOR(pg_catalog.+) 1, "
-		"entry_count = $2 WHERE c.cart_id" EQ "$1",
-		2, {INT8OID, INT4OID}
-	},
-	/* So that REPEATABLE READ notices an invoice made in between. */
-	[Q_TOUCH_CART - CART_QUERIES] = {
-		"UPDATE @.cart SET revision = revision WHERE cart_id" EQ "$1",
-		1, {INT8OID}
-	},
-	/* To the longest of what is left and what the products ask for. */
-	[Q_RENEW_CART - CART_QUERIES] = {
-		"UPDATE @.cart c SET time_last_updated = pg_catalog.now(), "
-		"reservation_duration = GREATEST('0'::interval, "
-		RESERVED_UNTIL " OPERATOR(pg_catalog.-) pg_catalog.now(), "
-		"(SELECT pg_catalog.max(p.reservation_duration) FROM @.cart_item i "
-		"JOIN @.product p ON p.product_id" EQ "i.product_id WHERE i.cart_id" EQ "$1)) "
-		"WHERE c.cart_id" EQ "$1",
-		1, {INT8OID}
-	},
 	[Q_EXTEND_CART - CART_QUERIES] = {
 		"UPDATE @.cart c SET time_last_updated = pg_catalog.now(), "
 		"reservation_duration = GREATEST('0'::interval, $2, "
 		RESERVED_UNTIL " OPERATOR(pg_catalog.-) pg_catalog.now()) WHERE c.cart_id" EQ "$1",
 		2, {INT8OID, INTERVALOID}
-	},
-	/* Items of which the reservation is not as it should be. */
-	[Q_UNRESERVED_ITEMS - CART_QUERIES] = {
-		"SELECT 1 FROM @.cart_item i JOIN @.cart c ON c.cart_id" EQ "i.cart_id "
-		"WHERE i.cart_id" EQ "$1 AND NOT EXISTS (SELECT 1 FROM @.reservation r "
-		"WHERE r.cart_id" EQ "i.cart_id AND r.product_id" EQ "i.product_id "
-		"AND r.quantity" EQ "i.quantity AND (r.reserved_until" EQ RESERVED_UNTIL " "
-		"OR r.reserved_until" EQ NOT_HELD ")) LIMIT 1",
-		1, {INT8OID}
-	},
-	[Q_RESERVE_ITEMS - CART_QUERIES] = {
-		"INSERT INTO @.reservation (cart_id, product_id, quantity, reserved_until) "
-		"SELECT i.cart_id, i.product_id, i.quantity, " RESERVED_UNTIL " "
-		"FROM @.cart_item i JOIN @.cart c ON c.cart_id" EQ "i.cart_id "
-		"WHERE i.cart_id" EQ "$1",
-		1, {INT8OID}
 	},
 	[Q_MOVE_RESERVATION - CART_QUERIES] = {
 		"UPDATE @.reservation r SET reserved_until = " RESERVED_UNTIL " "
@@ -158,11 +111,6 @@ const QueryText cart_queries[] = {
 		"FROM @.cart c WHERE r.cart_id" EQ "$1 AND c.cart_id" EQ "$1 "
 		"AND r.reserved_until" EQ NOT_HELD,
 		1, {INT8OID}
-	},
-	[Q_RESERVE_WITHOUT - CART_QUERIES] = {
-		"UPDATE @.reservation SET reserved_until = " NOT_HELD " "
-		"WHERE cart_id" EQ "$1 AND product_id" EQ "$2",
-		2, {INT8OID, INT8OID}
 	},
 	[Q_LAPSED_OF_PRODUCT - CART_QUERIES] = {
 		"SELECT r.cart_id::bigint, r.product_id::bigint FROM @.reservation r "
@@ -218,17 +166,6 @@ const QueryText cart_queries[] = {
 		"WHERE r.cart_id" EQ "$1 AND r.reserved_until" NE RESERVED_UNTIL " "
 		"AND r.reserved_until" NE NOT_HELD " LIMIT 1",
 		1, {INT8OID}
-	},
-	[Q_UNPAID_INVOICES_OF_CART - CART_QUERIES] = {
-		"SELECT invoice_id::bigint FROM @.invoice WHERE cart_id" EQ "$1 "
-		"AND status" EQ UNPAID " ORDER BY invoice_id",
-		1, {INT8OID}
-	},
-	[Q_INVOICE_OF_REVISION - CART_QUERIES] = {
-		"SELECT invoice_id::bigint FROM @.invoice WHERE cart_id" EQ "$1 "
-		"AND cart_revision" EQ "$2 "
-		"AND (status" EQ UNPAID " OR status" EQ "'paid'::regpaydb.invoice_status)",
-		2, {INT8OID, INT4OID}
 	},
 	/* Nobody is waited for, so that the order of the carts does not matter. */
 	[Q_LOCK_EXPIRED - CART_QUERIES] = {

@@ -4,6 +4,8 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 
 #include "base/array.h"
@@ -21,6 +23,13 @@ reserved_until(const Row *row)
 	return DatumGetTimestampTz(DirectFunctionCall2(timestamp_pl_interval,
 												   row_needed(row, CART_COL_TIME_LAST_UPDATED),
 												   row_needed(row, CART_COL_RESERVATION_DURATION)));
+}
+
+static Interval *
+longer(Interval *left, Interval *right)
+{
+	return DatumGetIntervalP(DirectFunctionCall2(interval_larger, IntervalPGetDatum(left),
+												 IntervalPGetDatum(right)));
 }
 
 static void
@@ -56,9 +65,9 @@ row_lock_cart(Ledger *ledger, int64 cart_id, CartRow *cart)
 	return true;
 }
 
-/* row_paid_carts: the attendee's paid carts. */
-int64 *
-row_paid_carts(Ledger *ledger, int64 attendee_id, int *ncarts)
+/* Those of an attendee's that have this status. */
+static int64 *
+carts_of_attendee(Ledger *ledger, int64 attendee_id, CartStatus status, int *ncarts)
 {
 	RowList		list;
 	int64	   *cart_ids = room_for_one(NULL, 0, sizeof(int64));
@@ -67,7 +76,7 @@ row_paid_carts(Ledger *ledger, int64 attendee_id, int *ncarts)
 	row_list(&list, ledger, CART, CART_BY_ATTENDEE, attendee_id);
 	while (row_next(&list))
 	{
-		if (row_enum(&list.row, CART_COL_STATUS) != CART_STATUS_PAID)
+		if ((CartStatus) row_enum(&list.row, CART_COL_STATUS) != status)
 			continue;
 		cart_ids = room_for_one(cart_ids, *ncarts, sizeof(int64));
 		cart_ids[(*ncarts)++] = row_int8(&list.row, CART_COL_ID);
@@ -76,13 +85,23 @@ row_paid_carts(Ledger *ledger, int64 attendee_id, int *ncarts)
 	return cart_ids;
 }
 
+/* row_paid_carts: the attendee's paid carts. */
+int64 *
+row_paid_carts(Ledger *ledger, int64 attendee_id, int *ncarts)
+{
+	return carts_of_attendee(ledger, attendee_id, CART_STATUS_PAID, ncarts);
+}
+
 /* row_active_cart: the attendee's active cart; false where there is none. */
 bool
 row_active_cart(Ledger *ledger, int64 attendee_id, int64 *cart_id)
 {
-	Datum		args[] = {Int64GetDatum(attendee_id)};
+	int			ncarts;
+	int64	   *cart_ids = carts_of_attendee(ledger, attendee_id, CART_STATUS_ACTIVE, &ncarts);
 
-	return key_of_result(run_query(ledger, Q_FIND_ACTIVE_CART, args, NULL), cart_id);
+	if (ncarts > 0)
+		*cart_id = cart_ids[0];
+	return ncarts > 0;
 }
 
 /* row_insert_cart: a new active cart; false where there is one. */
@@ -101,6 +120,17 @@ row_set_cart_status(Ledger *ledger, int64 cart_id, CartStatus status)
 
 	set_enum(row, CART_COL_STATUS, status);
 	row_update(ledger, cart_id, row);
+}
+
+/* row_reserved_until: when the reservation of a cart ends. */
+TimestampTz
+row_reserved_until(Ledger *ledger, int64 cart_id)
+{
+	Row			row;
+
+	if (!row_find(ledger, CART, cart_id, &row))
+		row_not_written(ledger, CART);
+	return reserved_until(&row);
 }
 
 /*
@@ -178,13 +208,18 @@ row_cart_lines(Ledger *ledger, int64 cart_id, int *nlines)
 }
 
 /* row_count_entries: items and discounts. */
-int64
+int
 row_count_entries(Ledger *ledger, int64 cart_id)
 {
-	Datum		args[] = {Int64GetDatum(cart_id)};
+	RowList		list;
+	int			nentries;
 
-	run_query(ledger, Q_COUNT_ENTRIES, args, NULL);
-	return int8_column(0, 1);
+	(void) row_cart_items(ledger, cart_id, &nentries);
+	row_list(&list, ledger, CART_DISCOUNT, CART_DISCOUNT_BY_CART, cart_id);
+	while (row_next(&list))
+		nentries++;
+	row_list_end(&list);
+	return nentries;
 }
 
 /*
@@ -212,31 +247,72 @@ row_set_item(Ledger *ledger, int64 cart_id, int64 product_id, int32 quantity)
 		row_not_written(ledger, CART_ITEM);
 }
 
-/* row_amend_cart: the next revision of a cart. */
-void
-row_amend_cart(Ledger *ledger, int64 cart_id, int64 entry_count)
+/* The longest that a product in a cart asks for; NULL where there is none. */
+static Interval *
+wanted_duration(Ledger *ledger, int64 cart_id)
 {
-	Datum		args[] = {Int64GetDatum(cart_id), Int32GetDatum((int32) entry_count)};
+	int			nitems;
+	CartItemRow *items = row_cart_items(ledger, cart_id, &nitems);
+	Interval   *wanted = NULL;
 
-	write_own_by_query(ledger, Q_AMEND_CART, CART, cart_id, false, args);
+	for (int i = 0; i < nitems; i++)
+	{
+		Row			row;
+		Interval   *duration;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!row_find(ledger, PRODUCT, items[i].product_id, &row))
+			continue;
+		duration = palloc(sizeof(Interval));
+		*duration = *DatumGetIntervalP(row_needed(&row, PRODUCT_COL_RESERVATION_DURATION));
+		wanted = wanted == NULL ? duration : longer(wanted, duration);
+	}
+	return wanted;
+}
+
+/*
+ * row_amend_cart
+ *		The next revision of a locked cart.  With renew, what is in it is reserved for
+ *		the longest of what is left and what the products ask for.
+ *
+ * Its reservation does not follow: see row_reserve_items().
+ */
+void
+row_amend_cart(Ledger *ledger, int64 cart_id, bool renew)
+{
+	RowValues  *values = begin_values(CART);
+	int			nentries = row_count_entries(ledger, cart_id);
+	Interval   *wanted = renew ? wanted_duration(ledger, cart_id) : NULL;
+	Datum		now = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
+	Row			row;
+
+	if (!row_find(ledger, CART, cart_id, &row))
+		row_not_written(ledger, CART);
+	set_value(values, CART_COL_REVISION, Int32GetDatum(row_int4(&row, CART_COL_REVISION) + 1));
+	set_value(values, CART_COL_ENTRY_COUNT, Int32GetDatum(nentries));
+	if (renew)
+	{
+		Interval   *duration = palloc0(sizeof(Interval));
+		Datum		left = DirectFunctionCall2(timestamp_mi,
+											   TimestampTzGetDatum(reserved_until(&row)), now);
+
+		duration = longer(duration, DatumGetIntervalP(left));
+		if (wanted != NULL)
+			duration = longer(duration, wanted);
+		set_value(values, CART_COL_TIME_LAST_UPDATED, now);
+		set_value(values, CART_COL_RESERVATION_DURATION, IntervalPGetDatum(duration));
+	}
+	row_update(ledger, cart_id, values);
 }
 
 /* row_touch_cart: write a locked cart as it is, as whoever bills it has to. */
 void
-row_touch_cart(Ledger *ledger, int64 cart_id)
+row_touch_cart(Ledger *ledger, const CartRow *cart)
 {
-	Datum		args[] = {Int64GetDatum(cart_id)};
+	RowValues  *values = begin_values(CART);
 
-	write_own_by_query(ledger, Q_TOUCH_CART, CART, cart_id, false, args);
-}
-
-/* row_renew_cart: what is in a cart is reserved from now on. */
-void
-row_renew_cart(Ledger *ledger, int64 cart_id)
-{
-	Datum		args[] = {Int64GetDatum(cart_id)};
-
-	write_own_by_query(ledger, Q_RENEW_CART, CART, cart_id, false, args);
+	set_value(values, CART_COL_REVISION, Int32GetDatum(cart->revision));
+	row_update(ledger, cart->cart_id, values);
 }
 
 /* row_extend_cart: never shortens the reservation. */
@@ -246,24 +322,6 @@ row_extend_cart(Ledger *ledger, int64 cart_id, Interval *duration)
 	Datum		args[] = {Int64GetDatum(cart_id), IntervalPGetDatum(duration)};
 
 	write_own_by_query(ledger, Q_EXTEND_CART, CART, cart_id, false, args);
-}
-
-int64 *
-row_unpaid_invoices_of_cart(Ledger *ledger, int64 cart_id, int *ninvoices)
-{
-	Datum		args[] = {Int64GetDatum(cart_id)};
-
-	run_query(ledger, Q_UNPAID_INVOICES_OF_CART, args, NULL);
-	return int8_columns(1, ninvoices);
-}
-
-/* row_invoice_of_revision: the invoice of the cart as it is; false for none. */
-bool
-row_invoice_of_revision(Ledger *ledger, const CartRow *cart, int64 *invoice_id)
-{
-	Datum		args[] = {Int64GetDatum(cart->cart_id), Int32GetDatum(cart->revision)};
-
-	return key_of_result(run_query(ledger, Q_INVOICE_OF_REVISION, args, NULL), invoice_id);
 }
 
 /*

@@ -9,6 +9,7 @@
 #include "catalog/pg_index.h"
 #include "catalog/pg_opfamily.h"
 #include "catalog/pg_type.h"
+#include "nodes/primnodes.h"
 #include "utils/rel.h"
 
 #include "rows/indexes.h"
@@ -39,6 +40,20 @@ find_key_index(const TableInfo *info, Relation rel)
 	return result;
 }
 
+/* Whether an index has all rows that are not null in its first column. */
+static bool
+has_all_keys(Relation index)
+{
+	List	   *predicate = RelationGetIndexPredicate(index);
+	NullTest   *test;
+
+	if (predicate == NIL)
+		return true;
+	test = linitial(predicate);
+	return list_length(predicate) == 1 && IsA(test, NullTest) && test->nulltesttype == IS_NOT_NULL &&
+		IsA(test->arg, Var) && ((Var *) test->arg)->varattno == index->rd_index->indkey.values[0];
+}
+
 /* Whether rows are found by an index as a query would that uses it. */
 static bool
 is_list_index(const TableInfo *info, Relation index, int column)
@@ -46,7 +61,7 @@ is_list_index(const TableInfo *info, Relation index, int column)
 	Form_pg_index form = index->rd_index;
 
 	return form->indisvalid && form->indisready && form->indislive && !form->indcheckxmin &&
-		index->rd_rel->relam == BTREE_AM_OID && RelationGetIndexPredicate(index) == NIL &&
+		index->rd_rel->relam == BTREE_AM_OID && has_all_keys(index) &&
 		form->indkey.values[0] == info->columns[column] &&
 		index->rd_opfamily[0] == INTEGER_BTREE_FAM_OID && index->rd_opcintype[0] == INT8OID;
 }

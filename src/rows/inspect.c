@@ -250,7 +250,8 @@ is_our_guard(const Trigger *trigger, const char *key)
 
 /*
  * Whether the trigger is the one that moves a cart's reservation with its
- * times, and tells by those whether to: the engine's updates leave them alone.
+ * times, and tells by those whether to: where the engine changes them, it writes
+ * the reservation itself.
  */
 static bool
 follows_times(const Trigger *trigger)

@@ -7,6 +7,7 @@
 #include "access/xact.h"
 
 #include "base/actor_setting.h"
+#include "base/array.h"
 #include "base/money.h"
 #include "rows/invoice_rows.h"
 #include "rows/plan.h"
@@ -83,6 +84,47 @@ row_lock_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice)
 	return true;
 }
 
+/* row_unpaid_invoices_of_cart: their ids, in order. */
+int64 *
+row_unpaid_invoices_of_cart(Ledger *ledger, int64 cart_id, int *ninvoices)
+{
+	RowList		list;
+	int64	   *invoice_ids = room_for_one(NULL, 0, sizeof(int64));
+
+	*ninvoices = 0;
+	row_list(&list, ledger, INVOICE, INVOICE_BY_CART, cart_id);
+	while (row_next(&list))
+	{
+		if (row_enum(&list.row, INVOICE_COL_STATUS) != INVOICE_UNPAID)
+			continue;
+		invoice_ids = room_for_one(invoice_ids, *ninvoices, sizeof(int64));
+		invoice_ids[(*ninvoices)++] = row_int8(&list.row, INVOICE_COL_ID);
+	}
+	row_list_end(&list);
+	qsort(invoice_ids, *ninvoices, sizeof(int64), compare_int8);
+	return invoice_ids;
+}
+
+/* row_invoice_of_revision: the invoice of the cart as it is; false for none. */
+bool
+row_invoice_of_revision(Ledger *ledger, const CartRow *cart, int64 *invoice_id)
+{
+	RowList		list;
+	bool		found = false;
+
+	row_list(&list, ledger, INVOICE, INVOICE_BY_CART, cart->cart_id);
+	while (!found && row_next(&list))
+	{
+		int			status = row_enum(&list.row, INVOICE_COL_STATUS);
+
+		found = row_int4(&list.row, INVOICE_COL_CART_REVISION) == cart->revision &&
+			(status == INVOICE_UNPAID || status == INVOICE_PAID);
+		*invoice_id = row_int8(&list.row, INVOICE_COL_ID);
+	}
+	row_list_end(&list);
+	return found;
+}
+
 /*
  * row_insert_invoice
  *		An unpaid invoice of this attendee, value and cart, issued now; due after
@@ -157,12 +199,14 @@ row_takes_credit(Ledger *ledger, const InvoiceRow *invoice)
 void
 row_insert_line(Ledger *ledger, int64 invoice_id, const LineItemRow *line)
 {
-	char		nulls[] = "     ";
-	Datum		args[] = {Int64GetDatum(invoice_id), PointerGetDatum(line->description),
-		Int32GetDatum(line->quantity), money_datum(ledger, line->price),
-	nullable_int8(line->product_id, &nulls[4])};
+	RowValues  *row = begin_values(LINE_ITEM);
 
-	write_by_query(ledger, Q_INSERT_LINE, LINE_ITEM, args, nulls);
+	set_int8(row, LINE_ITEM_COL_INVOICE_ID, invoice_id);
+	set_value(row, LINE_ITEM_COL_DESCRIPTION, PointerGetDatum(line->description));
+	set_value(row, LINE_ITEM_COL_QUANTITY, Int32GetDatum(line->quantity));
+	set_money(row, LINE_ITEM_COL_PRICE, ledger, line->price);
+	set_int8_or_null(row, LINE_ITEM_COL_PRODUCT_ID, line->product_id);
+	row_insert(ledger, row);
 }
 
 /*

@@ -11,6 +11,8 @@ extern bool row_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice);
 extern bool row_invoice_owner(Ledger *ledger, int64 invoice_id, int64 *attendee_id);
 extern bool row_invoice_cart(Ledger *ledger, int64 invoice_id, int64 *cart_id);
 extern bool row_lock_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *invoice);
+extern int64 *row_unpaid_invoices_of_cart(Ledger *ledger, int64 cart_id, int *ninvoices);
+extern bool row_invoice_of_revision(Ledger *ledger, const CartRow *cart, int64 *invoice_id);
 extern int64 row_insert_invoice(Ledger *ledger, const InvoiceRow *invoice, text *recipient,
 								Interval *due);
 extern void row_insert_line(Ledger *ledger, int64 invoice_id, const LineItemRow *line);

@@ -100,11 +100,6 @@ const QueryText ledger_queries[] = {
 		"AND i.status" EQ "'unpaid'::regpaydb.invoice_status AND i.invoice_id" NE "$2)",
 		2, {INT8OID, INT8OID}
 	},
-	[Q_INSERT_LINE] = {
-		"INSERT INTO @.line_item (invoice_id, description, quantity, price, product_id) "
-		"VALUES ($1, $2, $3, $4, $5)",
-		5, {INT8OID, TEXTOID, INT4OID, NUMERICOID, INT8OID}
-	},
 	[Q_PAYMENT_TOTALS] = {
 		"SELECT COALESCE(pg_catalog.sum(amount), 0)::numeric AS \"sum of the payments\", pg_catalog.count(*)::bigint, "
 		"pg_catalog.max(payment_id)::bigint FROM @.payment "

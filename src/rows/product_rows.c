@@ -1,14 +1,8 @@
 /*
  * product_rows.c
- *	  Products and what carts reserve of them.
+ *	  Products and categories.
  */
 #include "postgres.h"
-
-#include "access/xact.h"
-#include "catalog/pg_type.h"
-#include "executor/spi.h"
-#include "utils/array.h"
-#include "utils/builtins.h"
 
 #include "base/array.h"
 #include "rows/plan.h"
@@ -17,9 +11,16 @@
 #include "rows/row.h"
 #include "rows/slot_rows.h"
 
-/* ---- products ---- */
+static void
+get_product(const Row *row, ProductRow *product)
+{
+	product->product_id = row_int8(row, PRODUCT_COL_ID);
+	product->category_id = row_int8(row, PRODUCT_COL_CATEGORY_ID);
+	product->has_stock = !row_is_null(row, PRODUCT_COL_STOCK);
+	product->limit_per_attendee = NULL;
+}
 
-/* row_product: a product as it is now; false where there is none. */
+/* row_product: a product as it is now, without its limit; false where there is none. */
 bool
 row_product(Ledger *ledger, int64 product_id, ProductRow *product)
 {
@@ -27,9 +28,19 @@ row_product(Ledger *ledger, int64 product_id, ProductRow *product)
 
 	if (!row_find(ledger, PRODUCT, product_id, &row))
 		return false;
-	product->product_id = product_id;
-	product->category_id = row_int8(&row, PRODUCT_COL_CATEGORY_ID);
-	product->stock = row_copy_int4(&row, PRODUCT_COL_STOCK);
+	get_product(&row, product);
+	return true;
+}
+
+/* row_product_limit: the same with its limit. */
+bool
+row_product_limit(Ledger *ledger, int64 product_id, ProductRow *product)
+{
+	Row			row;
+
+	if (!row_find(ledger, PRODUCT, product_id, &row))
+		return false;
+	get_product(&row, product);
 	product->limit_per_attendee = row_copy_int4(&row, PRODUCT_COL_LIMIT);
 	return true;
 }
@@ -87,13 +98,8 @@ row_touch_products(Ledger *ledger, int64 category_id, int *nproducts)
 int64 *
 row_products_of_carts(Ledger *ledger, const int64 *cart_ids, int ncarts, int *nproducts)
 {
-	Datum	   *elements = palloc(Max(ncarts, 1) * sizeof(Datum));
-	Datum		args[1];
+	Datum		args[] = {int8_array_datum(cart_ids, ncarts)};
 
-	for (int i = 0; i < ncarts; i++)
-		elements[i] = Int64GetDatum(cart_ids[i]);
-	args[0] = PointerGetDatum(construct_array(elements, ncarts, INT8OID, sizeof(int64),
-											  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 	run_query(ledger, Q_PRODUCTS_OF_CARTS, args, NULL);
 	return int8_columns(1, nproducts);
 }
@@ -127,11 +133,11 @@ get_category(const Row *row, CategoryRow *category)
 {
 	category->category_id = row_int8(row, CATEGORY_COL_ID);
 	category->required = row_bool(row, CATEGORY_COL_REQUIRED);
-	category->limit_per_attendee = row_copy_int4(row, CATEGORY_COL_LIMIT);
-	category->stock = row_copy_int4(row, CATEGORY_COL_STOCK);
+	category->has_stock = !row_is_null(row, CATEGORY_COL_STOCK);
+	category->limit_per_attendee = NULL;
 }
 
-/* row_category: a category as it is now; false where there is none. */
+/* row_category: a category as it is now, without its limit; false where there is none. */
 bool
 row_category(Ledger *ledger, int64 category_id, CategoryRow *category)
 {
@@ -143,7 +149,7 @@ row_category(Ledger *ledger, int64 category_id, CategoryRow *category)
 	return true;
 }
 
-/* row_categories: all of them. */
+/* row_categories: all of them, with their limits. */
 CategoryRow *
 row_categories(Ledger *ledger, int *ncategories)
 {
@@ -155,131 +161,10 @@ row_categories(Ledger *ledger, int *ncategories)
 	while (row_next(&list))
 	{
 		categories = room_for_one(categories, *ncategories, sizeof(CategoryRow));
-		get_category(&list.row, &categories[(*ncategories)++]);
+		get_category(&list.row, &categories[*ncategories]);
+		categories[(*ncategories)++].limit_per_attendee =
+			row_copy_int4(&list.row, CATEGORY_COL_LIMIT);
 	}
 	row_list_end(&list);
 	return categories;
-}
-
-/* ---- reservations ---- */
-
-/* row_reservations: what a cart reserves. */
-ReservationRow *
-row_reservations(Ledger *ledger, int64 cart_id, int *nreservations)
-{
-	RowList		list;
-	ReservationRow *reservations = room_for_one(NULL, 0, sizeof(ReservationRow));
-
-	*nreservations = 0;
-	row_list(&list, ledger, RESERVATION, RESERVATION_BY_CART, cart_id);
-	while (row_next(&list))
-	{
-		reservations = room_for_one(reservations, *nreservations, sizeof(ReservationRow));
-		reservations[(*nreservations)++] = (ReservationRow)
-		{
-			row_int8(&list.row, RESERVATION_COL_PRODUCT_ID),
-			row_int4(&list.row, RESERVATION_COL_QUANTITY),
-			!TIMESTAMP_IS_NOBEGIN(DatumGetTimestampTz(row_needed(&list.row, RESERVATION_COL_RESERVED_UNTIL)))
-		};
-	}
-	row_list_end(&list);
-	return reservations;
-}
-
-/* row_reserved: how many of a product a cart reserves, lapsed or not. */
-int32
-row_reserved(Ledger *ledger, int64 cart_id, int64 product_id)
-{
-	int			nreservations;
-	ReservationRow *reservations = row_reservations(ledger, cart_id, &nreservations);
-
-	for (int i = 0; i < nreservations; i++)
-		if (reservations[i].product_id == product_id)
-			return reservations[i].quantity;
-	return 0;
-}
-
-/* row_release_items: a cart reserves nothing any more. */
-void
-row_release_items(Ledger *ledger, int64 cart_id)
-{
-	row_delete_list(ledger, RESERVATION, RESERVATION_BY_CART, cart_id);
-}
-
-/* row_move_reservation: a cart's reservation ends when its row says now. */
-void
-row_move_reservation(Ledger *ledger, int64 cart_id)
-{
-	Datum		args[] = {Int64GetDatum(cart_id)};
-
-	write_own_by_query(ledger, Q_MOVE_RESERVATION, RESERVATION, cart_id, true, args);
-	if (run_query(ledger, Q_MISTIMED_RESERVATION, args, NULL) != 0)
-		row_not_written(ledger, RESERVATION);
-}
-
-/* row_reserve_items: a cart reserves what is in it, and has the units. */
-void
-row_reserve_items(Ledger *ledger, int64 cart_id)
-{
-	Datum		args[] = {Int64GetDatum(cart_id)};
-
-	row_release_items(ledger, cart_id);
-	run_query(ledger, Q_RESERVE_ITEMS, args, NULL);
-	if (run_query(ledger, Q_UNRESERVED_ITEMS, args, NULL) != 0)
-		row_not_written(ledger, RESERVATION);
-}
-
-/* row_reserve_without: a cart reserves so many of a product, but has not the units. */
-void
-row_reserve_without(Ledger *ledger, int64 cart_id, int64 product_id)
-{
-	Datum		args[] = {Int64GetDatum(cart_id), Int64GetDatum(product_id)};
-
-	write_own_by_query(ledger, Q_RESERVE_WITHOUT, RESERVATION, cart_id, false, args);
-}
-
-/* row_hold_items: a cart has the units of all that it reserves. */
-void
-row_hold_items(Ledger *ledger, int64 cart_id)
-{
-	Datum		args[] = {Int64GetDatum(cart_id)};
-
-	write_own_by_query(ledger, Q_HOLD_ITEMS, RESERVATION, cart_id, true, args);
-}
-
-/*
- * row_lapsed_carts
- *		Carts but the given one that still have units of a product, or of a category's
- *		products, though their reservation has lapsed, longest ago first, so many at
- *		most; locks them, and passes over those that somebody else has locked.
- */
-LapsedRow *
-row_lapsed(Ledger *ledger, const StockPool *pool, int64 cart_id, int32 limit, int *nlapsed)
-{
-	Datum		args[] = {Int64GetDatum(pool->id), Int64GetDatum(cart_id), Int32GetDatum(limit)};
-	LapsedRow  *lapsed;
-
-	*nlapsed = (int) run_query(ledger, pool->of_category ? Q_LAPSED_OF_CATEGORY : Q_LAPSED_OF_PRODUCT,
-							   args, NULL);
-	lapsed = palloc(Max(*nlapsed, 1) * sizeof(LapsedRow));
-	for (int i = 0; i < *nlapsed; i++)
-		lapsed[i] = (LapsedRow)
-	{
-		int8_column(i, 1), int8_column(i, 2)
-	};
-	return lapsed;
-}
-
-/*
- * row_take_back
- *		Take the units of a lapsed reservation from a locked cart; returns how many,
- *		none where it is no longer so.
- */
-int64
-row_take_back(Ledger *ledger, const LapsedRow *lapsed)
-{
-	Datum		args[] = {Int64GetDatum(lapsed->cart_id), Int64GetDatum(lapsed->product_id)};
-
-	write_own_by_query(ledger, Q_TAKE_BACK, RESERVATION, lapsed->cart_id, true, args);
-	return SPI_processed == 0 ? 0 : int8_column(0, 1);
 }

@@ -33,7 +33,6 @@ typedef enum EngineQuery
 	Q_AVAILABLE_CREDIT,
 	Q_INSERT_INVOICE,
 	Q_TAKES_CREDIT,
-	Q_INSERT_LINE,
 	Q_PAYMENT_TOTALS,
 	Q_PAYMENTS_ABOVE,
 	Q_LOCK_OLDEST_CREDIT_NOTE,
@@ -48,22 +47,14 @@ typedef enum EngineQuery
 	Q_CATEGORY_LAPSED,
 	Q_PRODUCTS_OF_CATEGORY,
 	Q_PRODUCTS_OF_CARTS,
-	Q_FIND_ACTIVE_CART,
 	Q_INSERT_CART,
 	Q_CART_PROBLEM,
 	Q_RESERVATION_PROBLEM,
 	Q_STOCK_PROBLEM,
 	Q_CART_LINES,
-	Q_COUNT_ENTRIES,
 	Q_SET_ITEM,
 	Q_DELETE_ITEM,
-	Q_AMEND_CART,
-	Q_TOUCH_CART,
-	Q_RENEW_CART,
 	Q_EXTEND_CART,
-	Q_UNRESERVED_ITEMS,
-	Q_RESERVE_ITEMS,
-	Q_RESERVE_WITHOUT,
 	Q_HOLD_ITEMS,
 	Q_LAPSED_OF_PRODUCT,
 	Q_LAPSED_OF_CATEGORY,
@@ -74,8 +65,6 @@ typedef enum EngineQuery
 	Q_MAKE_CATEGORY_SLOTS,
 	Q_MOVE_RESERVATION,
 	Q_MISTIMED_RESERVATION,
-	Q_UNPAID_INVOICES_OF_CART,
-	Q_INVOICE_OF_REVISION,
 	Q_LOCK_EXPIRED,
 	QUERIES
 } EngineQuery;
@@ -115,7 +104,7 @@ extern const QueryText cart_queries[];
 	"c.reservation_duration) AT TIME ZONE 'UTC')"
 
 /* A reservation whose units were taken back when they were wanted, and it had lapsed. */
-#define NOT_HELD "'-infinity'::timestamptz"
+#define NOT_HELD "'-infinity'::pg_catalog.timestamptz"
 
 #define UNPAID "'unpaid'::regpaydb.invoice_status"
 

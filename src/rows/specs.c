@@ -19,8 +19,10 @@ static const ColumnSpec category_columns[] = {CATEGORY_SPEC(COLUMN_SPEC)};
 static const ColumnSpec product_columns[] = {PRODUCT_SPEC(COLUMN_SPEC)};
 static const ColumnSpec cart_columns[] = {CART_SPEC(COLUMN_SPEC)};
 static const ColumnSpec cart_item_columns[] = {CART_ITEM_SPEC(COLUMN_SPEC)};
+static const ColumnSpec cart_discount_columns[] = {CART_DISCOUNT_SPEC(COLUMN_SPEC)};
 static const ColumnSpec reservation_columns[] = {RESERVATION_SPEC(COLUMN_SPEC)};
 static const ColumnSpec stock_slot_columns[] = {STOCK_SLOT_SPEC(COLUMN_SPEC)};
+static const ColumnSpec line_item_columns[] = {LINE_ITEM_SPEC(COLUMN_SPEC)};
 static const ColumnSpec credit_note_columns[] = {CREDIT_NOTE_SPEC(COLUMN_SPEC)};
 static const ColumnSpec claim_columns[] = {CLAIM_SPEC(COLUMN_SPEC)};
 static const ColumnSpec application_columns[] = {APPLICATION_SPEC(COLUMN_SPEC)};
@@ -66,10 +68,19 @@ const TableSpec table_specs[LEDGER_TABLES] = {
 			[CART_ITEM_BY_CART] = CART_ITEM_COL_CART_ID,
 		},
 	},
+	[CART_DISCOUNT] = {
+		.columns = cart_discount_columns,
+		.ncolumns = lengthof(cart_discount_columns),
+		.uses = USE_LIST,
+		.nlists = 1,
+		.lists = {
+			[CART_DISCOUNT_BY_CART] = CART_DISCOUNT_COL_CART_ID,
+		},
+	},
 	[RESERVATION] = {
 		.columns = reservation_columns,
 		.ncolumns = lengthof(reservation_columns),
-		.uses = USE_LIST | USE_DELETE,
+		.uses = USE_LIST | USE_INSERT | USE_DELETE,
 		.nlists = 1,
 		.lists = {
 			[RESERVATION_BY_CART] = RESERVATION_COL_CART_ID,
@@ -88,7 +99,16 @@ const TableSpec table_specs[LEDGER_TABLES] = {
 	[INVOICE] = {
 		.columns = invoice_columns,
 		.ncolumns = lengthof(invoice_columns),
-		.uses = USE_FIND | USE_UPDATE,
+		.uses = USE_FIND | USE_LIST | USE_UPDATE,
+		.nlists = 1,
+		.lists = {
+			[INVOICE_BY_CART] = INVOICE_COL_CART_ID,
+		},
+	},
+	[LINE_ITEM] = {
+		.columns = line_item_columns,
+		.ncolumns = lengthof(line_item_columns),
+		.uses = USE_INSERT,
 	},
 	[PAYMENT] = {
 		.columns = payment_columns,

@@ -40,7 +40,7 @@ INSERT INTO staff VALUES (1), (2);
 INSERT INTO attendee (user_id, recipient, email)
 	SELECT 1000 + g, format(E'Attendee %s\n\tO''Brien \\. "street" ünïcode', g), 'a' || g || '@example.org'
 	FROM generate_series(1, 4000) g;
-INSERT INTO category (name, required, limit_per_attendee, display_order) VALUES ('Ticket', true, 2, 1), (E'Extra\t"x"', false, NULL, 2);
+INSERT INTO category (name, required, limit_per_attendee, display_order, stock) VALUES ('Ticket', true, 2, 1, 150), (E'Extra\t"x"', false, NULL, 2, NULL);
 INSERT INTO product (category_id, name, price, stock, limit_per_attendee, reservation_duration) VALUES
 	(1, 'Full', 100, 70, NULL, '2 hours'), (1, E'O''Brien\\', 40.10, NULL, 1, '1 hour 30 minutes'),
 	(2, 'Shirt', 25.10, 5000, NULL, '1 day'), (2, 'Workshop', 90, 3, 2, '3 hours');

@@ -9,8 +9,9 @@ our ($quick, $invoices, @floors, @bases, @tables);
 
 sub bulk
 {
-	my ($n, $way, $order, $carts, $title, $reach) = @_;
-	my @names = $n > $invoices ? (@floors, 'INSERT') : (@bases, 'INSERT');
+	my ($n, $way, $order, $carts) = @_;
+	my @names = (@floors, $carts ? 'same promises, uncounted' : (),
+		$n > $invoices ? () : 'PL/pgSQL twin', 'INSERT');
 	my ($first, $each) = (($carts ? with_cart($invoices) : without_cart($invoices))[0],
 		$n > $invoices ? 5 : 1);
 
@@ -25,13 +26,13 @@ sub bulk
 	compare(
 		title   => "Bulk: " . commas($n) . " payments by $way, $order" . ($carts ? ', with carts' : ''),
 		figure  => 'rate',
-		against => [ grep { !/twin/ || $n <= $invoices } @bases ],
+		against => [ @names[ 0 .. $#names - 1 ] ],
 		jobs    => [
 			map {
 				my $name = $_;
 				{
 					name  => $name,
-					reach => $name eq 'INSERT' ? 'floor 1.2' : '',
+					reach => $name ne 'INSERT' ? '' : $carts ? 'promises 1.0' : 'floor 1.2',
 					work  => sub { bulk_work($name, $_[0], $way, $carts, $n, $each, $memory{$name}) },
 				}
 			} @names
@@ -55,6 +56,12 @@ sub bulk_loads
 			}
 		}
 	}
+	return;
+}
+
+sub bulk_with_carts
+{
+	fresh('statement', @bases, 'same promises, uncounted', 'INSERT');
 	bulk(10_000, 'INSERT ... SELECT', 'random', 1);
 	return;
 }

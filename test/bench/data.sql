@@ -60,7 +60,8 @@ CREATE VIEW work_done AS SELECT
 	(SELECT count(*) FROM payment) AS payments,
 	i.paid, i.counted, i.paid_invoices,
 	(SELECT count(*) FROM cart WHERE status = 'paid') AS paid_carts,
-	(SELECT sum(sold) FROM product) AS sold,
+	(SELECT coalesce(sum(quantity), 0) FROM cart_item JOIN cart USING (cart_id)
+		WHERE status = 'paid') AS sold,
 	(SELECT count(*) FROM reservation) AS reserved,
 	(SELECT coalesce(sum(value), 0) FROM credit_note)::bigint AS noted,
 	(SELECT count(*) FROM outbox) AS events

@@ -45,8 +45,8 @@ WITH recorded AS (
 	WHERE cart.cart_id = changed.cart_id AND changed.status = 'paid'
 	RETURNING cart.cart_id
 ), counted AS (
-	UPDATE product SET sold = sold + i.quantity FROM bought JOIN cart_item i USING (cart_id)
-	WHERE product.product_id = i.product_id)
+	UPDATE counter SET sold = sold + i.quantity FROM bought JOIN cart_item i USING (cart_id)
+	WHERE counter.product_id = i.product_id)
 DELETE FROM reservation USING bought WHERE reservation.cart_id = bought.cart_id;
 
 -- @ promises: payment with a cart
@@ -64,8 +64,33 @@ WITH recorded AS (
 	WHERE cart.cart_id = changed.cart_id AND changed.status = 'paid'
 	RETURNING cart.cart_id
 ), counted AS (
-	UPDATE product SET sold = sold + i.quantity FROM bought JOIN cart_item i USING (cart_id)
-	WHERE product.product_id = i.product_id
+	UPDATE counter SET sold = sold + i.quantity FROM bought JOIN cart_item i USING (cart_id)
+	WHERE counter.product_id = i.product_id
+), freed AS (
+	DELETE FROM reservation USING bought WHERE reservation.cart_id = bought.cart_id)
+INSERT INTO outbox (kind, invoice_id, old_status, new_status, cart_id)
+SELECT 'invoice_updated'::outbox_kind, invoice_id, 'unpaid'::invoice_status, status, NULL::bigint
+FROM changed WHERE status = 'paid'
+UNION ALL
+SELECT 'cart_paid', NULL, NULL, NULL, cart_id FROM bought;
+
+-- The same without a counter of what is sold, as it need not be where a reservation
+-- was counted already.
+
+-- @ uncounted: payment with a cart
+WITH recorded AS (
+	INSERT INTO payment (invoice_id, amount, reference)
+	VALUES (:invoice_id, :amount, 'card 4242')
+), changed AS (
+	UPDATE invoice SET paid = paid + :amount, payment_count = payment_count + 1,
+		status = CASE WHEN paid + :amount >= value THEN 'paid' ELSE status END,
+		paid_time = CASE WHEN paid + :amount >= value THEN now() END
+	WHERE invoice_id = :invoice_id
+	RETURNING invoice_id, cart_id, status
+), bought AS (
+	UPDATE cart SET status = 'paid' FROM changed
+	WHERE cart.cart_id = changed.cart_id AND changed.status = 'paid'
+	RETURNING cart.cart_id
 ), freed AS (
 	DELETE FROM reservation USING bought WHERE reservation.cart_id = bought.cart_id)
 INSERT INTO outbox (kind, invoice_id, old_status, new_status, cart_id)
@@ -111,10 +136,10 @@ WITH changed AS (
 	WHERE cart.cart_id = changed.cart_id AND changed.status = 'paid'
 	RETURNING cart.cart_id
 ), counted AS (
-	UPDATE product SET sold = sold + c.quantity
+	UPDATE counter SET sold = sold + c.quantity
 	FROM (SELECT product_id, sum(quantity) AS quantity
 		FROM bought JOIN cart_item USING (cart_id) GROUP BY product_id) c
-	WHERE product.product_id = c.product_id)
+	WHERE counter.product_id = c.product_id)
 DELETE FROM reservation USING bought WHERE reservation.cart_id = bought.cart_id;
 
 -- @ promises: settle the batch with carts
@@ -131,10 +156,31 @@ WITH changed AS (
 	WHERE cart.cart_id = changed.cart_id AND changed.status = 'paid'
 	RETURNING cart.cart_id
 ), counted AS (
-	UPDATE product SET sold = sold + c.quantity
+	UPDATE counter SET sold = sold + c.quantity
 	FROM (SELECT product_id, sum(quantity) AS quantity
 		FROM bought JOIN cart_item USING (cart_id) GROUP BY product_id) c
-	WHERE product.product_id = c.product_id
+	WHERE counter.product_id = c.product_id
+), freed AS (
+	DELETE FROM reservation USING bought WHERE reservation.cart_id = bought.cart_id)
+INSERT INTO outbox (kind, invoice_id, old_status, new_status, cart_id)
+SELECT 'invoice_updated'::outbox_kind, invoice_id, 'unpaid'::invoice_status, status, NULL::bigint
+FROM changed WHERE status = 'paid'
+UNION ALL
+SELECT 'cart_paid', NULL, NULL, NULL, cart_id FROM bought;
+
+-- @ uncounted: settle the batch with carts
+WITH changed AS (
+	UPDATE invoice i SET paid = paid + b.amount, payment_count = payment_count + b.number,
+		status = CASE WHEN paid + b.amount >= value THEN 'paid' ELSE status END,
+		paid_time = CASE WHEN paid + b.amount >= value THEN now() END
+	FROM (SELECT invoice_id, sum(amount) AS amount, count(*) AS number
+		FROM batch GROUP BY invoice_id) b
+	WHERE i.invoice_id = b.invoice_id
+	RETURNING i.invoice_id, i.cart_id, i.status
+), bought AS (
+	UPDATE cart SET status = 'paid' FROM changed
+	WHERE cart.cart_id = changed.cart_id AND changed.status = 'paid'
+	RETURNING cart.cart_id
 ), freed AS (
 	DELETE FROM reservation USING bought WHERE reservation.cart_id = bought.cart_id)
 INSERT INTO outbox (kind, invoice_id, old_status, new_status, cart_id)
@@ -244,3 +290,80 @@ SELECT 'invoice_updated', :other_id, 'unpaid', status, NULL FROM changed;
 
 -- @ insert: refund and apply
 SELECT apply_credit_note(refund_invoice(:invoice_id), :other_id);
+
+-- A visit, one transaction for each: a cart, two items, an invoice, and the payment
+-- as above.  The floor has one counter for each product.  It looks whether that
+-- suffices and the cart is active, not at limits or credit.
+
+-- @ promises: current_cart
+INSERT INTO cart (attendee_id) VALUES (:attendee_id)
+ON CONFLICT (attendee_id) WHERE status = 'active' DO NOTHING
+RETURNING cart_id \gset
+
+-- @ promises: set_quantity
+WITH had AS (
+	SELECT coalesce(sum(quantity), 0)::integer AS quantity FROM reservation
+	WHERE cart_id = :cart_id AND product_id = :product_id
+), counted AS (
+	UPDATE counter SET free = free - :quantity + had.quantity FROM had
+	WHERE product_id = :product_id AND free >= :quantity - had.quantity
+	RETURNING product_id, (had.quantity = 0)::integer AS entries
+), item AS (
+	INSERT INTO cart_item (cart_id, product_id, quantity)
+	SELECT :cart_id, product_id, :quantity FROM counted
+	ON CONFLICT (cart_id, product_id) DO UPDATE SET quantity = EXCLUDED.quantity
+), renewed AS (
+	UPDATE cart SET revision = revision + 1, entry_count = entry_count + entries,
+		time_last_updated = now(), reservation_duration = greatest(p.reservation_duration,
+			time_last_updated + cart.reservation_duration - now())
+	FROM counted JOIN product p USING (product_id)
+	WHERE cart_id = :cart_id AND status = 'active'
+	RETURNING (time_last_updated AT TIME ZONE 'UTC' + cart.reservation_duration)
+		AT TIME ZONE 'UTC' AS until
+), moved AS (
+	UPDATE reservation SET reserved_until = until FROM renewed
+	WHERE cart_id = :cart_id AND product_id <> :product_id)
+INSERT INTO reservation (cart_id, product_id, quantity, reserved_until)
+SELECT :cart_id, :product_id, :quantity, until FROM renewed
+ON CONFLICT (cart_id, product_id) DO UPDATE
+SET quantity = EXCLUDED.quantity, reserved_until = EXCLUDED.reserved_until;
+
+-- @ promises: invoice_cart
+WITH line AS (
+	SELECT product_id, format('%s - %s', g.name, p.name) AS description, quantity, price
+	FROM cart_item JOIN product p USING (product_id) JOIN category g USING (category_id)
+	WHERE cart_id = :cart_id
+	ORDER BY g.display_order, category_id, p.display_order, product_id
+), made AS (
+	INSERT INTO invoice (attendee_id, cart_id, cart_revision, recipient, due_time, value)
+	SELECT c.attendee_id, cart_id, revision, recipient,
+		(time_last_updated AT TIME ZONE 'UTC' + reservation_duration) AT TIME ZONE 'UTC',
+		(SELECT sum(quantity * price) FROM line)
+	FROM cart c JOIN attendee USING (attendee_id)
+	WHERE cart_id = :cart_id AND status = 'active'
+	FOR NO KEY UPDATE OF c
+	RETURNING invoice_id
+), billed AS (
+	INSERT INTO line_item (invoice_id, description, quantity, price, product_id)
+	SELECT invoice_id, description, quantity, price, product_id FROM made, line)
+INSERT INTO outbox (kind, invoice_id, new_status)
+SELECT 'invoice_created', invoice_id, 'unpaid' FROM made
+RETURNING invoice_id \gset
+
+-- @ insert: current_cart
+SELECT twin_current_cart(:attendee_id) AS cart_id \gset
+
+-- @ insert: set_quantity
+SELECT twin_set_quantity(:cart_id, :product_id, :quantity);
+
+-- @ insert: invoice_cart
+SELECT twin_invoice_cart(:cart_id) AS invoice_id \gset
+
+-- @ pay: current_cart
+SELECT current_cart(:attendee_id) AS cart_id \gset
+
+-- @ pay: set_quantity
+SELECT set_quantity(:cart_id, :product_id, :quantity);
+
+-- @ pay: invoice_cart
+SELECT invoice_cart(:cart_id) AS invoice_id \gset

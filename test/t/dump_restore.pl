@@ -122,8 +122,8 @@ SELECT setval(pg_get_serial_sequence('payment', 'payment_id'), 100000);
 
 -- Carts: active, lapsed, paid and released, with discounts, and with invoices in
 -- every state there is.
-INSERT INTO category (name, required, limit_per_attendee, display_order) VALUES
-	('Ticket', true, 2, 1), ('Extra\t"x"', false, NULL, 2);
+INSERT INTO category (name, required, limit_per_attendee, display_order, stock) VALUES
+	('Ticket', true, 2, 1, 150), ('Extra\t"x"', false, NULL, 2, NULL);
 INSERT INTO product (category_id, name, price, stock, limit_per_attendee, reservation_duration) VALUES
 	(1, 'Full', 100, 70, NULL, '2 hours'), (1, E'O''Brien\\', 40.10, NULL, 1, '1 hour 30 minutes'),
 	(2, 'Shirt', 25.10, 5000, NULL, '1 day'), (2, 'Workshop', 90, 3, 2, '3 hours');
@@ -383,14 +383,14 @@ SELECT 'status', regpaydb.update_status(:invoice_id);
 -- Carts go on too: what has a buyer is hers, an invoice is found again and paid,
 -- a change makes it void, what is gone is not sold by late money.
 SELECT i.invoice_id AS cart_invoice, i.cart_id, c.attendee_id AS buyer, i.value - i.paid AS due, p.sold, q.quantity, p.product_id
-	FROM invoice i JOIN cart c USING (cart_id) JOIN cart_item q USING (cart_id) JOIN product p USING (product_id)
+	FROM invoice i JOIN cart c USING (cart_id) JOIN cart_item q USING (cart_id) JOIN product_stock p USING (product_id)
 	WHERE i.status = 'unpaid' AND i.paid = 0 AND p.product_id = 3 AND EXISTS
 		(SELECT FROM cart_discount d WHERE d.cart_id = c.cart_id) AND NOT EXISTS
 		(SELECT FROM cart_problem o WHERE o.cart_id = c.cart_id) ORDER BY 1 LIMIT 1 \gset
 SELECT 'same cart', regpaydb.current_cart(:buyer) = :cart_id, regpaydb.invoice_cart(:cart_id) = :cart_invoice;
 SELECT 'cart paid', regpaydb.pay(:cart_invoice, :due, 'for a cart') > 0;
 SELECT 'sold', c.status, p.sold - :sold = :quantity, (SELECT count(*) FROM reservation r WHERE r.cart_id = :cart_id)
-	FROM cart c, product p WHERE c.cart_id = :cart_id AND p.product_id = :product_id;
+	FROM cart c, product_stock p WHERE c.cart_id = :cart_id AND p.product_id = :product_id;
 SELECT i.invoice_id AS cart_invoice, i.cart_id AS other_cart, c.revision FROM invoice i JOIN cart c USING (cart_id)
 	WHERE i.status = 'unpaid' AND NOT EXISTS (SELECT FROM cart_problem o WHERE o.cart_id = c.cart_id) ORDER BY 1 LIMIT 1 \gset
 SELECT regpaydb.set_quantity(:other_cart, 3, 77) \g /dev/null

@@ -1,0 +1,71 @@
+\echo Use "ALTER EXTENSION regpaydb UPDATE" to load this file. \quit
+-- What is there before, for the end of this script.
+SELECT pg_catalog.set_config('regpaydb_update.known', pg_catalog.string_agg(pg_catalog.format('%s/%s', d.classid, d.objid), ' '), true)
+	FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid OPERATOR(pg_catalog.=) d.refobjid
+	WHERE d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass
+		AND d.deptype OPERATOR(pg_catalog.=) 'e' AND e.extname OPERATOR(pg_catalog.=) 'regpaydb';
+
+-- Stock in slots.
+CREATE FUNCTION regpaydb.change_stock()
+	RETURNS trigger
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'regpaydb_change_stock';
+REVOKE ALL ON FUNCTION regpaydb.change_stock() FROM PUBLIC;
+COMMENT ON FUNCTION regpaydb.change_stock() IS 'Trigger function of product and category: what there is more of is free at once, and what there is less of is not.';
+
+COMMENT ON FUNCTION regpaydb.available_stock(bigint) IS 'How many of the product are neither sold nor reserved, of its own stock and of its category''s; NULL for any number.';
+COMMENT ON FUNCTION regpaydb.expire_invoices(integer) IS 'Voids, or refunds to credit, unpaid invoices whose carts can''t be had any more, so many at most; returns how many. What lapsed reservations have is free then. For a scheduler, every minute.';
+
+-- Functions belong to the owner of their schema, who is whoever installs the
+-- extension, or did before a dump: a superuser or not, he may make ledgers, let
+-- others do so, and restore a dump of it all.  Making a ledger grants its owner
+-- the other functions.
+--
+-- They belong to nobody else, whatever ALTER DEFAULT PRIVILEGES says; types can be
+-- used by everybody, as ever.
+--
+-- Scripts of ALTER EXTENSION UPDATE end in this, too.  What was there before, and was
+-- granted to roles, they leave alone: it is in regpaydb_update.known, which they set
+-- first, to pg_depend's "classid/objid", with blanks between them.
+DO $$
+DECLARE
+	schema_owner pg_catalog.oid := (SELECT nspowner FROM pg_catalog.pg_namespace
+		WHERE nspname OPERATOR(pg_catalog.=) 'regpaydb');
+	known pg_catalog.text[] := pg_catalog.string_to_array(pg_catalog.current_setting('regpaydb_update.known'), ' ');
+	member record;
+	name pg_catalog.text;
+	others pg_catalog.text;
+BEGIN
+	FOR member IN
+		SELECT d.objid, d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass AS is_function,
+			coalesce(p.proowner, t.typowner) AS owner, coalesce(p.proacl, t.typacl) AS acl
+		FROM pg_catalog.pg_depend d
+		JOIN pg_catalog.pg_extension e ON e.oid OPERATOR(pg_catalog.=) d.refobjid
+		LEFT JOIN pg_catalog.pg_proc p ON d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
+			AND p.oid OPERATOR(pg_catalog.=) d.objid
+		LEFT JOIN pg_catalog.pg_type t ON d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_type'::pg_catalog.regclass
+			AND t.oid OPERATOR(pg_catalog.=) d.objid
+		WHERE e.extname OPERATOR(pg_catalog.=) 'regpaydb'
+			AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass
+			AND d.deptype OPERATOR(pg_catalog.=) 'e'
+			AND (p.oid IS NOT NULL OR t.typacl IS NOT NULL)
+			AND pg_catalog.format('%s/%s', d.classid, d.objid) OPERATOR(pg_catalog.<>) ALL (known)
+	LOOP
+		others := (SELECT pg_catalog.string_agg(', ' OPERATOR(pg_catalog.||) a.grantee::pg_catalog.regrole::pg_catalog.text, '')
+			FROM pg_catalog.aclexplode(member.acl) a
+			WHERE a.grantee OPERATOR(pg_catalog.<>) ALL (ARRAY[0, member.owner, schema_owner]));
+		IF member.is_function THEN
+			name := member.objid::pg_catalog.regprocedure;
+			EXECUTE pg_catalog.format('ALTER FUNCTION %s OWNER TO %s', name, schema_owner::pg_catalog.regrole);
+			EXECUTE pg_catalog.format('GRANT ALL ON FUNCTION %s TO %s', name, schema_owner::pg_catalog.regrole);
+			-- The last one, since a dump has what differs from that.
+			EXECUTE pg_catalog.format('REVOKE ALL ON FUNCTION %s FROM PUBLIC%s CASCADE', name, others);
+		ELSE
+			name := member.objid::pg_catalog.regtype;
+			EXECUTE pg_catalog.format('REVOKE ALL ON TYPE %s FROM PUBLIC, %s%s CASCADE', name,
+				schema_owner::pg_catalog.regrole, others);
+			EXECUTE pg_catalog.format('GRANT ALL ON TYPE %s TO PUBLIC, %s', name, member.owner::pg_catalog.regrole);
+		END IF;
+	END LOOP;
+END
+$$;
