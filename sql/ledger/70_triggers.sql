@@ -23,6 +23,11 @@ CREATE TRIGGER conference_guard_truncate
 	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.guard_rows();
 COMMENT ON TRIGGER conference_guard_truncate ON conference IS 'Keeps the row.';
 
+CREATE TRIGGER product_guard
+	BEFORE UPDATE ON product
+	FOR EACH ROW EXECUTE FUNCTION regpaydb.guard_rows('product_id', 'product_id');
+COMMENT ON TRIGGER product_guard ON product IS 'A product keeps its key.';
+
 CREATE TRIGGER product_change_stock
 	AFTER UPDATE ON product REFERENCING OLD TABLE AS before NEW TABLE AS after
 	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.change_stock();

@@ -43,7 +43,8 @@ check_trigger(FunctionCallInfo fcinfo, const char *function,
 
 /*
  * find_trigger_column
- *		The number of the trigger's table's column of this name and type.
+ *		The number of the trigger's table's column of this name and type, of any
+ *		with InvalidOid.
  *
  * Raises 42703 or 42804.
  */
@@ -58,7 +59,7 @@ find_trigger_column(TriggerData *trigger, const char *name, Oid type)
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("table \"%s\" has no column \"%s\"",
 						RelationGetRelationName(trigger->tg_relation), name)));
-	if (SPI_gettypeid(desc, number) != type)
+	if (OidIsValid(type) && SPI_gettypeid(desc, number) != type)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("column \"%s\" of table \"%s\" is of type %s, not %s", name,

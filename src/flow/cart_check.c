@@ -65,7 +65,7 @@ add_paid_carts(Ledger *ledger, const CartRow *cart, Holdings *all)
 			ProductRow	product;
 
 			CHECK_FOR_INTERRUPTS();
-			if (!row_product(ledger, items[j].product_id, &product))
+			if (!row_product_limit(ledger, items[j].product_id, &product))
 				return false;
 			add_holding(all, &product, items[j].quantity, false);
 		}
@@ -86,8 +86,8 @@ is_in_stock(Ledger *ledger, const ProductRow *product, const ReservationRow *res
 		if (reservations[i].product_id == product->product_id && reservations[i].held &&
 			reservations[i].quantity >= quantity)
 			return true;
-	return product->stock == NULL && row_category(ledger, product->category_id, &category) &&
-		category.stock == NULL;
+	return !product->has_stock && row_category(ledger, product->category_id, &category) &&
+		!category.has_stock;
 }
 
 static bool
@@ -171,7 +171,7 @@ cart_is_sound(Ledger *ledger, int64 cart_id, CartCheck check)
 	{
 		ProductRow	product;
 
-		if (!row_product(ledger, items[i].product_id, &product) ||
+		if (!row_product_limit(ledger, items[i].product_id, &product) ||
 			!is_in_stock(ledger, &product, reservations, nreservations, items[i].quantity))
 			return false;
 		add_holding(&all, &product, items[i].quantity, true);

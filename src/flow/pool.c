@@ -198,12 +198,35 @@ pool_change(Ledger *ledger, const StockPool *pool, int64 quantity)
 	pfree(slots);
 }
 
-/* pool_lock: lock all slots, waiting for whoever has one. */
+/*
+ * pool_forget
+ *		Delete the slots, so that whoever takes next counts what is free.  Waits for
+ *		whoever has one, in the order of all who do.
+ */
+void
+pool_forget(Ledger *ledger, const StockPool *pool)
+{
+	int			nslots;
+	int64		total;
+
+	pfree(lock_slots(ledger, pool, false, &nslots, &total));
+	if (nslots > 0)
+		row_forget_slots(ledger, pool);
+}
+
+/*
+ * pool_lock
+ *		Lock all slots, waiting for whoever has one, or for whoever makes them; makes
+ *		none, as it may be that nothing is to be taken: a dump is being restored.
+ */
 void
 pool_lock(Ledger *ledger, const StockPool *pool)
 {
 	int			nslots;
 	int64		total;
 
-	pfree(lock_slots(ledger, pool, true, &nslots, &total));
+	pfree(row_slots(ledger, pool, &nslots));
+	if (nslots == 0)
+		row_lock_pool(ledger, pool);
+	pfree(lock_slots(ledger, pool, false, &nslots, &total));
 }

@@ -22,7 +22,7 @@ stock_differs(const StockUpdate *update)
 	const StockLevel *before = &update->before;
 	const StockLevel *after = &update->after;
 
-	return before->stock != after->stock || before->unlimited != after->unlimited ||
+	return update->recount || before->stock != after->stock || before->unlimited != after->unlimited ||
 		before->category_id != after->category_id;
 }
 
@@ -46,7 +46,10 @@ change_pool(Ledger *ledger, bool of_category, int64 id, const StockUpdate *updat
 		.of_category = of_category, .id = id, .limited = !update->after.unlimited
 	};
 
-	pool_change(ledger, &pool, (int64) update->after.stock - update->before.stock);
+	if (update->recount)
+		pool_forget(ledger, &pool);
+	else
+		pool_change(ledger, &pool, (int64) update->after.stock - update->before.stock);
 }
 
 /* Slots of a category are counted afresh when somebody takes next. */
@@ -56,7 +59,7 @@ forget_category(Ledger *ledger, int64 category_id)
 	StockPool	pool = {.of_category = true, .id = category_id, .limited = true};
 
 	row_touch_pool(ledger, &pool);
-	row_forget_slots(ledger, &pool);
+	pool_forget(ledger, &pool);
 }
 
 /*
@@ -104,7 +107,7 @@ wait_for_products(Ledger *ledger, int64 category_id)
 		CHECK_FOR_INTERRUPTS();
 		if (!row_product(ledger, product_ids[i], &product))
 			continue;
-		pool.limited = product.stock != NULL;
+		pool.limited = product.has_stock;
 		pool_change(ledger, &pool, 0);
 	}
 }

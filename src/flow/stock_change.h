@@ -20,6 +20,7 @@ typedef struct StockUpdate
 {
 	StockLevel	before;
 	StockLevel	after;
+	bool		recount;		/* by how much is not known */
 } StockUpdate;
 
 extern bool stock_differs(const StockUpdate *update);

@@ -92,7 +92,7 @@ pool_of_product(const ProductRow *product)
 {
 	return (StockPool)
 	{
-		.id = product->product_id, .limited = product->stock != NULL
+		.id = product->product_id, .limited = product->has_stock
 	};
 }
 
@@ -106,7 +106,7 @@ pool_of_category(Ledger *ledger, int64 category_id, StockPool *pool)
 	{
 		.of_category = true, .id = category_id, .limited = true
 	};
-	return row_category(ledger, category_id, &category) && category.stock != NULL;
+	return row_category(ledger, category_id, &category) && category.has_stock;
 }
 
 /*
@@ -208,8 +208,9 @@ change_product(StockTake *take, const PoolChange *change)
 		taken_back = pool.taken_back;
 		if (!row_product(take->ledger, change->id, &product))
 			return false;
-		if ((product.stock != NULL) == pool.limited)
+		if (product.has_stock == pool.limited)
 			break;
+		pool.limited = !pool.limited;
 		if (taken)
 			pool_change(take->ledger, &pool, quantity);
 	}
@@ -227,18 +228,11 @@ change_product(StockTake *take, const PoolChange *change)
 static void
 give_product(StockTake *take, const PoolChange *change)
 {
-	ProductRow	product;
-	StockPool	pool;
-	PoolChange *category;
+	PoolChange	back = *change;
 
-	if (change->back == 0 || !row_product(take->ledger, change->id, &product))
-		return;
-	pool = pool_of_product(&product);
-	pool.taken_back = change->taken_back;
-	pool_give(take->ledger, &pool, change->back);
-	category = change_of(&take->categories, product.category_id);
-	category->back += change->back;
-	category->taken_back += change->taken_back;
+	back.take = 0;
+	if (back.back > 0)
+		(void) change_product(take, &back);
 }
 
 static bool

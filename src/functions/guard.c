@@ -48,6 +48,7 @@ advice(const char *table)
 		{"cart_discount", "Delete the rows of active carts."},
 		{"reservation", "Reservations change with their carts, by regpaydb.set_quantity() and regpaydb.extend_reservation()."},
 		{"stock_slot", "Update product.stock or category.stock, or delete the slots: they are counted afresh when somebody buys."},
+		{"product", "Insert another product."},
 		{"outbox", "Delete the rows that were taken."},
 	};
 

@@ -8,10 +8,13 @@
 #include "executor/executor.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
 
 #include "base/array.h"
+#include "base/compat.h"
 #include "base/errors.h"
 #include "base/trigger.h"
 #include "engine/engine.h"
@@ -24,6 +27,7 @@ typedef struct StockColumns
 	int			product_id;
 	int			category_id;
 	int			stock;
+	Form_pg_attribute stock_att;
 } StockColumns;
 
 static int64
@@ -35,6 +39,14 @@ get_id(TupleTableSlot *slot, int column)
 	return DatumGetInt64(id);
 }
 
+/* The owner may have given the column another type, or a text by which it is computed. */
+static bool
+is_integer(const StockColumns *columns)
+{
+	return getBaseType(columns->stock_att->atttypid) == INT4OID &&
+		!is_virtual_column(columns->stock_att);
+}
+
 static StockLevel
 get_level(TupleTableSlot *slot, const StockColumns *columns)
 {
@@ -44,8 +56,26 @@ get_level(TupleTableSlot *slot, const StockColumns *columns)
 	};
 	Datum		stock = slot_getattr(slot, columns->stock, &level.unlimited);
 
-	level.stock = level.unlimited ? 0 : DatumGetInt32(stock);
+	level.stock = level.unlimited || !is_integer(columns) ? 0 : DatumGetInt32(stock);
 	return level;
+}
+
+/* Whether a stock that is not an integer may have changed. */
+static bool
+has_other_stock(TupleTableSlot *before, TupleTableSlot *after, const StockColumns *columns)
+{
+	bool		null_before;
+	bool		null_after;
+	Datum		stock_before = slot_getattr(before, columns->stock, &null_before);
+	Datum		stock_after = slot_getattr(after, columns->stock, &null_after);
+
+	if (is_integer(columns))
+		return false;
+	if (is_virtual_column(columns->stock_att) || null_before != null_after)
+		return true;
+	return !null_before && !datum_image_eq(stock_before, stock_after,
+										   columns->stock_att->attbyval,
+										   columns->stock_att->attlen);
 }
 
 static void
@@ -70,7 +100,10 @@ read_updates(TriggerData *trigger, const StockColumns *columns, int *nupdates)
 	while (tuplestore_gettupleslot(trigger->tg_oldtable, true, false, before) &&
 		   tuplestore_gettupleslot(trigger->tg_newtable, true, false, after))
 	{
-		StockUpdate update = {get_level(before, columns), get_level(after, columns)};
+		StockUpdate update = {
+			get_level(before, columns), get_level(after, columns),
+			has_other_stock(before, after, columns)
+		};
 
 		CHECK_FOR_INTERRUPTS();
 		if (!stock_differs(&update))
@@ -111,12 +144,10 @@ regpaydb_change_stock(PG_FUNCTION_ARGS)
 				 errhint("Create the trigger with REFERENCING OLD TABLE and NEW TABLE.")));
 	ledger = ledger_of_relation(trigger->tg_relation, PRODUCT, CATEGORY);
 	of_product = RelationGetRelid(trigger->tg_relation) == ledger->tables[PRODUCT];
-	columns = (StockColumns)
-	{
-		of_product ? find_trigger_column(trigger, "product_id", INT8OID) : 0,
-			find_trigger_column(trigger, "category_id", INT8OID),
-			find_trigger_column(trigger, "stock", INT4OID)
-	};
+	columns.product_id = of_product ? find_trigger_column(trigger, "product_id", INT8OID) : 0;
+	columns.category_id = find_trigger_column(trigger, "category_id", INT8OID);
+	columns.stock = find_trigger_column(trigger, "stock", InvalidOid);
+	columns.stock_att = TupleDescAttr(RelationGetDescr(trigger->tg_relation), columns.stock - 1);
 	updates = read_updates(trigger, &columns, &nupdates);
 	if (nupdates > 0)
 	{

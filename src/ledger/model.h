@@ -131,8 +131,8 @@ typedef struct ProductRow
 {
 	int64		product_id;
 	int64		category_id;
-	int32	   *stock;			/* NULL for any number, as the next one */
-	int32	   *limit_per_attendee;
+	bool		has_stock;		/* else there is any number */
+	int32	   *limit_per_attendee; /* NULL for any number; only if it was asked for */
 } ProductRow;
 
 typedef struct ReservationRow
@@ -170,8 +170,8 @@ typedef struct CategoryRow
 {
 	int64		category_id;
 	bool		required;
-	int32	   *limit_per_attendee; /* NULL for any number, as the next one */
-	int32	   *stock;
+	bool		has_stock;		/* else there is any number */
+	int32	   *limit_per_attendee; /* NULL for any number; only if it was asked for */
 } CategoryRow;
 
 #endif							/* REGPAYDB_MODEL_H */

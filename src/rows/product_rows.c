@@ -11,7 +11,16 @@
 #include "rows/row.h"
 #include "rows/slot_rows.h"
 
-/* row_product: a product as it is now; false where there is none. */
+static void
+get_product(const Row *row, ProductRow *product)
+{
+	product->product_id = row_int8(row, PRODUCT_COL_ID);
+	product->category_id = row_int8(row, PRODUCT_COL_CATEGORY_ID);
+	product->has_stock = !row_is_null(row, PRODUCT_COL_STOCK);
+	product->limit_per_attendee = NULL;
+}
+
+/* row_product: a product as it is now, without its limit; false where there is none. */
 bool
 row_product(Ledger *ledger, int64 product_id, ProductRow *product)
 {
@@ -19,9 +28,19 @@ row_product(Ledger *ledger, int64 product_id, ProductRow *product)
 
 	if (!row_find(ledger, PRODUCT, product_id, &row))
 		return false;
-	product->product_id = product_id;
-	product->category_id = row_int8(&row, PRODUCT_COL_CATEGORY_ID);
-	product->stock = row_copy_int4(&row, PRODUCT_COL_STOCK);
+	get_product(&row, product);
+	return true;
+}
+
+/* row_product_limit: the same with its limit. */
+bool
+row_product_limit(Ledger *ledger, int64 product_id, ProductRow *product)
+{
+	Row			row;
+
+	if (!row_find(ledger, PRODUCT, product_id, &row))
+		return false;
+	get_product(&row, product);
 	product->limit_per_attendee = row_copy_int4(&row, PRODUCT_COL_LIMIT);
 	return true;
 }
@@ -114,11 +133,11 @@ get_category(const Row *row, CategoryRow *category)
 {
 	category->category_id = row_int8(row, CATEGORY_COL_ID);
 	category->required = row_bool(row, CATEGORY_COL_REQUIRED);
-	category->limit_per_attendee = row_copy_int4(row, CATEGORY_COL_LIMIT);
-	category->stock = row_copy_int4(row, CATEGORY_COL_STOCK);
+	category->has_stock = !row_is_null(row, CATEGORY_COL_STOCK);
+	category->limit_per_attendee = NULL;
 }
 
-/* row_category: a category as it is now; false where there is none. */
+/* row_category: a category as it is now, without its limit; false where there is none. */
 bool
 row_category(Ledger *ledger, int64 category_id, CategoryRow *category)
 {
@@ -130,7 +149,7 @@ row_category(Ledger *ledger, int64 category_id, CategoryRow *category)
 	return true;
 }
 
-/* row_categories: all of them. */
+/* row_categories: all of them, with their limits. */
 CategoryRow *
 row_categories(Ledger *ledger, int *ncategories)
 {
@@ -142,7 +161,9 @@ row_categories(Ledger *ledger, int *ncategories)
 	while (row_next(&list))
 	{
 		categories = room_for_one(categories, *ncategories, sizeof(CategoryRow));
-		get_category(&list.row, &categories[(*ncategories)++]);
+		get_category(&list.row, &categories[*ncategories]);
+		categories[(*ncategories)++].limit_per_attendee =
+			row_copy_int4(&list.row, CATEGORY_COL_LIMIT);
 	}
 	row_list_end(&list);
 	return categories;

@@ -8,6 +8,7 @@
 #include "ledger/model.h"
 
 extern bool row_product(Ledger *ledger, int64 product_id, ProductRow *product);
+extern bool row_product_limit(Ledger *ledger, int64 product_id, ProductRow *product);
 extern int64 *row_product_ids(Ledger *ledger, int *nproducts);
 extern bool row_product_exists(Ledger *ledger, int64 product_id);
 extern int64 *row_touch_products(Ledger *ledger, int64 category_id, int *nproducts);

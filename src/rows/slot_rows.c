@@ -62,6 +62,15 @@ row_touch_pool(Ledger *ledger, const StockPool *pool)
 					   pool->of_category ? CATEGORY : PRODUCT, pool->id, false, args);
 }
 
+/* row_lock_pool: lock the product's or the category's row, which whoever makes slots does. */
+void
+row_lock_pool(Ledger *ledger, const StockPool *pool)
+{
+	Row			row;
+
+	(void) row_lock(ledger, pool->of_category ? CATEGORY : PRODUCT, pool->id, &row);
+}
+
 /*
  * row_make_slots
  *		Make the slots of a pool that has none, and count what is free.  There are

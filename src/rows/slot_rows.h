@@ -9,6 +9,7 @@
 #include "ledger/model.h"
 
 extern SlotRow *row_slots(Ledger *ledger, const StockPool *pool, int *nslots);
+extern void row_lock_pool(Ledger *ledger, const StockPool *pool);
 extern void row_touch_pool(Ledger *ledger, const StockPool *pool);
 extern void row_make_slots(Ledger *ledger, const StockPool *pool);
 extern int64 row_count_free(Ledger *ledger, int64 category_id);

@@ -47,6 +47,14 @@ row_value(const Row *row, int column, bool *isnull)
 	return result_value(row, column, isnull);
 }
 
+/* row_is_null: whether a column is null, whatever its type. */
+bool
+row_is_null(const Row *row, int column)
+{
+	return row->slot != NULL ? slot_attisnull(row->slot, row->numbers[column]) :
+		heap_attisnull(row->tuple, column + 1, row->desc);
+}
+
 /* row_needed: a column that can't be null. */
 Datum
 row_needed(const Row *row, int column)

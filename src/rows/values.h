@@ -33,6 +33,7 @@ typedef struct RowValues
 } RowValues;
 
 extern Datum row_value(const Row *row, int column, bool *isnull);
+extern bool row_is_null(const Row *row, int column);
 extern bool row_bool(const Row *row, int column);
 extern int32 row_int4(const Row *row, int column);
 extern int64 row_int8(const Row *row, int column);

@@ -129,7 +129,7 @@ DECLARE
 	last_invoice bigint := (SELECT coalesce(max(invoice_id), 0) FROM invoice);
 	revisions jsonb := (SELECT jsonb_object_agg(cart_id, revision) FROM cart);
 	payments jsonb := (SELECT jsonb_object_agg(invoice_id, paid) FROM invoice);
-	sales jsonb := (SELECT jsonb_object_agg(product_id, sold) FROM product);
+	sales jsonb := (SELECT jsonb_object_agg(product_id, sold) FROM product_stock);
 BEGIN
 	EXECUTE statement;
 	SELECT string_agg(what, ', ' ORDER BY place, id) INTO result FROM (
@@ -152,7 +152,7 @@ BEGIN
 		WHERE paid <> before AND paid > 0
 		UNION ALL
 		SELECT 4, product_id, format('product %s sold %s', product_id, to_char(sold - before, 'FMSG999'))
-		FROM product, LATERAL (SELECT (sales ->> product_id::text)::integer AS before) b
+		FROM product_stock, LATERAL (SELECT (sales ->> product_id::text)::integer AS before) b
 		WHERE sold <> before
 		UNION ALL
 		SELECT 5, 0, format('PROBLEM: %s %s', object, problem) FROM regpaydb.check_integrity()

@@ -20,7 +20,7 @@ BEGIN
 	-- What a trigger sees of the stock.
 	CREATE TABLE seen (place serial, what text);
 	CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN
-		INSERT INTO seen (what) SELECT TG_TABLE_NAME || string_agg(format('' %s'', sold), '','' ORDER BY product_id) FROM product;
+		INSERT INTO seen (what) SELECT TG_TABLE_NAME || string_agg(format('' %s'', sold), '','' ORDER BY product_id) FROM product_stock;
 		RETURN coalesce(NEW, OLD);
 	END';
 	-- What the trigger of the note does; once.
@@ -48,7 +48,7 @@ BEGIN
 		INSERT INTO payment (invoice_id, amount) SELECT invoice_id, amount FROM due;
 	END IF;
 	SELECT format('%s; sold %s; reserved %s; notes %s; events %s; problems %s; seen %s', string_agg(left(status::text, 1) || paid, ' ' ORDER BY invoice_id),
-		(SELECT string_agg(sold::text, ', ' ORDER BY product_id) FROM product),
+		(SELECT string_agg(sold::text, ', ' ORDER BY product_id) FROM product_stock),
 		(SELECT sum(quantity) FROM reservation), (SELECT string_agg(value::text, ', ' ORDER BY credit_note_id) FROM credit_note),
 		(SELECT count(*) FROM outbox), (SELECT count(*) FROM regpaydb.check_integrity()),
 		(SELECT string_agg(what, '; ' ORDER BY place) FROM seen))
@@ -69,7 +69,7 @@ FROM (VALUES
 	(3, 'CREATE TRIGGER t AFTER DELETE ON reservation FOR EACH ROW EXECUTE FUNCTION look()'),
 	(4, 'CREATE TRIGGER t BEFORE INSERT ON outbox FOR EACH ROW EXECUTE FUNCTION look()'),
 	(5, 'CREATE TRIGGER t BEFORE UPDATE ON invoice FOR EACH ROW EXECUTE FUNCTION look()'),
-	(6, 'CREATE RULE r AS ON DELETE TO reservation DO ALSO INSERT INTO seen (what) SELECT ''rule '' || sum(sold) FROM product'),
+	(6, 'CREATE RULE r AS ON DELETE TO reservation DO ALSO INSERT INTO seen (what) SELECT ''rule '' || sum(sold) FROM product_stock'),
 	(7, 'CREATE TABLE child () INHERITS (cart_item)'),
 	(8, 'DROP INDEX reservation_product_id_idx'),
 	(9, 'ALTER TABLE product ADD colour text DEFAULT ''red'''),

@@ -132,8 +132,8 @@ SELECT statement, test.raises(statement) FROM (VALUES
 	(14, 'UPDATE cart SET entry_count = 9'),
 	(15, 'UPDATE cart SET attendee_id = 2 WHERE cart_id = 1'),
 	(16, 'UPDATE cart SET cart_id = 77 WHERE cart_id = 1'),
-	(20, 'UPDATE product SET sold = 0'),
-	(21, 'UPDATE product SET sold = sold + 1 WHERE product_id = 4'),
+	(20, 'UPDATE stock_slot SET free = 0'),
+	(21, 'UPDATE stock_slot SET free = free + 1 WHERE product_id = 4'),
 	(22, 'UPDATE product SET product_id = 77 WHERE product_id = 6'),
 	(30, 'UPDATE reservation SET quantity = 9'),
 	(31, 'DELETE FROM reservation'),
@@ -163,14 +163,14 @@ RESET ROLE;
 -- Nor does a role that may make carts and products make up what the engine
 -- keeps: a cart that seems to have more in it than it has could be filled unseen.
 BEGIN;
-GRANT SELECT, INSERT ON cart, product, reservation TO regress_cart;
+GRANT SELECT, INSERT ON cart, product, reservation, stock_slot TO regress_cart;
 SET ROLE regress_cart;
 SELECT statement, left(test.raises(statement), 5) IN ('RP011', '42501') AS refused FROM (VALUES
 	(1, 'INSERT INTO cart (attendee_id, entry_count) VALUES (4, 100)'),
 	(2, 'INSERT INTO cart (attendee_id, revision) VALUES (4, 7)'),
 	(3, 'INSERT INTO cart (attendee_id, status) VALUES (4, ''paid'')'),
 	(4, 'INSERT INTO cart (attendee_id, status) VALUES (4, ''released'')'),
-	(5, 'INSERT INTO product (product_id, category_id, name, price, sold) VALUES (77, 1, ''x'', 1, 7)'),
+	(5, 'INSERT INTO stock_slot (stock_slot_id, product_id, free) VALUES (777, 1, 7)'),
 	(6, 'INSERT INTO reservation (cart_id, product_id, quantity) VALUES (1, 6, 1)')) v (n, statement) ORDER BY n;
 ROLLBACK;
 BEGIN;

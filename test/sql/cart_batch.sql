@@ -55,7 +55,7 @@ BEGIN
 
 	CREATE TABLE seen (what text, id bigint, sold bigint, reserved bigint);
 	CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN
-		INSERT INTO seen SELECT TG_TABLE_NAME, NULL, sum(sold), (SELECT sum(quantity) FROM reservation) FROM product;
+		INSERT INTO seen SELECT TG_TABLE_NAME, NULL, sum(sold), (SELECT sum(quantity) FROM reservation) FROM product_stock;
 		RETURN NULL;
 	END';
 	-- What is paid: all, a part, in two parts, too much, what is paid back, for
@@ -109,7 +109,7 @@ SELECT test.crowd('cart_batch');
 CREATE FUNCTION crowd_state(OUT what text, OUT state text) RETURNS SETOF record LANGUAGE sql AS $$
 	SELECT 'invoice ' || invoice_id, format('%s %s %s', status, paid, payment_count) FROM invoice
 	UNION ALL SELECT 'cart ' || cart_id, format('%s %s', status, revision) FROM cart
-	UNION ALL SELECT 'product ' || product_id, sold::text FROM product
+	UNION ALL SELECT 'product ' || product_id, sold::text FROM product_stock
 	UNION ALL SELECT 'reservation ' || cart_id, string_agg(format('%s %s', product_id, quantity), ', ' ORDER BY product_id)
 		FROM reservation GROUP BY cart_id
 	UNION ALL SELECT 'note ' || invoice_id, string_agg(value::text, ', ' ORDER BY value)

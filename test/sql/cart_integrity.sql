@@ -21,10 +21,15 @@ SELECT cart_id, cart.status, revision, entry_count, invoice_id, cart_revision, i
 FROM cart LEFT JOIN invoice USING (cart_id) ORDER BY 1, 5;
 SELECT cart_id, product_id, quantity FROM cart_item ORDER BY 1, 2;
 SELECT cart_id, product_id, quantity FROM reservation ORDER BY 1, 2;
-SELECT product_id, stock, sold FROM product ORDER BY 1;
+SELECT product_id, stock, sold FROM product_stock ORDER BY 1;
 SELECT * FROM test.money();
 SELECT * FROM regpaydb.check_integrity();
 
+-- Units come to a slot of a product, or are taken from it, and nobody knows why.
+CREATE FUNCTION test.give(product bigint, units integer) RETURNS void LANGUAGE sql AS $$
+	UPDATE stock_slot SET free = free + units
+	WHERE stock_slot_id = (SELECT min(stock_slot_id) FROM stock_slot WHERE product_id = product)
+$$;
 CREATE FUNCTION test.plant(statement text) RETURNS text
 	LANGUAGE plpgsql AS $$
 DECLARE
@@ -90,14 +95,21 @@ SELECT statement, test.plant(statement) FROM (VALUES
 	(77, 'INSERT INTO reservation (cart_id, product_id, quantity) VALUES (999, 5, 1)'),
 	(78, 'UPDATE reservation SET cart_id = 6 WHERE cart_id = 2'),
 	-- Stock.
-	(80, 'UPDATE product SET sold = sold + 1 WHERE product_id = 1'),
-	(81, 'UPDATE product SET sold = 0 WHERE product_id = 1'),
-	(82, 'UPDATE product SET sold = 1 WHERE product_id = 4'),
-	(83, 'UPDATE product SET sold = 1 WHERE product_id = 5'),
+	(80, 'SELECT test.give(1, -1)'),
+	(81, 'SELECT test.give(1, 2)'),
+	(82, 'SELECT test.give(4, -1)'),
+	(83, 'SELECT test.give(5, -1)'),
 	(84, 'UPDATE product SET stock = 1 WHERE product_id = 1'),
+	(85, 'UPDATE product SET stock = 1 WHERE product_id = 1; SELECT test.give(1, -4)'),
+	(86, 'UPDATE product SET stock = NULL WHERE product_id = 1'),
+	(87, 'UPDATE product SET stock = 0 WHERE product_id = 4'),
+	(88, 'DELETE FROM stock_slot WHERE stock_slot_id IN (SELECT min(stock_slot_id) FROM stock_slot WHERE product_id = 1 AND free > 0)'),
+	(89, 'INSERT INTO stock_slot (product_id, free) VALUES (1, 1)'),
+	(95, 'INSERT INTO stock_slot (product_id, free) VALUES (6, 1)'),
+	(96, 'UPDATE category SET stock = 9 WHERE category_id = 1; INSERT INTO stock_slot (category_id, free) VALUES (1, 9)'),
+	(97, 'UPDATE category SET stock = 2 WHERE category_id = 1; INSERT INTO stock_slot (category_id, free) VALUES (1, -1)'),
 	-- Several wrongs that make the sums right.
-	(94, 'UPDATE cart SET status = ''paid'' WHERE cart_id = 2; UPDATE product SET sold = 3 WHERE product_id = 1;
-		DELETE FROM reservation WHERE cart_id = 2')
+	(94, 'UPDATE cart SET status = ''paid'' WHERE cart_id = 2; DELETE FROM reservation WHERE cart_id = 2')
 ) v (n, statement) ORDER BY n;
 
 -- Invoices that are not their cart's: of another attendee, of no cart, of a cart
@@ -108,25 +120,28 @@ SELECT statement, test.plant(statement) <> 'NOT REPORTED' AS reported FROM (VALU
 	(39, 'UPDATE invoice SET cart_id = 999 WHERE invoice_id = 2'),
 	(40, 'UPDATE invoice SET cart_id = 4 WHERE invoice_id = 2'),
 	(41, 'UPDATE invoice SET attendee_id = 1 WHERE invoice_id = 2'),
-	(90, 'UPDATE cart_item SET quantity = 3 WHERE cart_id = 1; UPDATE product SET sold = 3 WHERE product_id = 1'),
-	(91, 'UPDATE cart_item SET product_id = 4 WHERE cart_id = 1; UPDATE product SET sold = 0 WHERE product_id = 1;
-		UPDATE product SET sold = 2 WHERE product_id = 4'),
-	(92, 'INSERT INTO cart_item (cart_id, product_id, quantity) VALUES (1, 4, 1); UPDATE product SET sold = 1 WHERE product_id = 4;
+	(90, 'UPDATE cart_item SET quantity = 3 WHERE cart_id = 1; SELECT test.give(1, -1)'),
+	(91, 'UPDATE cart_item SET product_id = 4 WHERE cart_id = 1; SELECT test.give(1, 2), test.give(4, -2)'),
+	(92, 'INSERT INTO cart_item (cart_id, product_id, quantity) VALUES (1, 4, 1); SELECT test.give(4, -1);
 		UPDATE cart SET entry_count = 2 WHERE cart_id = 1'),
-	(93, 'UPDATE cart_item SET quantity = 2 WHERE cart_id = 2; UPDATE reservation SET quantity = 2 WHERE cart_id = 2')
+	(93, 'UPDATE cart_item SET quantity = 2 WHERE cart_id = 2; UPDATE reservation SET quantity = 2 WHERE cart_id = 2; SELECT test.give(1, -1)')
 ) v (n, statement) ORDER BY n;
 
 -- What is not wrong is not reported.
 SELECT statement, test.plant(statement) FROM (VALUES
-	(1, 'UPDATE product SET price = 1, name = ''x'', stock = 2, limit_per_attendee = 1, reservation_duration = ''1 day'' WHERE product_id = 1'),
+	(1, 'SET LOCAL session_replication_role = origin; UPDATE product SET price = 1, name = ''x'', stock = 2, limit_per_attendee = 1, reservation_duration = ''1 day'' WHERE product_id = 1'),
 	(2, 'UPDATE category SET required = true, limit_per_attendee = 0'),
+	(3, 'DELETE FROM stock_slot'),
+	(4, 'UPDATE stock_slot SET free = CASE WHEN stock_slot_id = any_slot THEN total ELSE 0 END
+		FROM (SELECT product_id AS id, min(stock_slot_id) AS any_slot, sum(free) AS total FROM stock_slot GROUP BY 1) s WHERE product_id = id'),
 	(5, 'UPDATE attendee SET recipient = ''x''')) v (n, statement) ORDER BY n;
 SELECT * FROM regpaydb.check_integrity();
 
 -- What it says, in words.
 BEGIN;
 SET LOCAL session_replication_role = replica;
-UPDATE product SET sold = 6 WHERE product_id = 1;
+SELECT test.give(1, -1);
+UPDATE product SET stock = 2 WHERE product_id = 5;
 UPDATE cart SET status = 'released' WHERE cart_id = 1;
 UPDATE cart SET revision = 7, entry_count = 3 WHERE cart_id = 2;
 DELETE FROM reservation WHERE cart_id = 3;
@@ -134,6 +149,6 @@ SET LOCAL session_replication_role = origin;
 SELECT * FROM regpaydb.check_integrity() ORDER BY 1, 2;
 ROLLBACK;
 
-DROP FUNCTION test.plant(text);
+DROP FUNCTION test.plant(text), test.give(bigint, integer);
 SELECT * FROM test.money();
 SELECT * FROM regpaydb.check_integrity();

@@ -77,7 +77,7 @@ BEGIN;
 SELECT test.rivals(true, 2);
 INSERT INTO payment (invoice_id, amount) VALUES (2, 40), (3, 40), (1, 40);
 SELECT invoice.status, paid, cart.status AS cart, count(*) FROM invoice JOIN cart USING (cart_id) GROUP BY 1, 2, 3 ORDER BY 1, 3;
-SELECT sold, stock FROM product WHERE product_id = 2;
+SELECT sold, stock FROM product_stock WHERE product_id = 2;
 SELECT count(*), sum(value) FROM credit_note;
 SELECT kind, new_status, count(*) FROM outbox WHERE kind <> 'invoice_created' GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT * FROM regpaydb.check_integrity();
@@ -88,7 +88,7 @@ SELECT test.rivals(true, 5);
 SELECT status, value FROM invoice;
 INSERT INTO payment (invoice_id, amount) SELECT invoice_id, CASE attendee_id WHEN 1 THEN 1 ELSE 75 END FROM invoice;
 SELECT invoice.status, paid, count(*) FROM invoice JOIN cart USING (cart_id) GROUP BY 1, 2 ORDER BY 1;
-SELECT sold, stock FROM product WHERE product_id = 5;
+SELECT sold, stock FROM product_stock WHERE product_id = 5;
 SELECT * FROM regpaydb.check_integrity();
 ROLLBACK;
 -- One of them still has it reserved: she is the one.
@@ -104,7 +104,7 @@ SELECT test.rivals(true, 3);
 UPDATE product SET stock = 2 WHERE product_id = 3;
 INSERT INTO payment (invoice_id, amount) SELECT invoice_id, 25.50 FROM invoice ORDER BY invoice_id DESC;
 SELECT invoice.status, count(*) FROM invoice GROUP BY 1 ORDER BY 1;
-SELECT sold, stock FROM product WHERE product_id = 3;
+SELECT sold, stock FROM product_stock WHERE product_id = 3;
 SELECT * FROM regpaydb.check_integrity();
 ROLLBACK;
 -- Half of a cart is no cart: Alice's ticket is there but her dinner is not, so
@@ -116,7 +116,7 @@ SELECT regpaydb.invoice_cart(test.fill(2, 2, 1)) AS bob \gset
 SELECT test.lapse(regpaydb.current_cart(2)), test.fill(3, 5, 1) > 0 AS carol_takes_the_dinner;
 INSERT INTO payment (invoice_id, amount) VALUES (:alice, 115), (:bob, 40);
 SELECT attendee_id, status, paid FROM invoice ORDER BY 1;
-SELECT product_id, sold FROM product WHERE product_id IN (2, 5) ORDER BY 1;
+SELECT product_id, sold FROM product_stock WHERE product_id IN (2, 5) ORDER BY 1;
 SELECT * FROM regpaydb.check_integrity();
 ROLLBACK;
 DROP FUNCTION test.rivals(boolean, bigint);
@@ -155,7 +155,7 @@ UPDATE conference SET auto_apply_credit = true;
 SELECT regpaydb.invoice_cart(1) AS invoice \gset
 SELECT status, value, paid FROM invoice WHERE invoice_id = :invoice;
 SELECT regpaydb.available_credit(1);
-SELECT product_id, stock, sold FROM product WHERE sold > 0 ORDER BY 1;
+SELECT product_id, stock, sold FROM product_stock WHERE sold > 0 ORDER BY 1;
 
 SELECT * FROM test.money();
 SELECT * FROM regpaydb.check_integrity();

@@ -17,9 +17,9 @@ SELECT regpaydb.invoice_cart(:cart) AS invoice \gset
 SELECT value FROM invoice WHERE invoice_id = :invoice;
 SELECT regpaydb.pay(:invoice, 820, 'all') > 0 AS paid;
 SELECT status, (SELECT count(*) FROM reservation WHERE cart_id = :cart) AS reserved,
-	(SELECT count(*) FILTER (WHERE sold = 1) FROM product) AS sold FROM cart WHERE cart_id = :cart;
+	(SELECT count(*) FILTER (WHERE sold = 1) FROM product_stock) AS sold FROM cart WHERE cart_id = :cart;
 SELECT regpaydb.refund_invoice(:invoice) > 0 AS refunded;
-SELECT count(*) FROM product WHERE sold <> 0;
+SELECT count(*) FROM product_stock WHERE sold <> 0;
 
 -- The last category is required, and its limit is kept.
 SELECT test.fill(1, 3, 1) AS cart \gset
@@ -77,7 +77,7 @@ BEGIN ISOLATION LEVEL SERIALIZABLE;
 SELECT test.fill(3, 40, 1) AS cart \gset
 SELECT regpaydb.pay(regpaydb.invoice_cart(:cart), 6 * 5 + 39 + 40, 'all') > 0 AS paid;
 COMMIT;
-SELECT product_id, sold FROM product WHERE product_id IN (5, 39, 40) ORDER BY 1;
+SELECT product_id, sold FROM product_stock WHERE product_id IN (5, 39, 40) ORDER BY 1;
 SELECT * FROM regpaydb.check_integrity();
 
 -- ---------------------------------------------------------------------------
@@ -115,13 +115,13 @@ BEGIN
 	PERFORM setval('event', 1, false);
 	INSERT INTO payment (invoice_id, amount) SELECT invoice_id, value FROM invoice;
 	result := format('paid %s; sold %s', (SELECT string_agg(invoice_id::text, ' ' ORDER BY invoice_id) FROM invoice WHERE status = 'paid'),
-		(SELECT string_agg(sold::text, ', ' ORDER BY product_id) FROM product));
+		(SELECT string_agg(sold::text, ', ' ORDER BY product_id) FROM product_stock));
 	-- Refunds of some, and of others payments that are too much.
 	PERFORM setval('event', 1, false);
 	INSERT INTO payment (invoice_id, amount)
 	SELECT invoice_id, CASE WHEN invoice_id % 2 = 0 THEN -1 ELSE 1 END FROM invoice WHERE status = 'paid';
 	RAISE EXCEPTION USING ERRCODE = 'XX999', MESSAGE = format('%s; then paid %s; sold %s; %s problems', result,
-		(SELECT count(*) FROM invoice WHERE status = 'paid'), (SELECT string_agg(sold::text, ', ' ORDER BY product_id) FROM product),
+		(SELECT count(*) FROM invoice WHERE status = 'paid'), (SELECT string_agg(sold::text, ', ' ORDER BY product_id) FROM product_stock),
 		(SELECT count(*) FROM regpaydb.check_integrity()));
 EXCEPTION WHEN SQLSTATE 'XX999' THEN
 	RETURN SQLERRM;

@@ -59,7 +59,7 @@ SELECT call, test.outcome(replace(call, '#note', :'note')) FROM (VALUES
 -- The same, to be seen.
 SELECT regpaydb.pay(1, 200, 'all', 'card', 'ch_1') > 0 AS paid;
 SELECT cart_id, status, revision FROM cart WHERE cart_id = 1;
-SELECT sold, regpaydb.available_stock(product_id) FROM product WHERE product_id = 1;
+SELECT sold, regpaydb.available_stock(product_id) FROM product_stock WHERE product_id = 1;
 SELECT count(*) AS reserved FROM reservation;
 SELECT kind, invoice_id, old_status, new_status, credit_note_id, cart_id FROM outbox ORDER BY outbox_id DESC LIMIT 2;
 -- It is hers for ever, however long ago it was reserved.
@@ -70,7 +70,7 @@ SELECT regpaydb.current_cart(1) > 1 AS another;
 -- Released: the items can be bought again, by anybody.
 SELECT regpaydb.refund_invoice(1) > 0 AS refunded;
 SELECT cart_id, status FROM cart WHERE cart_id = 1;
-SELECT sold, regpaydb.available_stock(product_id) FROM product WHERE product_id = 1;
+SELECT sold, regpaydb.available_stock(product_id) FROM product_stock WHERE product_id = 1;
 SELECT kind, invoice_id, old_status, new_status, value, cart_id FROM outbox LEFT JOIN credit_note USING (credit_note_id)
 ORDER BY outbox_id DESC LIMIT 3;
 SELECT test.outcome('SELECT test.fill(3, 1, 5); SELECT regpaydb.pay(regpaydb.invoice_cart(regpaydb.current_cart(3)), 500, ''all'')');

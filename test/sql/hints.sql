@@ -111,7 +111,8 @@ SELECT test.told('SELECT regpaydb.set_quantity(2, 1, 1)') AS released, test.told
 -- What can't be changed, and what can.
 SELECT test.told('UPDATE cart SET status = ''paid'' WHERE cart_id = 1') AS cart, test.told('TRUNCATE cart_item') AS items, test.told('DELETE FROM cart_item WHERE cart_id = 1') AS "delete";
 SELECT test.told('TRUNCATE cart_discount') AS discounts, test.told('UPDATE reservation SET quantity = 0') AS reservation, test.told('SELECT regpaydb.extend_reservation(regpaydb.current_cart(3), ''1 day'')') AS extend;
-SELECT test.told('UPDATE product SET sold = 1') AS product, test.told('UPDATE outbox SET cart_id = 1') AS outbox, test.told('DELETE FROM outbox') AS "delete";
+SELECT test.told('UPDATE stock_slot SET free = 1') AS slot, test.told('UPDATE product SET stock = stock + 1; UPDATE category SET stock = 9') AS stock, test.told('DELETE FROM stock_slot; SELECT regpaydb.set_quantity(regpaydb.current_cart(3), 2, 1)') AS slots;
+SELECT test.told('UPDATE product SET product_id = 99 WHERE product_id = 6') AS product, test.told('INSERT INTO product (product_id, category_id, name, price) VALUES (99, 1, ''x'', 1)') AS another, test.told('UPDATE outbox SET cart_id = 1') AS outbox, test.told('DELETE FROM outbox') AS "delete";
 SELECT test.told('DELETE FROM conference') AS conference, test.told('UPDATE payment SET amount = 1') AS payment;
 -- Amounts.
 SELECT test.told('SELECT regpaydb.pay(1, 0.001, '''')') AS decimals, test.told('SELECT regpaydb.pay(1, 0, '''')') AS nothing, test.told('SELECT regpaydb.pay(1, ''NaN'', '''')') AS nan;

@@ -615,7 +615,7 @@ SELECT * FROM regpaydb.check_integrity();
 SET search_path = hostile_cart;
 DROP SCHEMA hostile_path CASCADE;
 SELECT cart_id, status, revision FROM cart;
-SELECT product_id, sold FROM product ORDER BY 1;
+SELECT product_id, sold FROM product_stock ORDER BY 1;
 
 -- On whose behalf: somebody else's carts are not there, whatever is called.
 SELECT regpaydb.current_cart(2) AS bobs_cart;
@@ -661,7 +661,8 @@ SELECT statement, test.raises(statement) FROM (VALUES
 	(3, 'UPDATE cart SET entry_count = 99 WHERE cart_id = 2'),
 	(4, 'UPDATE cart SET attendee_id = 1 WHERE cart_id = 2'),
 	(5, 'UPDATE cart SET cart_id = 99 WHERE cart_id = 2'),
-	(7, 'UPDATE product SET sold = sold + 1'),
+	(6, 'UPDATE stock_slot SET free = free + 1'),
+	(7, 'UPDATE product SET product_id = 99 WHERE product_id = 3'),
 	(8, 'DELETE FROM reservation'),
 	(9, 'UPDATE reservation SET quantity = 1'),
 	(10, 'TRUNCATE reservation'),
@@ -702,7 +703,7 @@ SELECT * FROM regpaydb.check_integrity();
 -- Columns of other types under a session that knows the cart's tables, and
 -- tables without their views.
 SELECT test.drop_reports(current_schema()::regnamespace);
-DROP VIEW integrity_problem, cart_problem, cart_line;
+DROP VIEW integrity_problem, cart_problem, cart_line, product_stock, category_stock;
 ALTER TABLE cart_item ALTER COLUMN quantity TYPE numeric;
 SELECT test.code('SELECT regpaydb.set_quantity(2, 3, 3)'), test.code('SELECT regpaydb.invoice_cart(2)');
 ALTER TABLE cart_item ALTER COLUMN cart_id TYPE integer;

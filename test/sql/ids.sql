@@ -32,7 +32,7 @@ BEGIN
 	-- Paid with that payment id.
 	INSERT INTO payment (payment_id, invoice_id, amount) VALUES (id, other, 14);
 	RETURN NEXT 'paid: ' || (SELECT format('%s by %s of them, the last is it: %s, cart %s', i.status, payment_count, last_payment_id = id, c.status) FROM invoice i JOIN cart c USING (cart_id) WHERE i.invoice_id = other)
-		|| ', sold ' || (SELECT string_agg(sold::text, ' ' ORDER BY product_id = id DESC) FROM product);
+		|| ', sold ' || (SELECT string_agg(sold::text, ' ' ORDER BY product_id = id DESC) FROM product_stock);
 	RETURN NEXT 'seen by user, code, staff: ' || regpaydb.can_view(other, id) || ' ' || regpaydb.can_view(other, NULL, 'ALICES-CODE') || ' ' || regpaydb.can_view(other, 5)
 		|| ' ' || (regpaydb.invoice_for_access_code('ALICES-CODE') = other);
 	RETURN NEXT 'problems: ' || (SELECT count(*) FROM regpaydb.check_integrity());
@@ -44,7 +44,7 @@ BEGIN
 	-- Refunded: released, sold again.
 	note := regpaydb.refund_invoice(other, 'ill');
 	RETURN NEXT 'refunded: ' || (SELECT format('%s, cart %s', i.status, c.status) FROM invoice i JOIN cart c USING (cart_id) WHERE i.invoice_id = other)
-		|| ', sold ' || (SELECT sum(sold) FROM product) || ', credit ' || regpaydb.available_credit(id) || ', stock ' || regpaydb.available_stock(id);
+		|| ', sold ' || (SELECT sum(sold) FROM product_stock) || ', credit ' || regpaydb.available_credit(id) || ', stock ' || regpaydb.available_stock(id);
 	PERFORM regpaydb.set_quantity(cart, id, 1);
 	bill := regpaydb.invoice_cart(cart);
 	RETURN NEXT 'by credit: ' || (SELECT status FROM invoice WHERE invoice_id = bill) || ', left ' || regpaydb.available_credit(id);
@@ -94,7 +94,7 @@ SELECT test.invoice(1, 30) AS invoice;
 INSERT INTO payment (invoice_id, amount) VALUES (0, 100), (-1, 100), (-2, 100), (1, 40);
 SELECT invoice_id, i.status, paid, last_payment_id, cart_id, c.status AS cart FROM invoice i LEFT JOIN cart c USING (cart_id) ORDER BY 1;
 SELECT payment_id, invoice_id, kind, amount FROM payment ORDER BY 1;
-SELECT sold FROM product WHERE product_id = 1;
+SELECT sold FROM product_stock WHERE product_id = 1;
 -- A batch that SQL has to settle, with ids below those that are counted.
 INSERT INTO payment (payment_id, invoice_id, amount) VALUES (-10, -2, 5), (-9, -1, 5), (-8, 0, 5);
 CREATE FUNCTION pass() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
@@ -103,7 +103,7 @@ CREATE TRIGGER a BEFORE INSERT OR UPDATE ON payment FOR EACH ROW EXECUTE FUNCTIO
 CREATE TRIGGER a BEFORE INSERT OR UPDATE ON cart FOR EACH ROW EXECUTE FUNCTION pass();
 INSERT INTO payment (payment_id, invoice_id, amount) VALUES (-14, -2, 1), (-13, -1, 1), (-12, 0, 1), (-11, 1, 1);
 SELECT regpaydb.refund_invoice(i) AS note FROM generate_series(-2, 0) i;
-SELECT sold FROM product WHERE product_id = 1;
+SELECT sold FROM product_stock WHERE product_id = 1;
 DROP TRIGGER a ON invoice;
 DROP TRIGGER a ON payment;
 DROP TRIGGER a ON cart;
@@ -160,7 +160,7 @@ INSERT INTO payment (payment_id, invoice_id, amount) VALUES (0, 2, 10);
 SELECT * FROM regpaydb.check_integrity();
 SELECT regpaydb.pay(1, 100, '') > 0 AS paid;
 SELECT status FROM cart WHERE cart_id = 0;
-SELECT sold FROM product WHERE product_id = 1;
+SELECT sold FROM product_stock WHERE product_id = 1;
 SELECT regpaydb.current_cart(1) <> 0 AS another;
 SELECT * FROM regpaydb.check_integrity();
 -- By plain SQL, as 07 has it: a cart's invoice that its owner wrote.

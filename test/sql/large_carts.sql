@@ -17,7 +17,7 @@ BEGIN
 	END LOOP;
 END $$;
 CREATE FUNCTION stock(OUT reserved bigint, OUT sold numeric) LANGUAGE sql AS $$
-	SELECT (SELECT coalesce(sum(quantity), 0) FROM reservation), (SELECT sum(sold) FROM product)
+	SELECT (SELECT coalesce(sum(quantity), 0) FROM reservation), (SELECT sum(sold) FROM product_stock)
 $$;
 SELECT fill_up(1, 2) AS cart \gset
 SELECT regpaydb.validate_cart(:cart);
@@ -26,7 +26,7 @@ SELECT regpaydb.invoice_cart(:cart) AS invoice \gset
 SELECT value, value = 2 * 40 * 41 / 2 AS right FROM invoice WHERE invoice_id = :invoice;
 SELECT regpaydb.pay(:invoice, 1640, 'all') > 0 AS paid;
 SELECT reserved, sold FROM stock();
-SELECT count(*) FROM product WHERE sold <> 2;
+SELECT count(*) FROM product_stock WHERE sold <> 2;
 SELECT * FROM regpaydb.check_integrity();
 
 -- The last product of the last category is looked at: its stock, its limit, and

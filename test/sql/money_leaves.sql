@@ -191,7 +191,7 @@ SELECT test.raises('SELECT regpaydb.pay(2, -60, ''mine now'')');
 SELECT test.raises('SELECT regpaydb.pay(1, -40, ''mine now'')');
 RESET regpaydb.user_id;
 RESET ROLE;
-SELECT i.status, i.paid, c.status AS cart, p.sold FROM invoice i JOIN cart c USING (cart_id), product p
+SELECT i.status, i.paid, c.status AS cart, p.sold FROM invoice i JOIN cart c USING (cart_id), product_stock p
 WHERE i.invoice_id = 1 AND p.product_id = 2;
 SELECT money_received, part_payments FROM regpaydb.reconciliation(now());
 
@@ -268,7 +268,7 @@ SELECT regpaydb.record_manual_payment(3, -50, 'transferred back') > 0 AS recorde
 RESET regpaydb.user_id;
 RESET ROLE;
 SELECT i.invoice_id, i.status, i.paid, c.status AS cart FROM invoice i LEFT JOIN cart c USING (cart_id) ORDER BY 1;
-SELECT sold FROM product WHERE product_id = 2;
+SELECT sold FROM product_stock WHERE product_id = 2;
 SELECT money_received, difference FROM regpaydb.reconciliation(now());
 SELECT * FROM test.money();
 SELECT * FROM regpaydb.check_integrity();

@@ -32,10 +32,10 @@ END $$;
 CREATE TRIGGER t AFTER UPDATE ON badge FOR EACH ROW EXECUTE FUNCTION rename_product();
 SELECT regpaydb.pay(1, 200, 'all') > 0 AS paid;
 SELECT * FROM badge;
-SELECT name, sold FROM product WHERE product_id = 1;
+SELECT name, sold FROM product JOIN product_stock USING (product_id) WHERE product_id = 1;
 SELECT regpaydb.refund_invoice(1) > 0 AS refunded;
 SELECT * FROM badge;
-SELECT name, sold FROM product WHERE product_id = 1;
+SELECT name, sold FROM product JOIN product_stock USING (product_id) WHERE product_id = 1;
 SELECT * FROM regpaydb.check_integrity();
 
 -- ---------------------------------------------------------------------------
@@ -47,6 +47,15 @@ SELECT test.drop_reports('odd_carts_columns');
 UPDATE conference SET auto_apply_credit = false;
 INSERT INTO attendee (user_id) SELECT 200 + g FROM generate_series(1, 8) g;
 ALTER TABLE product ADD room integer NOT NULL DEFAULT 10, ADD net numeric NOT NULL DEFAULT 50;
+-- The room gets smaller, or larger, with every cart that is paid.
+CREATE FUNCTION change_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+	UPDATE product SET room = room + TG_ARGV[0]::integer WHERE product_id = 1;
+	RETURN NULL;
+END $$;
+CREATE FUNCTION follow(change integer) RETURNS void LANGUAGE plpgsql AS $$ BEGIN
+	EXECUTE format('CREATE TRIGGER follow AFTER UPDATE ON cart FOR EACH ROW
+		WHEN (OLD.status <> NEW.status) EXECUTE FUNCTION change_room(%L)', change);
+END $$;
 CREATE DOMAIN few AS integer CHECK (VALUE < 100);
 CREATE DOMAIN money_of_ours AS numeric(14,2) CHECK (VALUE >= 0);
 -- The columns made again, with the views that show them.
@@ -56,7 +65,7 @@ DECLARE
 		FROM pg_class WHERE relnamespace = 'odd_carts_columns'::regnamespace AND relkind = 'v' ORDER BY oid);
 	def text;
 BEGIN
-	DROP VIEW current_reservation, cart_line, cart_problem, status_history, integrity_problem CASCADE;
+	DROP VIEW current_reservation, product_stock, category_stock, cart_line, cart_problem, status_history, integrity_problem;
 	EXECUTE changes;
 	FOREACH def IN ARRAY defs LOOP
 		EXECUTE def;
@@ -82,7 +91,7 @@ BEGIN
 		BEGIN
 			EXECUTE format('DO $d$ DECLARE id bigint; BEGIN %s; END $d$', result);
 			result := format('%s of %s paid %s, %s sold, %s problems', (SELECT count(*) FROM invoice WHERE status = 'paid'),
-				(SELECT count(*) FROM invoice), (SELECT sum(paid) FROM invoice), (SELECT sold FROM product WHERE product_id = 1),
+				(SELECT count(*) FROM invoice), (SELECT sum(paid) FROM invoice), (SELECT sold FROM product_stock WHERE product_id = 1),
 				(SELECT count(*) FROM regpaydb.check_integrity()));
 			RAISE EXCEPTION USING ERRCODE = 'XX999';
 		EXCEPTION WHEN SQLSTATE 'XX999' THEN
@@ -96,11 +105,11 @@ END $$;
 SELECT n, sell(changes) FROM (VALUES
 	(1, 'SELECT 1'),
 	(2, 'ALTER TABLE product DROP stock, ADD stock integer GENERATED ALWAYS AS (room - 5) STORED'),
-	(3, 'ALTER TABLE product DROP stock, ADD stock integer GENERATED ALWAYS AS (10 - sold) STORED'),
-	(4, 'ALTER TABLE product DROP stock, ADD stock integer GENERATED ALWAYS AS (3 + sold / 2) STORED'),
+	(3, 'ALTER TABLE product DROP stock, ADD stock integer GENERATED ALWAYS AS (room) STORED; SELECT follow(-1)'),
+	(4, 'ALTER TABLE product DROP stock, ADD stock integer GENERATED ALWAYS AS (3 + (room - 10) / 2) STORED; SELECT follow(1)'),
 	(5, 'ALTER TABLE product ALTER stock TYPE few'),
 	(6, 'ALTER TABLE product ALTER stock TYPE bigint'),
-	(7, 'ALTER TABLE product ALTER stock TYPE numeric USING stock - 0.5'),
+	(7, 'ALTER TABLE product ALTER stock TYPE numeric USING stock - 1'),
 	(8, 'ALTER TABLE product DROP limit_per_attendee, ADD limit_per_attendee integer GENERATED ALWAYS AS (room) STORED; UPDATE product SET stock = 20'),
 	(9, 'ALTER TABLE product DROP limit_per_attendee, ADD limit_per_attendee few DEFAULT 10; UPDATE product SET stock = 20'),
 	(10, 'ALTER TABLE category DROP limit_per_attendee, ADD limit_per_attendee integer GENERATED ALWAYS AS (9 + category_id) STORED; UPDATE product SET stock = 20'),
@@ -121,7 +130,7 @@ SELECT test.raises(format('SELECT regpaydb.pay(%s, 100, '''')', :i));
 SELECT test.raises(format('INSERT INTO payment (invoice_id, amount) VALUES (%s + 1, 25.50)', :i));
 SELECT test.raises(format('INSERT INTO payment (invoice_id, amount) VALUES (%s + 2, 25.50), (%1$s + 3, 25.50)', :i));
 SELECT invoice_id - :i AS n, status, paid FROM invoice ORDER BY 1;
-SELECT product_id, sold FROM product WHERE sold > 0 ORDER BY 1;
+SELECT product_id, sold FROM product_stock WHERE sold > 0 ORDER BY 1;
 SELECT test.raises(format('SELECT regpaydb.refund_invoice(%s)', :i));
 SELECT * FROM regpaydb.check_integrity();
 
@@ -143,7 +152,7 @@ BEGIN
 	PERFORM regpaydb.refund_credit_note(regpaydb.refund_invoice(invoice), 'bank', 900);
 	RETURN (SELECT format('%s, %s paid; cart %s; %s sold; %s problems', i.status, i.paid, c.status, sold,
 			(SELECT count(*) FROM regpaydb.check_integrity()))
-		FROM invoice i JOIN cart c USING (cart_id), product WHERE product_id = 1 AND cart_id = cart);
+		FROM invoice i JOIN cart c USING (cart_id), product_stock WHERE product_id = 1 AND cart_id = cart);
 END $$;
 CREATE FUNCTION all_cycles() RETURNS TABLE (result text, cases bigint) LANGUAGE plpgsql AS $$
 BEGIN

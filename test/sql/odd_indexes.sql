@@ -37,7 +37,7 @@ BEGIN
 	END LOOP;
 	PERFORM test.fill(3, 4), regpaydb.pay(regpaydb.invoice_cart(regpaydb.current_cart(3)), 25.50, 'blue');
 	result := format('%s; %s', result, test.raises('SELECT test.fill(3, 4)'));
-	result := format('%s; sold %s, %s problems', result, (SELECT sold FROM product WHERE product_id = 1),
+	result := format('%s; sold %s, %s problems', result, (SELECT sold FROM product_stock WHERE product_id = 1),
 		(SELECT count(*) FROM regpaydb.check_integrity()));
 	RETURN result;
 END $$;

@@ -32,7 +32,7 @@ BEGIN
 	result := (SELECT string_agg(format('%s %s', status, paid), ', ' ORDER BY invoice_id) FROM invoice);
 	result := format('%s; notes %s; sold %s; reserved %s; limit %s; problems %s', result,
 		(SELECT string_agg(format('%s %s', state, value), ', ' ORDER BY credit_note_id) FROM credit_note),
-		(SELECT string_agg(sold::text, ' ' ORDER BY product_id) FROM product WHERE product_id IN (1, 2, 4)),
+		(SELECT string_agg(sold::text, ' ' ORDER BY product_id) FROM product_stock WHERE product_id IN (1, 2, 4)),
 		(SELECT sum(quantity) FROM reservation),
 		(SELECT test.raises('SELECT test.fill(3, 4, 2)')),
 		(SELECT count(*) FROM regpaydb.check_integrity()));

@@ -36,7 +36,7 @@ SELECT can_have(6), can_have(5);
 SELECT regpaydb.invoice_cart(regpaydb.current_cart(1)) AS invoice_1, regpaydb.invoice_cart(regpaydb.current_cart(2)) AS invoice_2 \gset
 VACUUM reservation;
 INSERT INTO payment (invoice_id, amount) VALUES (:invoice_1, 300), (:invoice_2, 200);
-SELECT product_id, sold, regpaydb.available_stock(product_id) FROM product WHERE product_id = 1;
+SELECT product_id, sold, regpaydb.available_stock(product_id) FROM product_stock WHERE product_id = 1;
 SELECT can_have(6), can_have(5);
 
 -- Given back, and reserved again by others, before and after VACUUM.
