@@ -13,6 +13,7 @@ CREATE FUNCTION regpaydb.change_stock()
 REVOKE ALL ON FUNCTION regpaydb.change_stock() FROM PUBLIC;
 COMMENT ON FUNCTION regpaydb.change_stock() IS 'Trigger function of product and category: what there is more of is free at once, and what there is less of is not.';
 
+COMMENT ON FUNCTION regpaydb.available_stock(bigint) IS 'How many of the product are neither sold nor reserved, of its own stock and of its category''s; NULL for any number.';
 COMMENT ON FUNCTION regpaydb.expire_invoices(integer) IS 'Voids, or refunds to credit, unpaid invoices whose carts can''t be had any more, so many at most; returns how many. What lapsed reservations have is free then. For a scheduler, every minute.';
 
 -- Functions belong to the owner of their schema, who is whoever installs the

@@ -41,7 +41,7 @@ CREATE FUNCTION regpaydb.available_stock(
 	LANGUAGE c STABLE PARALLEL RESTRICTED
 	AS 'MODULE_PATHNAME', 'regpaydb_available_stock';
 REVOKE ALL ON FUNCTION regpaydb.available_stock(bigint) FROM PUBLIC;
-COMMENT ON FUNCTION regpaydb.available_stock(bigint) IS 'How many of the product are neither sold nor reserved; NULL for any number.';
+COMMENT ON FUNCTION regpaydb.available_stock(bigint) IS 'How many of the product are neither sold nor reserved, of its own stock and of its category''s; NULL for any number.';
 
 CREATE FUNCTION regpaydb.invoice_cart(
 		cart_id bigint)

@@ -24,59 +24,60 @@ COMMENT ON COLUMN stock_slot.free IS 'How many; what is below zero in one slot i
 COMMENT ON COLUMN stock_slot.owing IS 'Whether all slots together have less than nothing, since stock was lowered below what is taken.';
 
 CREATE VIEW product_stock WITH (security_invoker = true) AS
-	SELECT p.product_id, p.category_id, p.stock, level.free, level.lapsed,
-		(SELECT coalesce(sum(i.quantity), 0) FROM cart_item i
-			JOIN cart c ON c.cart_id = i.cart_id
-			WHERE i.product_id = p.product_id AND c.status = 'paid')::bigint AS sold,
-		CASE WHEN p.stock IS NOT NULL THEN level.free + level.lapsed END AS available
+	SELECT p.product_id, p.category_id, p.stock, level.free, held.reserved, held.lapsed, held.sold,
+		level.free + held.lapsed AS available
 	FROM product p
 	CROSS JOIN LATERAL (
-		SELECT coalesce(
-			(SELECT sum(s.free) FROM stock_slot s WHERE s.product_id = p.product_id),
-			coalesce(p.stock, 0)
-			- (SELECT coalesce(sum(r.quantity), 0) FROM reservation r
-				WHERE r.product_id = p.product_id AND r.reserved_until > '-infinity')
-			- (SELECT coalesce(sum(i.quantity), 0) FROM cart_item i
-				JOIN cart c ON c.cart_id = i.cart_id
-				WHERE i.product_id = p.product_id AND c.status = 'paid'))::bigint AS free,
+		SELECT (SELECT coalesce(sum(r.quantity), 0) FROM reservation r
+				WHERE r.product_id = p.product_id AND r.reserved_until > '-infinity')::bigint AS reserved,
 			(SELECT coalesce(sum(r.quantity), 0) FROM reservation r
 				WHERE r.product_id = p.product_id AND r.reserved_until > '-infinity'
-					AND r.reserved_until <= now())::bigint AS lapsed) level;
-COMMENT ON VIEW product_stock IS 'What is left of products.';
+					AND r.reserved_until <= now())::bigint AS lapsed,
+			(SELECT coalesce(sum(i.quantity), 0) FROM cart_item i
+				JOIN cart c ON c.cart_id = i.cart_id
+				WHERE i.product_id = p.product_id AND c.status = 'paid')::bigint AS sold) held
+	CROSS JOIN LATERAL (
+		SELECT CASE WHEN p.stock IS NOT NULL THEN
+			coalesce((SELECT sum(s.free) FROM stock_slot s WHERE s.product_id = p.product_id)::bigint,
+				p.stock - held.reserved - held.sold) END AS free) level;
+COMMENT ON VIEW product_stock IS 'What there is of products: stock = free + reserved + sold.';
 COMMENT ON COLUMN product_stock.product_id IS 'The product.';
 COMMENT ON COLUMN product_stock.category_id IS 'Its category.';
 COMMENT ON COLUMN product_stock.stock IS 'How many there are in all; NULL for any number.';
-COMMENT ON COLUMN product_stock.free IS 'stock - reserved - sold, with 0 for no stock.';
-COMMENT ON COLUMN product_stock.lapsed IS 'What carts have whose reservation has lapsed, and whoever wants it gets.';
+COMMENT ON COLUMN product_stock.free IS 'How many nobody has; below zero where there is less stock than is taken, NULL for any number.';
+COMMENT ON COLUMN product_stock.reserved IS 'How many active carts have, lapsed or not.';
+COMMENT ON COLUMN product_stock.lapsed IS 'How many of these whoever wants them gets, since the reservation has lapsed.';
 COMMENT ON COLUMN product_stock.sold IS 'How many are in paid carts.';
-COMMENT ON COLUMN product_stock.available IS 'free and lapsed; NULL for any number.';
+COMMENT ON COLUMN product_stock.available IS 'What is free and what has lapsed; NULL for any number. The category may have less.';
 
 CREATE VIEW category_stock WITH (security_invoker = true) AS
-	SELECT g.category_id, g.stock, level.free, level.lapsed,
-		level.free + level.lapsed AS available
+	SELECT g.category_id, g.stock, level.free, held.reserved, held.lapsed, held.sold,
+		level.free + held.lapsed AS available
 	FROM category g
 	CROSS JOIN LATERAL (
-		SELECT coalesce(
-			(SELECT sum(s.free) FROM stock_slot s WHERE s.category_id = g.category_id),
-			g.stock
-			- (SELECT coalesce(sum(r.quantity), 0) FROM product p
+		SELECT (SELECT coalesce(sum(r.quantity), 0) FROM product p
 				JOIN reservation r ON r.product_id = p.product_id
-				WHERE p.category_id = g.category_id AND r.reserved_until > '-infinity')
-			- (SELECT coalesce(sum(i.quantity), 0) FROM product p
-				JOIN cart_item i ON i.product_id = p.product_id
-				JOIN cart c ON c.cart_id = i.cart_id
-				WHERE p.category_id = g.category_id AND c.status = 'paid'))::bigint AS free,
+				WHERE p.category_id = g.category_id AND r.reserved_until > '-infinity')::bigint AS reserved,
 			(SELECT coalesce(sum(r.quantity), 0) FROM product p
 				JOIN reservation r ON r.product_id = p.product_id
 				WHERE p.category_id = g.category_id AND r.reserved_until > '-infinity'
-					AND r.reserved_until <= now())::bigint AS lapsed) level
+					AND r.reserved_until <= now())::bigint AS lapsed,
+			(SELECT coalesce(sum(i.quantity), 0) FROM product p
+				JOIN cart_item i ON i.product_id = p.product_id
+				JOIN cart c ON c.cart_id = i.cart_id
+				WHERE p.category_id = g.category_id AND c.status = 'paid')::bigint AS sold) held
+	CROSS JOIN LATERAL (
+		SELECT coalesce((SELECT sum(s.free) FROM stock_slot s WHERE s.category_id = g.category_id)::bigint,
+			g.stock - held.reserved - held.sold) AS free) level
 	WHERE g.stock IS NOT NULL;
-COMMENT ON VIEW category_stock IS 'What is left of all products together of the categories that have a stock.';
+COMMENT ON VIEW category_stock IS 'What there is of all products together of the categories that have a stock: stock = free + reserved + sold.';
 COMMENT ON COLUMN category_stock.category_id IS 'The category.';
 COMMENT ON COLUMN category_stock.stock IS 'How many there are in all.';
-COMMENT ON COLUMN category_stock.free IS 'stock - reserved - sold.';
-COMMENT ON COLUMN category_stock.lapsed IS 'What carts have whose reservation has lapsed, and whoever wants it gets.';
-COMMENT ON COLUMN category_stock.available IS 'Both together.';
+COMMENT ON COLUMN category_stock.free IS 'How many nobody has; below zero where there is less stock than is taken.';
+COMMENT ON COLUMN category_stock.reserved IS 'How many active carts have, lapsed or not.';
+COMMENT ON COLUMN category_stock.lapsed IS 'How many of these whoever wants them gets, since the reservation has lapsed.';
+COMMENT ON COLUMN category_stock.sold IS 'How many are in paid carts.';
+COMMENT ON COLUMN category_stock.available IS 'What is free and what has lapsed.';
 
 -- What has lapsed by now was anybody's, and others may have taken it since: not held.
 -- clock_timestamp(), as this transaction may have waited for who took it.
@@ -93,11 +94,12 @@ COMMENT ON TRIGGER reservation_guard ON reservation IS 'Only the engine reserves
 -- Who takes first would make the slots.  But who is told that a product is sold out
 -- makes none that last, and has counted: so they are made here.
 INSERT INTO stock_slot (product_id, free, owing)
-	WITH level AS MATERIALIZED (
-		SELECT product_id, free, stock IS NOT NULL AND free < 0 AS owing FROM product_stock)
-	SELECT l.product_id, l.free * n / f.stock_slots - l.free * (n - 1) / f.stock_slots, l.owing
-	FROM level l, conference f, generate_series(1, f.stock_slots) AS n
-	ORDER BY l.product_id, n;
+	WITH pool AS MATERIALIZED (
+		SELECT product_id, stock, coalesce(stock, 0) - reserved - sold AS free FROM product_stock)
+	SELECT p.product_id, p.free * n / f.stock_slots - p.free * (n - 1) / f.stock_slots,
+		p.stock IS NOT NULL AND p.free < 0
+	FROM pool p, conference f, generate_series(1, f.stock_slots) AS n
+	ORDER BY p.product_id, n;
 
 CREATE OR REPLACE VIEW cart_problem WITH (security_invoker = true) AS
 	SELECT c.cart_id, 'empty' AS kind, NULL::bigint AS category_id,
@@ -211,3 +213,8 @@ CREATE TRIGGER stock_slot_guard
 	BEFORE INSERT OR UPDATE ON stock_slot
 	FOR EACH ROW EXECUTE FUNCTION regpaydb.guard_rows('stock_slot_id');
 COMMENT ON TRIGGER stock_slot_guard ON stock_slot IS 'Only the engine takes and gives back. Rows that are deleted are counted again.';
+
+CREATE TRIGGER stock_slot_guard_truncate
+	BEFORE TRUNCATE ON stock_slot
+	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.guard_rows();
+COMMENT ON TRIGGER stock_slot_guard_truncate ON stock_slot IS 'Rows are deleted: REPEATABLE READ would not notice that they are gone.';

@@ -220,6 +220,7 @@ change_product(StockTake *take, const PoolChange *change)
 			return false;
 		if (product.has_stock == pool.limited)
 			break;
+		pool.limited = !pool.limited;
 		if (taken)
 			pool_change(take->ledger, &pool, quantity);
 	}
@@ -237,18 +238,11 @@ change_product(StockTake *take, const PoolChange *change)
 static void
 give_product(StockTake *take, const PoolChange *change)
 {
-	ProductRow	product;
-	StockPool	pool;
-	PoolChange *category;
+	PoolChange	back = *change;
 
-	if (change->back == 0 || !row_product(take->ledger, change->id, &product))
-		return;
-	pool = pool_of_product(&product);
-	pool.taken_back = change->taken_back;
-	pool_give(take->ledger, &pool, change->back);
-	category = change_of(&take->categories, product.category_id);
-	category->back += change->back;
-	category->taken_back += change->taken_back;
+	back.take = 0;
+	if (back.back > 0)
+		(void) change_product(take, &back);
 }
 
 static bool

@@ -66,9 +66,8 @@ amend_carts(Ledger *ledger, TriggerData *trigger, int64 *cart_ids, int ncarts)
 {
 	int			nlocked;
 	CartRow    *carts = lock_carts(ledger, cart_ids, ncarts, &nlocked);
+	int			n = 0;
 
-	if (nlocked > 1)
-		stock_lock(ledger, cart_ids, nlocked);
 	for (int i = 0; i < nlocked; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -77,7 +76,14 @@ amend_carts(Ledger *ledger, TriggerData *trigger, int64 *cart_ids, int ncarts)
 		engine_check_version(ledger, false);
 		if (carts[i].status != CART_STATUS_ACTIVE)
 			cart_is_closed(&carts[i]);
-		amend_cart(ledger, carts[i].cart_id);
+		cart_ids[n++] = carts[i].cart_id;
+	}
+	if (n > 1)
+		stock_lock(ledger, cart_ids, n);
+	for (int i = 0; i < n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		amend_cart(ledger, cart_ids[i]);
 	}
 }
 

@@ -62,6 +62,15 @@ row_touch_pool(Ledger *ledger, const StockPool *pool)
 					   pool->of_category ? CATEGORY : PRODUCT, pool->id, false, args);
 }
 
+/* row_lock_pool: lock the product's or the category's row, which whoever makes slots does. */
+void
+row_lock_pool(Ledger *ledger, const StockPool *pool)
+{
+	Row			row;
+
+	(void) row_lock(ledger, pool->of_category ? CATEGORY : PRODUCT, pool->id, &row);
+}
+
 /*
  * row_make_slots
  *		Make the slots of a pool that has none, and count what is free.  There are
@@ -128,6 +137,13 @@ row_try_lock_slot(Ledger *ledger, SlotRow *slot)
 		return false;
 	get_slot(&row, slot);
 	return true;
+}
+
+/* row_wait_for_slot: wait for whoever has a slot, without locking it; false where that can't be. */
+bool
+row_wait_for_slot(Ledger *ledger, const SlotRow *slot)
+{
+	return row_wait(ledger, STOCK_SLOT, slot->slot_id);
 }
 
 /* row_lock_slot: lock a slot, waiting for it; false where it is gone. */
