@@ -152,6 +152,38 @@ pool_free(Ledger *ledger, const StockPool *pool)
 	return nslots == 0 ? row_count_free(ledger, pool->id) : total;
 }
 
+/*
+ * pool_owes
+ *		Whether there may be less than nothing, since stock was lowered below what is
+ *		taken.
+ */
+bool
+pool_owes(Ledger *ledger, const StockPool *pool)
+{
+	int			nslots;
+	SlotRow    *slots = slots_of(ledger, pool, &nslots);
+	bool		owing = false;
+
+	for (int i = 0; i < nslots; i++)
+		owing = owing || slots[i].owing;
+	pfree(slots);
+	return pool->limited && owing;
+}
+
+/* pool_debt: how many units have to come back before there are any, as a query sees it. */
+int64
+pool_debt(Ledger *ledger, const StockPool *pool)
+{
+	int			nslots;
+	SlotRow    *slots = row_slots(ledger, pool, &nslots);
+	int64		total = 0;
+
+	for (int i = 0; i < nslots; i++)
+		total += slots[i].free;
+	pfree(slots);
+	return total < 0 ? -total : 0;
+}
+
 /* pool_take: take units without waiting; false where that can't be done. */
 bool
 pool_take(Ledger *ledger, const StockPool *pool, int64 quantity)
