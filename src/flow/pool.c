@@ -43,17 +43,17 @@ slots_of(Ledger *ledger, const StockPool *pool, int *nslots)
 }
 
 static bool
-slot_suffices(const StockPool *pool, const SlotRow *slot, int64 quantity)
+slot_suffices(const StockPool *pool, const SlotRow *slot, int64 quantity, bool gives)
 {
-	return quantity <= 0 || !pool->limited || (!slot->owing && slot->free >= quantity);
+	return gives || !pool->limited || (!slot->owing && slot->free >= quantity);
 }
 
 /*
  * Take from, or with a quantity below zero give to, one slot that nobody has locked.
- * Where others have all that suffice, wait for one of them, and look again.
+ * Who gives only does not care what is owed; who takes more than she gives does.  Where others have all that suffice, wait for one of them, and look again.
  */
 static bool
-use_one_slot(Ledger *ledger, const StockPool *pool, int64 quantity)
+use_one_slot(Ledger *ledger, const StockPool *pool, int64 quantity, bool gives)
 {
 	for (int look = 0; look < MAX_LOOKS; look++)
 	{
@@ -69,15 +69,15 @@ use_one_slot(Ledger *ledger, const StockPool *pool, int64 quantity)
 			SlotRow    *slot = &slots[(MyProcPid + i) % nslots];
 
 			CHECK_FOR_INTERRUPTS();
-			if (!slot_suffices(pool, slot, quantity))
+			if (!slot_suffices(pool, slot, quantity, gives))
 				continue;
 			if (taken == NULL)
 				taken = slot;
-			if (!row_find_slot(ledger, slot) || !slot_suffices(pool, slot, quantity) ||
+			if (!row_find_slot(ledger, slot) || !slot_suffices(pool, slot, quantity, gives) ||
 				!row_try_lock_slot(ledger, slot))
 				continue;
 			/* By SQL it may be what others have made of it meanwhile. */
-			if (!slot_suffices(pool, slot, quantity))
+			if (!slot_suffices(pool, slot, quantity, gives))
 				continue;
 			slot->free -= quantity;
 			if (quantity != 0)
@@ -136,8 +136,9 @@ spread(Ledger *ledger, const StockPool *pool, SlotRow *slots, int nslots, int64 
 
 /*
  * pool_free
- *		How many units of a category's are free, as a query sees it.  Makes no slots: who
- *		has the category's row to do so must not wait for products.
+ *		How many units are free of a pool that has a stock, as a query sees it; below
+ *		zero what is owed.  Makes no slots: who has a category's row to do so must not
+ *		wait for products.
  */
 int64
 pool_free(Ledger *ledger, const StockPool *pool)
@@ -149,14 +150,14 @@ pool_free(Ledger *ledger, const StockPool *pool)
 	for (int i = 0; i < nslots; i++)
 		total += slots[i].free;
 	pfree(slots);
-	return nslots == 0 ? row_count_free(ledger, pool->id) : total;
+	return nslots == 0 ? row_count_free(ledger, pool) : total;
 }
 
 /* pool_take: take units without waiting; false where that can't be done. */
 bool
 pool_take(Ledger *ledger, const StockPool *pool, int64 quantity)
 {
-	return use_one_slot(ledger, pool, quantity);
+	return use_one_slot(ledger, pool, quantity, false);
 }
 
 /*
@@ -181,7 +182,7 @@ pool_gather(Ledger *ledger, const StockPool *pool, int64 quantity, int64 extra)
 void
 pool_give(Ledger *ledger, const StockPool *pool, int64 quantity)
 {
-	if (!use_one_slot(ledger, pool, -quantity))
+	if (!use_one_slot(ledger, pool, -quantity, true))
 		(void) pool_gather(ledger, pool, 0, quantity);
 }
 

@@ -72,6 +72,16 @@ come_back(PoolChanges *list, int64 id, int64 units)
 	change->taken_back += units;
 }
 
+/*
+ * Whether more is taken than the cart itself gives back: only then it matters what is
+ * free, or owed.
+ */
+static bool
+grows(const PoolChange *change)
+{
+	return change->take > change->back - change->taken_back;
+}
+
 static int
 compare_changes(const void *a, const void *b)
 {
@@ -172,12 +182,10 @@ take_product(StockTake *take, StockPool *pool, int64 quantity)
 	if (pool_take(take->ledger, pool, quantity))
 		return true;
 	if (pool->limited)
-		units = take_back(take, pool, quantity);
+		units = take_back(take, pool, quantity - Min(pool_free(take->ledger, pool), 0));
 	pool->taken_back += units;
-	if (units < quantity)
-		return pool_gather(take->ledger, pool, quantity, units);
-	pool_give(take->ledger, pool, units - quantity);
-	return true;
+	return (units > 0 && units >= quantity && pool_take(take->ledger, pool, quantity - units)) ||
+		pool_gather(take->ledger, pool, quantity, units);
 }
 
 /*
@@ -201,7 +209,7 @@ change_product(StockTake *take, const PoolChange *change)
 		StockPool	pool = pool_of_product(&product);
 
 		pool.taken_back = taken_back;
-		if (quantity > 0)
+		if (grows(change))
 			taken = take_product(take, &pool, quantity);
 		else
 			pool_give(take->ledger, &pool, -quantity);
@@ -297,12 +305,17 @@ change_categories(StockTake *take, bool taken)
 		if (!pool_of_category(take->ledger, change->id, &pool))
 			continue;
 		pool.taken_back = change->taken_back;
-		if (quantity > 0)
-			taken = pool_take(take->ledger, &pool, quantity) ||
-				pool_gather(take->ledger, &pool, quantity, 0);
-		change->taken = taken;
-		if (taken ? quantity < 0 : change->back > 0)
-			pool_give(take->ledger, &pool, taken ? -quantity : change->back);
+		if (!taken || !grows(change))
+		{
+			change->taken = taken;
+			if (quantity < 0)
+				pool_give(take->ledger, &pool, -quantity);
+			continue;
+		}
+		change->taken = taken = pool_take(take->ledger, &pool, quantity) ||
+			pool_gather(take->ledger, &pool, quantity, 0);
+		if (!taken && change->back > 0)
+			pool_give(take->ledger, &pool, change->back);
 	}
 	return taken;
 }
