@@ -21,6 +21,7 @@
 
 #include "flow/pool.h"
 #include "rows/plan.h"
+#include "rows/product_rows.h"
 #include "rows/slot_rows.h"
 
 /* How often to look at slots that others have, before all of them are waited for. */
@@ -30,7 +31,12 @@ static SlotRow *
 slots_of(Ledger *ledger, const StockPool *pool, int *nslots)
 {
 	SlotRow    *slots = row_slots(ledger, pool, nslots);
+	CategoryRow category;
 
+	/* Who gives a category a stock has its row, and waits for us: not the reverse. */
+	if (*nslots == 0 && pool->of_category &&
+		!(row_category(ledger, pool->id, &category) && category.has_stock))
+		return slots;
 	if (*nslots == 0)
 	{
 		pfree(slots);
