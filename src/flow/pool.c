@@ -7,9 +7,10 @@
  * slots, stock - reserved - sold, with a stock of 0 where there is no limit; then it
  * is less than nothing, and nobody minds.
  *
- * One who takes uses a slot that nobody has locked and that suffices.  Only where
- * there is none he waits, for all of them in the order of their ids, and has to have
- * locked none before: so nobody waits for one who waits for him.
+ * One who takes uses a slot that nobody has locked and that suffices.  Where others
+ * have all of those, he waits for one to commit, and looks again.  Only where none
+ * suffices he waits for all of them in the order of their ids, and has to have locked
+ * none before: so nobody waits for one who waits for him.
  *
  * Where stock was lowered below what is taken, all slots are marked as owing: what
  * comes back goes to any of them, but who takes has to look at all.
@@ -22,8 +23,8 @@
 #include "rows/plan.h"
 #include "rows/slot_rows.h"
 
-/* How often to look again at slots that others had. */
-#define MAX_LOOKS	4
+/* How often to look at slots that others have, before all of them are waited for. */
+#define MAX_LOOKS	100
 
 static SlotRow *
 slots_of(Ledger *ledger, const StockPool *pool, int *nslots)
@@ -47,20 +48,21 @@ slot_suffices(const StockPool *pool, const SlotRow *slot, int64 quantity)
 	return quantity <= 0 || !pool->limited || (!slot->owing && slot->free >= quantity);
 }
 
-/* Take from, or with a quantity below zero give to, one slot that nobody has locked. */
+/*
+ * Take from, or with a quantity below zero give to, one slot that nobody has locked.
+ * Where others have all that suffice, wait for one of them, and look again.
+ */
 static bool
 use_one_slot(Ledger *ledger, const StockPool *pool, int64 quantity)
 {
-	bool		retry = true;
-
-	for (int look = 0; retry && look < MAX_LOOKS; look++)
+	for (int look = 0; look < MAX_LOOKS; look++)
 	{
 		int			nslots;
 		SlotRow    *slots = slots_of(ledger, pool, &nslots);
+		SlotRow    *taken = NULL;
 
 		if (nslots == 0)
 			return true;
-		retry = false;
 		for (int i = 0; i < nslots; i++)
 		{
 			/* Sessions begin at different ones, and each with its own. */
@@ -69,7 +71,8 @@ use_one_slot(Ledger *ledger, const StockPool *pool, int64 quantity)
 			CHECK_FOR_INTERRUPTS();
 			if (!slot_suffices(pool, slot, quantity))
 				continue;
-			retry = true;
+			if (taken == NULL)
+				taken = slot;
 			if (!row_find_slot(ledger, slot) || !slot_suffices(pool, slot, quantity) ||
 				!row_try_lock_slot(ledger, slot))
 				continue;
@@ -82,6 +85,8 @@ use_one_slot(Ledger *ledger, const StockPool *pool, int64 quantity)
 			pfree(slots);
 			return true;
 		}
+		if (taken == NULL || !row_wait_for_slot(ledger, taken))
+			break;
 		pfree(slots);
 	}
 	return false;
@@ -145,6 +150,38 @@ pool_free(Ledger *ledger, const StockPool *pool)
 		total += slots[i].free;
 	pfree(slots);
 	return nslots == 0 ? row_count_free(ledger, pool->id) : total;
+}
+
+/*
+ * pool_owes
+ *		Whether there may be less than nothing, since stock was lowered below what is
+ *		taken.
+ */
+bool
+pool_owes(Ledger *ledger, const StockPool *pool)
+{
+	int			nslots;
+	SlotRow    *slots = slots_of(ledger, pool, &nslots);
+	bool		owing = false;
+
+	for (int i = 0; i < nslots; i++)
+		owing = owing || slots[i].owing;
+	pfree(slots);
+	return pool->limited && owing;
+}
+
+/* pool_debt: how many units have to come back before there are any, as a query sees it. */
+int64
+pool_debt(Ledger *ledger, const StockPool *pool)
+{
+	int			nslots;
+	SlotRow    *slots = row_slots(ledger, pool, &nslots);
+	int64		total = 0;
+
+	for (int i = 0; i < nslots; i++)
+		total += slots[i].free;
+	pfree(slots);
+	return total < 0 ? -total : 0;
 }
 
 /* pool_take: take units without waiting; false where that can't be done. */

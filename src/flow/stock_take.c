@@ -4,6 +4,8 @@
  *	  category, if that has a stock of its own.
  *
  * What a lapsed reservation has is taken back when it is wanted, and no slot suffices.
+ * Its own cart gives it back and takes it again, which does nothing to slots unless
+ * there is less than nothing in them.
  *
  * Slots are waited for in one order: products by their ids, then categories.  A
  * category that has too little is looked at before, as of which products there is
@@ -44,6 +46,7 @@ typedef struct StockTake
 {
 	Ledger	   *ledger;
 	int64		cart_id;
+	bool		anew;			/* some of what comes back had lapsed, and is taken again */
 	PoolChanges products;
 	PoolChanges categories;
 } StockTake;
@@ -163,18 +166,25 @@ take_back(StockTake *take, const StockPool *pool, int64 quantity)
 
 /* ---- products ---- */
 
-/* Take units of a product; counts what it takes back of it. */
+/*
+ * Take units of a product, quantity more than come back; counts what it takes back of
+ * lapsed ones.
+ */
 static bool
 take_product(StockTake *take, StockPool *pool, int64 quantity)
 {
 	int64		units = 0;
+	int64		debt = 0;
 
-	if (pool_take(take->ledger, pool, quantity))
+	if (quantity > 0 && pool_take(take->ledger, pool, quantity))
 		return true;
 	if (pool->limited)
-		units = take_back(take, pool, quantity);
+	{
+		debt = pool_debt(take->ledger, pool);
+		units = take_back(take, pool, quantity + debt);
+	}
 	pool->taken_back += units;
-	if (units < quantity)
+	if (debt > 0 || units < quantity)
 		return pool_gather(take->ledger, pool, quantity, units);
 	pool_give(take->ledger, pool, units - quantity);
 	return true;
@@ -201,7 +211,7 @@ change_product(StockTake *take, const PoolChange *change)
 		StockPool	pool = pool_of_product(&product);
 
 		pool.taken_back = taken_back;
-		if (quantity > 0)
+		if (quantity > 0 || (change->take > 0 && pool_owes(take->ledger, &pool)))
 			taken = take_product(take, &pool, quantity);
 		else
 			pool_give(take->ledger, &pool, -quantity);
@@ -255,6 +265,17 @@ change_products(StockTake *take)
 
 /* ---- categories ---- */
 
+/*
+ * Whether more is taken of a category than the cart gives back, which may be of other
+ * products and does not count where it had lapsed.
+ */
+static bool
+takes_more(const StockTake *take, const PoolChange *change)
+{
+	return change->take > 0 &&
+		(take->anew || change->take > change->back - change->taken_back);
+}
+
 /* Where a category has too little for what is to be taken, take lapsed units back. */
 static void
 look_at_categories(StockTake *take)
@@ -263,21 +284,27 @@ look_at_categories(StockTake *take)
 
 	for (int i = 0; i < take->products.nchanges; i++)
 	{
+		const PoolChange *change = &take->products.changes[i];
 		ProductRow	product;
 
-		if (take->products.changes[i].take > 0 &&
-			row_product(take->ledger, take->products.changes[i].id, &product))
-			change_of(&wanted, product.category_id)->take += take->products.changes[i].take;
+		if (row_product(take->ledger, change->id, &product))
+		{
+			PoolChange *category = change_of(&wanted, product.category_id);
+
+			category->take += change->take;
+			category->back += change->back;
+		}
 	}
 	sort_changes(&wanted);
 	for (int i = 0; i < wanted.nchanges; i++)
 	{
+		const PoolChange *change = &wanted.changes[i];
 		StockPool	pool;
 		int64		missing;
 
-		if (!pool_of_category(take->ledger, wanted.changes[i].id, &pool))
+		if (!takes_more(take, change) || !pool_of_category(take->ledger, change->id, &pool))
 			continue;
-		missing = wanted.changes[i].take - pool_free(take->ledger, &pool);
+		missing = change->take - change->back - pool_free(take->ledger, &pool);
 		if (missing > 0)
 			(void) take_back(take, &pool, missing);
 	}
@@ -291,17 +318,20 @@ change_categories(StockTake *take, bool taken)
 	{
 		PoolChange *change = &take->categories.changes[i];
 		int64		quantity = (taken ? change->take : 0) - change->back;
+		bool		gathered;
 		StockPool	pool;
 
 		CHECK_FOR_INTERRUPTS();
 		if (!pool_of_category(take->ledger, change->id, &pool))
 			continue;
 		pool.taken_back = change->taken_back;
-		if (quantity > 0)
-			taken = pool_take(take->ledger, &pool, quantity) ||
+		gathered = taken && takes_more(take, change) &&
+			(quantity > 0 || pool_owes(take->ledger, &pool));
+		if (gathered)
+			taken = (quantity > 0 && pool_take(take->ledger, &pool, quantity)) ||
 				pool_gather(take->ledger, &pool, quantity, 0);
 		change->taken = taken;
-		if (taken ? quantity < 0 : change->back > 0)
+		if (taken ? quantity < 0 && !gathered : change->back > 0)
 			pool_give(take->ledger, &pool, taken ? -quantity : change->back);
 	}
 	return taken;
@@ -355,6 +385,7 @@ stock_take(Ledger *ledger, const StockChange *changes, int nchanges, int64 cart_
 			change->take += changes[i].quantity;
 		else
 			change->back -= changes[i].quantity;
+		take.anew = take.anew || (change->take > 0 && change->back > 0);
 	}
 	look_at_categories(&take);
 	taken = change_products(&take);

@@ -106,6 +106,19 @@ row_try_lock(Ledger *ledger, LedgerTable table, int64 key, Row *row)
 					 run_statement(ledger, table, STATEMENT_TRY_LOCK, args, NULL) > 0);
 }
 
+/*
+ * row_wait
+ *		Wait until whoever has the row locked has committed, or rolled back, without
+ *		locking it; false where that can't be done.
+ */
+bool
+row_wait(Ledger *ledger, LedgerTable table, int64 key)
+{
+	OpenTable  *open = open_table(ledger, table, ROW_FIND);
+
+	return open != NULL && scan_wait(open, key);
+}
+
 /* ---- listing ---- */
 
 /* Open the table for a scan, or else run the statement that lists, NULL then. */

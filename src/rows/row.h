@@ -25,6 +25,7 @@ extern bool row_find(Ledger *ledger, LedgerTable table, int64 key, Row *row);
 extern bool row_find_unique(Ledger *ledger, LedgerTable table, Datum first, Datum second,
 							Row *row);
 extern bool row_try_lock(Ledger *ledger, LedgerTable table, int64 key, Row *row);
+extern bool row_wait(Ledger *ledger, LedgerTable table, int64 key);
 extern bool row_lock(Ledger *ledger, LedgerTable table, int64 key, Row *row);
 
 extern void row_list(RowList *list, Ledger *ledger, LedgerTable table, int which, int64 key);

@@ -4,9 +4,12 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/relscan.h"
 #include "access/xact.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "storage/procarray.h"
 #include "utils/fmgroids.h"
 #include "utils/snapmgr.h"
 
@@ -214,6 +217,34 @@ scan_try_lock(OpenTable *table, int64 key)
 						 GetCurrentCommandId(false), LockTupleNoKeyExclusive,
 						 LockWaitSkip, 0, &failure) == TM_Ok;
 	return table->locked;
+}
+
+/*
+ * scan_wait
+ *		Wait until the transaction ends that has a row locked, without locking it.
+ *		False where that can't be done.
+ */
+bool
+scan_wait(OpenTable *table, int64 key)
+{
+	HeapTupleHeader tuple;
+	ItemPointerData tid;
+	TransactionId owner;
+
+	if (IsolationUsesXactSnapshot() || !scan_find(table, key))
+		return false;
+	tid = table->slot->tts_tid;
+	tuple = ExecFetchSlotHeapTuple(table->slot, false, NULL)->t_data;
+	if (tuple->t_infomask & HEAP_XMAX_IS_MULTI)
+		return false;
+	owner = HeapTupleHeaderGetRawXmax(tuple);
+	/* Nobody who cleans the page is to wait for us. */
+	table->found = false;
+	ExecClearTuple(table->slot);
+	if (TransactionIdIsNormal(owner) && !TransactionIdIsCurrentTransactionId(owner) &&
+		TransactionIdIsInProgress(owner))
+		XactLockTableWait(owner, table->rel, &tid, XLTW_Lock);
+	return true;
 }
 
 /*

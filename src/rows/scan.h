@@ -25,6 +25,7 @@ extern bool scan_find(OpenTable *table, int64 key);
 extern bool scan_find_unique(OpenTable *table, Datum first, Datum second);
 extern bool scan_try_lock(OpenTable *table, int64 key);
 extern bool scan_lock(OpenTable *table, int64 key);
+extern bool scan_wait(OpenTable *table, int64 key);
 
 extern void scan_list(RowScan *scan, OpenTable *table, int which, int64 key);
 extern void scan_list_all(RowScan *scan, OpenTable *table);

@@ -139,6 +139,13 @@ row_try_lock_slot(Ledger *ledger, SlotRow *slot)
 	return true;
 }
 
+/* row_wait_for_slot: wait for whoever has a slot, without locking it; false where that can't be. */
+bool
+row_wait_for_slot(Ledger *ledger, const SlotRow *slot)
+{
+	return row_wait(ledger, STOCK_SLOT, slot->slot_id);
+}
+
 /* row_lock_slot: lock a slot, waiting for it; false where it is gone. */
 bool
 row_lock_slot(Ledger *ledger, SlotRow *slot)

@@ -290,10 +290,18 @@ JOIN payment USING (invoice_id)
 WHERE cart_id IS NOT NULL
 GROUP BY invoice_id
 ORDER BY invoice_id;
-SELECT name, stock, sold, coalesce(sum(quantity), 0) AS reserved, available_stock(product_id) AS left
-FROM product
-LEFT JOIN current_reservation USING (product_id)
-GROUP BY product_id
+\o /dev/null
+\echo 'The workshop moves to a larger room, and Zara tries again:'
+\set ECHO queries
+UPDATE product SET stock = 7 WHERE name = 'Workshop';
+SELECT set_quantity(current_cart(26), product_id => 1, quantity => 1);
+\set ECHO none
+\o
+\echo
+\echo 'What there is, is free, reserved or sold:'
+SELECT name, product_stock.stock, free, reserved, sold
+FROM product_stock
+JOIN product USING (product_id)
 ORDER BY product_id;
 
 \echo '== 8. Telling others'
