@@ -168,26 +168,30 @@ take_back(StockTake *take, const StockPool *pool, int64 quantity)
 
 /*
  * Take units of a product, quantity more than come back; counts what it takes back of
- * lapsed ones.
+ * lapsed ones.  Who had the slots may have had lapsed carts, too: these are looked at
+ * again when the slots are there.
  */
 static bool
 take_product(StockTake *take, StockPool *pool, int64 quantity)
 {
-	int64		units = 0;
-	int64		debt = 0;
-
 	if (quantity > 0 && pool_take(take->ledger, pool, quantity))
 		return true;
-	if (pool->limited)
+	for (int look = 0; look < 2; look++)
 	{
-		debt = pool_debt(take->ledger, pool);
-		units = take_back(take, pool, quantity + debt);
+		int64		debt = pool->limited ? pool_debt(take->ledger, pool) : 0;
+		int64		units = pool->limited ? take_back(take, pool, quantity + debt) : 0;
+
+		pool->taken_back += units;
+		if (debt > 0 || units < quantity)
+		{
+			if (pool_gather(take->ledger, pool, quantity, units))
+				return true;
+			continue;
+		}
+		pool_give(take->ledger, pool, units - quantity);
+		return true;
 	}
-	pool->taken_back += units;
-	if (debt > 0 || units < quantity)
-		return pool_gather(take->ledger, pool, quantity, units);
-	pool_give(take->ledger, pool, units - quantity);
-	return true;
+	return false;
 }
 
 /*
