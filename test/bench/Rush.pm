@@ -270,7 +270,7 @@ sub rush
 {
 	my ($sync)  = @_;
 	my $clients = 8;
-	my $n       = $quick ? 40 : 250;
+	my $n       = $sync eq 'on' || $quick ? 40 : 250;
 	my %spread  = ('one product' => 0, 'eight products' => 1);
 
 	open_sale((2 * $rounds + 1) * 2 * $clients * $n, 0, @sellers);
