@@ -187,20 +187,26 @@ take_back(StockTake *take, const StockPool *pool, int64 quantity)
 
 /*
  * Take units of a product, quantity more than come back; counts what it takes back of
- * lapsed ones.
+ * lapsed ones.  Who had the slots may have had lapsed carts, too: these are looked at
+ * again when the slots are there.
  */
 static bool
 take_product(StockTake *take, StockPool *pool, int64 quantity)
 {
-	int64		units = 0;
-
 	if (pool_take(take->ledger, pool, quantity))
 		return true;
-	if (pool->limited)
-		units = take_back(take, pool, quantity - Min(pool_free(take->ledger, pool), 0));
-	pool->taken_back += units;
-	return (units > 0 && units >= quantity && pool_take(take->ledger, pool, quantity - units)) ||
-		pool_gather(take->ledger, pool, quantity, units);
+	for (int look = 0; look < 2; look++)
+	{
+		int64		owed = pool->limited ? -Min(pool_free(take->ledger, pool), 0) : 0;
+		int64		units = pool->limited ? take_back(take, pool, quantity + owed) : 0;
+
+		pool->taken_back += units;
+		if ((units > 0 && units >= quantity &&
+			 pool_take(take->ledger, pool, quantity - units)) ||
+			pool_gather(take->ledger, pool, quantity, units))
+			return true;
+	}
+	return false;
 }
 
 /*
