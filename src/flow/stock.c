@@ -177,7 +177,7 @@ hold_cart(Ledger *ledger, int64 cart_id)
 	return taken;
 }
 
-/* cart_is_possible: whether it has none. */
+/* cart_is_possible: whether a cart has no problem of the kinds in check. */
 bool
 cart_is_possible(Ledger *ledger, int64 cart_id, CartCheck check)
 {
