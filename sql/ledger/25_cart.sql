@@ -234,12 +234,11 @@ CREATE VIEW cart_problem WITH (security_invoker = true) AS
 	JOIN product p ON p.product_id = i.product_id
 	JOIN product_stock s ON s.product_id = i.product_id
 	CROSS JOIN LATERAL (
-		SELECT coalesce(sum(r.quantity), 0) AS held,
-			coalesce(sum(r.quantity) FILTER (WHERE r.reserved_until > now()), 0) AS live
+		SELECT coalesce(sum(r.quantity), 0) AS live
 		FROM reservation r
 		WHERE r.cart_id = i.cart_id AND r.product_id = i.product_id
-			AND r.reserved_until > '-infinity') own
-	WHERE i.quantity > own.held AND i.quantity > s.available + own.live
+			AND r.reserved_until > now()) own
+	WHERE i.quantity > own.live AND i.quantity > s.available + own.live
 	UNION ALL
 	SELECT wanted.cart_id, 'sold_out', g.category_id,
 		CASE WHEN s.available + own.live > 0
@@ -254,13 +253,12 @@ CREATE VIEW cart_problem WITH (security_invoker = true) AS
 	JOIN category g ON g.category_id = wanted.category_id
 	JOIN category_stock s ON s.category_id = wanted.category_id
 	CROSS JOIN LATERAL (
-		SELECT coalesce(sum(r.quantity), 0) AS held,
-			coalesce(sum(r.quantity) FILTER (WHERE r.reserved_until > now()), 0) AS live
+		SELECT coalesce(sum(r.quantity), 0) AS live
 		FROM reservation r
 		JOIN product p ON p.product_id = r.product_id
 		WHERE r.cart_id = wanted.cart_id AND p.category_id = wanted.category_id
-			AND r.reserved_until > '-infinity') own
-	WHERE wanted.quantity > own.held AND wanted.quantity > s.available + own.live
+			AND r.reserved_until > now()) own
+	WHERE wanted.quantity > own.live AND wanted.quantity > s.available + own.live
 	UNION ALL
 	SELECT i.cart_id, 'limit', p.category_id,
 		format('an attendee may have %s of "%s" at most', p.limit_per_attendee, p.name)

@@ -111,42 +111,45 @@ WHERE n.application_id IS NOT NULL
 UNION ALL
 SELECT format('product %s', p.product_id),
 	format('has a stock of %s, but %s free, %s reserved and %s sold', coalesce(p.stock::text, 'any number'),
-		slots.free, held.quantity, sold.quantity)
+		slots.free, coalesce(taken.reserved, 0), coalesce(taken.sold, 0))
 FROM product p
-CROSS JOIN LATERAL (
-	SELECT sum(s.free) AS free, bool_and(s.owing) AS owing
-	FROM stock_slot s WHERE s.product_id = p.product_id) slots
-CROSS JOIN LATERAL (
-	SELECT coalesce(sum(r.quantity), 0) AS quantity
-	FROM reservation r
-	WHERE r.product_id = p.product_id AND r.reserved_until > '-infinity') held
-CROSS JOIN LATERAL (
-	SELECT coalesce(sum(i.quantity), 0) AS quantity
-	FROM cart_item i
-	JOIN cart c ON c.cart_id = i.cart_id
-	WHERE i.product_id = p.product_id AND c.status = 'paid') sold
-WHERE slots.free <> coalesce(p.stock, 0) - held.quantity - sold.quantity
+JOIN (
+	SELECT product_id, sum(free) AS free, bool_and(owing) AS owing
+	FROM stock_slot GROUP BY product_id) slots ON slots.product_id = p.product_id
+LEFT JOIN (
+	SELECT product_id, sum(reserved) AS reserved, sum(sold) AS sold
+	FROM (
+		SELECT product_id, quantity AS reserved, 0 AS sold
+		FROM reservation WHERE reserved_until > '-infinity'
+		UNION ALL
+		SELECT i.product_id, 0, i.quantity
+		FROM cart_item i
+		JOIN cart c ON c.cart_id = i.cart_id
+		WHERE c.status = 'paid') t
+	GROUP BY product_id) taken ON taken.product_id = p.product_id
+WHERE slots.free <> coalesce(p.stock, 0) - coalesce(taken.reserved + taken.sold, 0)
 	OR (p.stock IS NOT NULL AND slots.free < 0 AND NOT slots.owing)
 UNION ALL
 SELECT format('category %s', g.category_id),
 	format('has a stock of %s, but %s free, %s reserved and %s sold', g.stock,
-		slots.free, held.quantity, sold.quantity)
+		slots.free, coalesce(taken.reserved, 0), coalesce(taken.sold, 0))
 FROM category g
-CROSS JOIN LATERAL (
-	SELECT sum(s.free) AS free, bool_and(s.owing) AS owing
-	FROM stock_slot s WHERE s.category_id = g.category_id) slots
-CROSS JOIN LATERAL (
-	SELECT coalesce(sum(r.quantity), 0) AS quantity
+JOIN (
+	SELECT category_id, sum(free) AS free, bool_and(owing) AS owing
+	FROM stock_slot GROUP BY category_id) slots ON slots.category_id = g.category_id
+LEFT JOIN (
+	SELECT p.category_id, sum(t.reserved) AS reserved, sum(t.sold) AS sold
 	FROM product p
-	JOIN reservation r ON r.product_id = p.product_id
-	WHERE p.category_id = g.category_id AND r.reserved_until > '-infinity') held
-CROSS JOIN LATERAL (
-	SELECT coalesce(sum(i.quantity), 0) AS quantity
-	FROM product p
-	JOIN cart_item i ON i.product_id = p.product_id
-	JOIN cart c ON c.cart_id = i.cart_id
-	WHERE p.category_id = g.category_id AND c.status = 'paid') sold
-WHERE slots.free <> g.stock - held.quantity - sold.quantity
+	JOIN (
+		SELECT product_id, quantity AS reserved, 0 AS sold
+		FROM reservation WHERE reserved_until > '-infinity'
+		UNION ALL
+		SELECT i.product_id, 0, i.quantity
+		FROM cart_item i
+		JOIN cart c ON c.cart_id = i.cart_id
+		WHERE c.status = 'paid') t ON t.product_id = p.product_id
+	GROUP BY p.category_id) taken ON taken.category_id = g.category_id
+WHERE slots.free <> g.stock - coalesce(taken.reserved + taken.sold, 0)
 	OR (slots.free < 0 AND NOT slots.owing)
 UNION ALL
 SELECT format('cart %s', c.cart_id),

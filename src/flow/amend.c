@@ -25,12 +25,25 @@ cart_has_lapsed(Ledger *ledger, int64 cart_id)
 	return !row_cart(ledger, cart_id, &cart) || cart.lapsed;
 }
 
-/* What a cart has to take, or give back, to have what is in it. */
+static void
+add_change(StockChange *changes, int *nchanges, int64 product_id, int64 quantity)
+{
+	if (quantity != 0)
+		changes[(*nchanges)++] = (StockChange)
+	{
+		product_id, quantity
+	};
+}
+
+/*
+ * What a cart has to take, or give back, to have what is in it.  What has lapsed is
+ * given back, and taken anew.
+ */
 static StockChange *
 find_changes(const CartItemRow *items, int nitems, const ReservationRow *reservations,
 			 int nreservations, int *nchanges, bool *grows)
 {
-	StockChange *changes = palloc(Max(nitems + nreservations, 1) * sizeof(StockChange));
+	StockChange *changes = palloc(Max(2 * nitems + nreservations, 1) * sizeof(StockChange));
 
 	*nchanges = 0;
 	*grows = false;
@@ -38,19 +51,20 @@ find_changes(const CartItemRow *items, int nitems, const ReservationRow *reserva
 	{
 		int32		reserved = 0;
 		int32		held = 0;
+		bool		lapsed = false;
 
 		for (int j = 0; j < nreservations; j++)
 			if (reservations[j].product_id == items[i].product_id)
 			{
 				reserved = reservations[j].quantity;
 				held = reservations[j].held ? reserved : 0;
+				lapsed = reservations[j].lapsed;
 			}
 		*grows = *grows || items[i].quantity > reserved;
-		if (items[i].quantity != held)
-			changes[(*nchanges)++] = (StockChange)
-		{
-			items[i].product_id, (int64) items[i].quantity - held
-		};
+		add_change(changes, nchanges, items[i].product_id,
+				   lapsed ? items[i].quantity : (int64) items[i].quantity - held);
+		if (lapsed)
+			add_change(changes, nchanges, items[i].product_id, -held);
 	}
 	for (int j = 0; j < nreservations; j++)
 	{
@@ -59,10 +73,8 @@ find_changes(const CartItemRow *items, int nitems, const ReservationRow *reserva
 		for (int i = 0; i < nitems; i++)
 			in_cart = in_cart || items[i].product_id == reservations[j].product_id;
 		if (!in_cart && reservations[j].held)
-			changes[(*nchanges)++] = (StockChange)
-		{
-			reservations[j].product_id, -reservations[j].quantity
-		};
+			add_change(changes, nchanges, reservations[j].product_id,
+					   -reservations[j].quantity);
 	}
 	return changes;
 }
@@ -81,7 +93,7 @@ reserve(Ledger *ledger, int64 cart_id, const CartItemRow *items, int nitems,
 	{
 		rows[i] = (ReservationRow)
 		{
-			items[i].product_id, items[i].quantity, true
+			.product_id = items[i].product_id, .quantity = items[i].quantity, .held = true
 		};
 		for (int j = 0; j < nchanges && !taken; j++)
 			if (changes[j].product_id == items[i].product_id && changes[j].quantity > 0)
@@ -110,10 +122,16 @@ amend_cart(Ledger *ledger, int64 cart_id)
 	ReservationRow *reservations = row_reservations(ledger, cart_id, &nreservations);
 	StockChange *changes = find_changes(items, nitems, reservations, nreservations, &nchanges,
 										&grows);
+	bool		gives = false;
 	bool		held;
 	int			ninvoices;
 	int64	   *invoice_ids;
 
+	/* What is wrong can't be told any more when something was given back. */
+	for (int i = 0; i < nchanges; i++)
+		gives = gives || changes[i].quantity < 0;
+	if (gives && grows)
+		check_cart(ledger, cart_id, CART_CHECK_RESERVATION);
 	held = stock_take(ledger, changes, nchanges, cart_id);
 	if (!held && grows)
 		refuse_cart(ledger, cart_id, CART_CHECK_RESERVATION);

@@ -75,7 +75,7 @@ add_paid_carts(Ledger *ledger, const CartRow *cart, Holdings *all)
 
 /* ---- what it may have ---- */
 
-/* Whether a cart has the units of a product, or there is no limit to them. */
+/* Whether a cart surely has the units of a product, or there is no limit to them. */
 static bool
 is_in_stock(Ledger *ledger, const ProductRow *product, const ReservationRow *reservations,
 			int nreservations, int32 quantity)
@@ -83,7 +83,7 @@ is_in_stock(Ledger *ledger, const ProductRow *product, const ReservationRow *res
 	CategoryRow category;
 
 	for (int i = 0; i < nreservations; i++)
-		if (reservations[i].product_id == product->product_id && reservations[i].held &&
+		if (reservations[i].product_id == product->product_id && !reservations[i].lapsed &&
 			reservations[i].quantity >= quantity)
 			return true;
 	return !product->has_stock && row_category(ledger, product->category_id, &category) &&

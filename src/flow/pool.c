@@ -56,7 +56,8 @@ slot_suffices(const StockPool *pool, const SlotRow *slot, int64 quantity, bool g
 
 /*
  * Take from, or with a quantity below zero give to, one slot that nobody has locked.
- * Who gives only does not care what is owed; who takes more than she gives does.  Where others have all that suffice, wait for one of them, and look again.
+ * Who only gives does not care what is owed.  Where others have all that suffice, wait
+ * for one of them, and look again.
  */
 static bool
 use_one_slot(Ledger *ledger, const StockPool *pool, int64 quantity, bool gives)

@@ -140,29 +140,41 @@ refuse_cart(Ledger *ledger, int64 cart_id, CartCheck check)
 
 /*
  * hold_cart
- *		Take the units of a locked cart that were taken back when its reservation had
- *		lapsed, if there are any; false where they can't be had.
+ *		Take the units of a locked cart whose reservation has lapsed, whether they were
+ *		taken back already or not; false where they can't be had, and it has none then.
  */
 bool
 hold_cart(Ledger *ledger, int64 cart_id)
 {
 	int			nreservations;
 	ReservationRow *reservations = row_reservations(ledger, cart_id, &nreservations);
-	StockChange *changes = palloc(Max(nreservations, 1) * sizeof(StockChange));
+	StockChange *changes = palloc(Max(2 * nreservations, 1) * sizeof(StockChange));
 	int			nchanges = 0;
+	bool		taken;
 
 	for (int i = 0; i < nreservations; i++)
-		if (!reservations[i].held)
+	{
+		const ReservationRow *row = &reservations[i];
+
+		if (row->lapsed)
 			changes[nchanges++] = (StockChange)
 		{
-			reservations[i].product_id, reservations[i].quantity
+			row->product_id, row->quantity
 		};
+		if (row->lapsed && row->held)
+			changes[nchanges++] = (StockChange)
+		{
+			row->product_id, -row->quantity
+		};
+	}
 	if (nchanges == 0)
 		return true;
-	if (!stock_take(ledger, changes, nchanges, cart_id))
-		return false;
-	row_hold_items(ledger, cart_id);
-	return true;
+	taken = stock_take(ledger, changes, nchanges, cart_id);
+	if (taken)
+		row_hold_items(ledger, cart_id);
+	else
+		row_give_up_items(ledger, cart_id);
+	return taken;
 }
 
 /* cart_is_possible: whether it has none. */

@@ -4,6 +4,8 @@
  *	  category, if that has a stock of its own.
  *
  * What a lapsed reservation has is taken back when it is wanted, and no slot suffices.
+ * Its own cart gives it back and takes it again, which does nothing to slots unless
+ * there is less than nothing in them.
  *
  * Slots are waited for in one order: products by their ids, then categories.  A
  * category that has too little is looked at before, as of which products there is
@@ -31,6 +33,7 @@ typedef struct PoolChange
 	int64		take;
 	int64		back;			/* all of it */
 	int64		taken_back;		/* of that, from lapsed carts */
+	int64		anew;			/* of that, what had lapsed of the cart that takes it again */
 	bool		taken;
 } PoolChange;
 
@@ -73,13 +76,22 @@ come_back(PoolChanges *list, int64 id, int64 units)
 }
 
 /*
- * Whether more is taken than the cart itself gives back: only then it matters what is
- * free, or owed.
+ * Whether more is taken than the cart itself gives back of what it has for sure: only
+ * then it matters what is free, or owed.
  */
 static bool
 grows(const PoolChange *change)
 {
-	return change->take > change->back - change->taken_back;
+	return change->take > change->back - change->taken_back - change->anew;
+}
+
+static void
+add_change(PoolChange *sum, const PoolChange *change)
+{
+	sum->take += change->take;
+	sum->back += change->back;
+	sum->taken_back += change->taken_back;
+	sum->anew += change->anew;
 }
 
 static int
@@ -173,19 +185,28 @@ take_back(StockTake *take, const StockPool *pool, int64 quantity)
 
 /* ---- products ---- */
 
-/* Take units of a product; counts what it takes back of it. */
+/*
+ * Take units of a product, quantity more than come back; counts what it takes back of
+ * lapsed ones.  Who had the slots may have had lapsed carts, too: these are looked at
+ * again when the slots are there.
+ */
 static bool
 take_product(StockTake *take, StockPool *pool, int64 quantity)
 {
-	int64		units = 0;
-
 	if (pool_take(take->ledger, pool, quantity))
 		return true;
-	if (pool->limited)
-		units = take_back(take, pool, quantity - Min(pool_free(take->ledger, pool), 0));
-	pool->taken_back += units;
-	return (units > 0 && units >= quantity && pool_take(take->ledger, pool, quantity - units)) ||
-		pool_gather(take->ledger, pool, quantity, units);
+	for (int look = 0; look < 2; look++)
+	{
+		int64		owed = pool->limited ? -Min(pool_free(take->ledger, pool), 0) : 0;
+		int64		units = pool->limited ? take_back(take, pool, quantity + owed) : 0;
+
+		pool->taken_back += units;
+		if ((units > 0 && units >= quantity &&
+			 pool_take(take->ledger, pool, quantity - units)) ||
+			pool_gather(take->ledger, pool, quantity, units))
+			return true;
+	}
+	return false;
 }
 
 /*
@@ -200,7 +221,6 @@ change_product(StockTake *take, const PoolChange *change)
 	int64		taken_back = change->taken_back;
 	bool		taken = true;
 	ProductRow	product;
-	PoolChange *category;
 
 	if (!row_product(take->ledger, change->id, &product))
 		return false;
@@ -223,13 +243,9 @@ change_product(StockTake *take, const PoolChange *change)
 			pool_change(take->ledger, &pool, quantity);
 	}
 	come_back(&take->categories, product.category_id, taken_back - change->taken_back);
-	if (!taken)
-		return false;
-	category = change_of(&take->categories, product.category_id);
-	category->take += change->take;
-	category->back += change->back;
-	category->taken_back += change->taken_back;
-	return true;
+	if (taken)
+		add_change(change_of(&take->categories, product.category_id), change);
+	return taken;
 }
 
 /* Give back to a product what comes back, without taking anything. */
@@ -271,21 +287,22 @@ look_at_categories(StockTake *take)
 
 	for (int i = 0; i < take->products.nchanges; i++)
 	{
+		const PoolChange *change = &take->products.changes[i];
 		ProductRow	product;
 
-		if (take->products.changes[i].take > 0 &&
-			row_product(take->ledger, take->products.changes[i].id, &product))
-			change_of(&wanted, product.category_id)->take += take->products.changes[i].take;
+		if (row_product(take->ledger, change->id, &product))
+			add_change(change_of(&wanted, product.category_id), change);
 	}
 	sort_changes(&wanted);
 	for (int i = 0; i < wanted.nchanges; i++)
 	{
+		const PoolChange *change = &wanted.changes[i];
 		StockPool	pool;
 		int64		missing;
 
-		if (!pool_of_category(take->ledger, wanted.changes[i].id, &pool))
+		if (!grows(change) || !pool_of_category(take->ledger, change->id, &pool))
 			continue;
-		missing = wanted.changes[i].take - pool_free(take->ledger, &pool);
+		missing = change->take - change->back - pool_free(take->ledger, &pool);
 		if (missing > 0)
 			(void) take_back(take, &pool, missing);
 	}
@@ -368,6 +385,7 @@ stock_take(Ledger *ledger, const StockChange *changes, int nchanges, int64 cart_
 			change->take += changes[i].quantity;
 		else
 			change->back -= changes[i].quantity;
+		change->anew = change->take > 0 ? change->back : 0;
 	}
 	look_at_categories(&take);
 	taken = change_products(&take);

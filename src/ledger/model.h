@@ -140,6 +140,7 @@ typedef struct ReservationRow
 	int64		product_id;
 	int32		quantity;
 	bool		held;			/* else its units were taken back when it lapsed */
+	bool		lapsed;			/* its time is over */
 } ReservationRow;
 
 /* A reservation whose time is over, while the cart still has the units. */

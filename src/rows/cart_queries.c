@@ -107,19 +107,21 @@ const QueryText cart_queries[] = {
 	[Q_MOVE_RESERVATION - CART_QUERIES] = {
 		"UPDATE @.reservation r SET reserved_until = " RESERVED_UNTIL " "
 		"FROM @.cart c WHERE r.cart_id" EQ "$1 AND c.cart_id" EQ "$1 "
-		"AND r.reserved_until" NE NOT_HELD,
+		"AND r.reserved_until" NE NOT_HELD " "
+		"RETURNING CASE WHEN r.reserved_until" EQ RESERVED_UNTIL " THEN r.cart_id::bigint END",
 		1, {INT8OID}
 	},
 	[Q_HOLD_ITEMS - CART_QUERIES] = {
 		"UPDATE @.reservation r SET reserved_until = " RESERVED_UNTIL " "
 		"FROM @.cart c WHERE r.cart_id" EQ "$1 AND c.cart_id" EQ "$1 "
-		"AND r.reserved_until" EQ NOT_HELD,
+		"AND r.reserved_until" EQ NOT_HELD " "
+		"RETURNING CASE WHEN r.reserved_until" EQ RESERVED_UNTIL " THEN r.cart_id::bigint END",
 		1, {INT8OID}
 	},
 	[Q_LAPSED_OF_PRODUCT - CART_QUERIES] = {
 		"SELECT r.cart_id::bigint, r.product_id::bigint FROM @.reservation r "
 		"JOIN @.cart c ON c.cart_id" EQ "r.cart_id WHERE r.product_id" EQ "$1 "
-		"AND " LAPSED " "
+		"AND " LAPSED " AND c.status" EQ "'active'::regpaydb.cart_status "
 		"AND r.cart_id" NE "$2 ORDER BY r.reserved_until LIMIT $3 "
 		"FOR NO KEY UPDATE OF c SKIP LOCKED",
 		3, {INT8OID, INT8OID, INT4OID}
@@ -128,7 +130,7 @@ const QueryText cart_queries[] = {
 		"SELECT r.cart_id::bigint, r.product_id::bigint FROM @.product p "
 		"JOIN @.reservation r ON r.product_id" EQ "p.product_id "
 		"JOIN @.cart c ON c.cart_id" EQ "r.cart_id WHERE p.category_id" EQ "$1 "
-		"AND " LAPSED " "
+		"AND " LAPSED " AND c.status" EQ "'active'::regpaydb.cart_status "
 		"AND r.cart_id" NE "$2 ORDER BY r.reserved_until LIMIT $3 "
 		"FOR NO KEY UPDATE OF c SKIP LOCKED",
 		3, {INT8OID, INT8OID, INT4OID}
@@ -136,7 +138,7 @@ const QueryText cart_queries[] = {
 	[Q_TAKE_BACK - CART_QUERIES] = {
 		"UPDATE @.reservation r SET reserved_until = " NOT_HELD " "
 		"WHERE r.cart_id" EQ "$1 AND r.product_id" EQ "$2 AND " LAPSED " "
-		"RETURNING r.quantity::bigint",
+		"RETURNING CASE WHEN r.reserved_until" EQ NOT_HELD " THEN r.quantity::bigint END",
 		2, {INT8OID, INT8OID}
 	},
 	[Q_TOUCH_PRODUCT - CART_QUERIES] = {
@@ -149,7 +151,8 @@ const QueryText cart_queries[] = {
 	},
 	/* Materialized, so that what is costly is not done, nor thought to be done, for each. */
 	[Q_MAKE_PRODUCT_SLOTS - CART_QUERIES] = {
-		"WITH pool AS MATERIALIZED (SELECT stock, coalesce(stock, 0)" MINUS "reserved" MINUS "sold" MINUS "$2 AS free "
+		"WITH pool AS MATERIALIZED (SELECT stock, "
+		"(coalesce(stock, 0)" MINUS "reserved" MINUS "sold" MINUS "$2)::bigint AS free "
 		"FROM @.product_stock WHERE product_id" EQ "$1) "
 		"INSERT INTO @.stock_slot (product_id, free, owing) "
 		"SELECT $1, " SHARE("p.free") ", p.stock IS NOT NULL "
@@ -158,7 +161,7 @@ const QueryText cart_queries[] = {
 		2, {INT8OID, INT8OID}
 	},
 	[Q_MAKE_CATEGORY_SLOTS - CART_QUERIES] = {
-		"WITH pool AS MATERIALIZED (SELECT stock" MINUS "reserved" MINUS "sold" MINUS "$2 AS free "
+		"WITH pool AS MATERIALIZED (SELECT (stock" MINUS "reserved" MINUS "sold" MINUS "$2)::bigint AS free "
 		"FROM @.category_stock WHERE category_id" EQ "$1) "
 		"INSERT INTO @.stock_slot (category_id, free, owing) "
 		"SELECT $1, " SHARE("g.free") ", g.free OPERATOR(pg_catalog.<) 0 "

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 
@@ -25,12 +26,16 @@ row_reservations(Ledger *ledger, int64 cart_id, int *nreservations)
 	row_list(&list, ledger, RESERVATION, RESERVATION_BY_CART, cart_id);
 	while (row_next(&list))
 	{
+		TimestampTz until =
+			DatumGetTimestampTz(row_needed(&list.row, RESERVATION_COL_RESERVED_UNTIL));
+
 		reservations = room_for_one(reservations, *nreservations, sizeof(ReservationRow));
 		reservations[(*nreservations)++] = (ReservationRow)
 		{
-			row_int8(&list.row, RESERVATION_COL_PRODUCT_ID),
-			row_int4(&list.row, RESERVATION_COL_QUANTITY),
-			!TIMESTAMP_IS_NOBEGIN(DatumGetTimestampTz(row_needed(&list.row, RESERVATION_COL_RESERVED_UNTIL)))
+			.product_id = row_int8(&list.row, RESERVATION_COL_PRODUCT_ID),
+			.quantity = row_int4(&list.row, RESERVATION_COL_QUANTITY),
+			.held = !TIMESTAMP_IS_NOBEGIN(until),
+			.lapsed = until <= GetCurrentTransactionStartTimestamp()
 		};
 	}
 	row_list_end(&list);
@@ -57,6 +62,19 @@ row_release_items(Ledger *ledger, int64 cart_id)
 	row_delete_list(ledger, RESERVATION, RESERVATION_BY_CART, cart_id);
 }
 
+/* Rows of reservations were written by a query that returns what is not null for each. */
+static void
+check_written(Ledger *ledger)
+{
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		int64		value;
+
+		if (!int8_or_null_column(i, 1, &value))
+			row_not_written(ledger, RESERVATION);
+	}
+}
+
 /* row_move_reservation: a cart's reservation ends when its row says now. */
 void
 row_move_reservation(Ledger *ledger, int64 cart_id)
@@ -64,6 +82,7 @@ row_move_reservation(Ledger *ledger, int64 cart_id)
 	Datum		args[] = {Int64GetDatum(cart_id)};
 
 	write_own_by_query(ledger, Q_MOVE_RESERVATION, RESERVATION, cart_id, true, args);
+	check_written(ledger);
 	if (run_query(ledger, Q_MISTIMED_RESERVATION, args, NULL) != 0)
 		row_not_written(ledger, RESERVATION);
 }
@@ -107,6 +126,19 @@ row_reserve_items(Ledger *ledger, int64 cart_id, const ReservationRow *rows, int
 		row_not_written(ledger, RESERVATION);
 }
 
+/* Make sure that a cart has the units of all that it reserves, or of nothing. */
+static void
+check_held(Ledger *ledger, int64 cart_id, bool held)
+{
+	int			nreservations;
+	ReservationRow *reservations = row_reservations(ledger, cart_id, &nreservations);
+
+	for (int i = 0; i < nreservations; i++)
+		if (reservations[i].held != held)
+			row_not_written(ledger, RESERVATION);
+	pfree(reservations);
+}
+
 /* row_hold_items: a cart has the units of all that it reserves. */
 void
 row_hold_items(Ledger *ledger, int64 cart_id)
@@ -114,6 +146,21 @@ row_hold_items(Ledger *ledger, int64 cart_id)
 	Datum		args[] = {Int64GetDatum(cart_id)};
 
 	write_own_by_query(ledger, Q_HOLD_ITEMS, RESERVATION, cart_id, true, args);
+	check_written(ledger);
+	check_held(ledger, cart_id, true);
+}
+
+/* row_give_up_items: a lapsed cart has the units of nothing any more. */
+void
+row_give_up_items(Ledger *ledger, int64 cart_id)
+{
+	int			nreservations;
+	ReservationRow *reservations = row_reservations(ledger, cart_id, &nreservations);
+
+	for (int i = 0; i < nreservations; i++)
+		(void) row_take_back(ledger, &(LapsedRow) {cart_id, reservations[i].product_id});
+	pfree(reservations);
+	check_held(ledger, cart_id, false);
 }
 
 /*
@@ -150,5 +197,6 @@ row_take_back(Ledger *ledger, const LapsedRow *lapsed)
 	Datum		args[] = {Int64GetDatum(lapsed->cart_id), Int64GetDatum(lapsed->product_id)};
 
 	write_own_by_query(ledger, Q_TAKE_BACK, RESERVATION, lapsed->cart_id, true, args);
+	check_written(ledger);
 	return SPI_processed == 0 ? 0 : int8_column(0, 1);
 }

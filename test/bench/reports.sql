@@ -64,12 +64,12 @@ GROUP BY description, product_id, name, amount
 -- @ report_invoices by hand
 SELECT invoice_id, attendee_id, user_id, i.recipient, email, status, issue_time, due_time,
 	paid_time, closed_time, value, paid, CASE status WHEN 'unpaid' THEN value - paid ELSE 0.00 END,
-	payment_count, cart_id
+	payment_count, cart_id, issued_by, closed_by, closed_reason
 FROM invoice i JOIN attendee USING (attendee_id)
 
 -- @ report_payments by hand
 SELECT payment_id, "time", kind, amount, reference, provider, provider_ref, entered_by, invoice_id,
-	status, attendee_id, recipient
+	status, attendee_id, recipient, value_date
 FROM payment JOIN invoice USING (invoice_id)
 
 -- @ report_received_by_day by hand

@@ -48,11 +48,15 @@ SELECT happened, money, test.outcome(setup || '; ' || payment) FROM (VALUES
 ) p (j, money, payment) ORDER BY i, j;
 
 -- What else would keep a cart from being invoiced does not: the money is here,
--- and nobody else has the ticket.  Less stock than that does.
+-- and nobody else has the ticket.  Less stock than that does, once the reservation
+-- has lapsed; until then the ticket is Alice's.
 SELECT setup, test.outcome(setup || '; INSERT INTO payment (invoice_id, amount) VALUES (1, 40)') FROM (VALUES
 	(1, 'UPDATE product SET limit_per_attendee = 0 WHERE product_id = 2'),
 	(2, 'UPDATE category SET required = true'),
-	(3, 'UPDATE product SET stock = 0 WHERE product_id = 2')) s (i, setup) ORDER BY i;
+	(3, 'UPDATE product SET stock = 0 WHERE product_id = 2'),
+	(4, 'SELECT test.lapse(1); UPDATE product SET stock = 0 WHERE product_id = 2'),
+	(5, 'UPDATE product SET stock = 0 WHERE product_id = 2; SELECT test.lapse(1)'),
+	(6, 'SELECT test.lapse(1); UPDATE category SET stock = 0 WHERE category_id = 1')) s (i, setup) ORDER BY i;
 
 -- ---------------------------------------------------------------------------
 -- Several invoices in one statement

@@ -137,6 +137,7 @@ SELECT replace(setup, :'load', 'load an amended cart; ') AS setup, test.asks(set
 	(43, 'UPDATE category SET limit_per_attendee = 0 WHERE category_id = 1'),
 	(44, 'UPDATE category SET required = true WHERE category_id = 2'),
 	(45, 'UPDATE product SET stock = 0 WHERE product_id = 2'),
+	(46, 'SELECT test.lapse(1); UPDATE product SET stock = 0 WHERE product_id = 2'),
 	-- What another attendee does with her cart does not matter.
 	(50, 'SELECT regpaydb.set_quantity(2, 3, 2)'),
 	(51, 'SELECT regpaydb.pay(2, 25.50, ''all'')')

@@ -711,6 +711,7 @@ SELECT test.raises('DELETE FROM cart_item WHERE cart_id = 2');
 DROP VIEW current_reservation;
 DROP TRIGGER cart_move_reservation ON cart;
 ALTER TABLE cart DROP CONSTRAINT cart_time_last_updated_check;
+DELETE FROM stock_slot;
 ALTER TABLE cart ALTER COLUMN time_last_updated DROP DEFAULT, ALTER COLUMN time_last_updated TYPE text;
 SELECT test.code('SELECT regpaydb.set_quantity(2, 3, 3)'), test.code('SELECT regpaydb.available_stock(2)');
 

@@ -338,13 +338,13 @@ UNION ALL SELECT 'claims of note', n.credit_note_id::text, n.state::text FROM cr
 		OR (SELECT count(*) FROM credit_note_refund r WHERE r.credit_note_id = n.credit_note_id) <> (state = 'refunded')::int
 UNION ALL SELECT 'recorded twice', provider, provider_ref FROM payment WHERE provider_ref IS NOT NULL GROUP BY 2, 3 HAVING count(*) > 1
 UNION ALL SELECT 'undone', provider, provider_ref FROM payment WHERE provider_ref LIKE 'undone%'
-UNION ALL SELECT 'sold', product_id::text, sold::text FROM product p WHERE sold <> (
-	SELECT coalesce(sum(quantity), 0) FROM cart_item i JOIN cart c USING (cart_id) WHERE c.status = 'paid' AND i.product_id = p.product_id)
-UNION ALL SELECT 'oversold', product_id::text, sold::text FROM product WHERE sold > stock
--- Not now(): a reservation that lapses until the snapshot is taken is another's.
-UNION ALL SELECT 'reserved too much', product_id::text, (sold + reserved)::text FROM product
-	JOIN (SELECT product_id, sum(quantity) AS reserved FROM reservation WHERE reserved_until > clock_timestamp() GROUP BY 1) r USING (product_id)
-	WHERE sold + reserved > stock
+-- What is reserved counts, lapsed or not, until it is taken back.
+UNION ALL SELECT 'units of product', product_id::text, format('%s taken of %s, %s free', taken, stock, free) FROM product p
+	CROSS JOIN LATERAL (
+		SELECT (SELECT coalesce(sum(quantity), 0) FROM cart_item i JOIN cart c USING (cart_id) WHERE c.status = 'paid' AND i.product_id = p.product_id)
+			+ (SELECT coalesce(sum(quantity), 0) FROM reservation r WHERE reserved_until > '-infinity' AND r.product_id = p.product_id) AS taken,
+			(SELECT sum(free) FROM stock_slot s WHERE s.product_id = p.product_id) AS free) u
+	WHERE taken > stock OR free <> coalesce(stock, 0) - taken
 UNION ALL SELECT 'paid cart without its invoice', cart_id::text, count(invoice_id)::text
 	FROM cart c LEFT JOIN (SELECT * FROM invoice WHERE status = 'paid') i USING (cart_id)
 	WHERE c.status = 'paid' GROUP BY cart_id HAVING count(invoice_id) <> 1;

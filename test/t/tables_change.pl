@@ -137,7 +137,7 @@ BEGIN
 	EXECUTE 'SELECT regpaydb.refund_credit_note(regpaydb.refund_invoice($1), ''bank'', 900), regpaydb.void_invoice($1 + 3)' USING first;
 	EXECUTE 'SELECT string_agg(format(''%s: %s by %s'', status, paid, payment_count), '', '' ORDER BY invoice_id)
 			|| (SELECT string_agg('', '' || cart.status, '''') FROM cart WHERE attendee_id = $1)
-			|| (SELECT format('', %s sold, %s problems'', sold, (SELECT count(*) FROM regpaydb.check_integrity())) FROM product)
+			|| (SELECT format('', %s sold, %s problems'', sold, (SELECT count(*) FROM regpaydb.check_integrity())) FROM product_stock)
 		FROM invoice WHERE attendee_id = $1 AND regpaydb.can_view(invoice_id, $2)' INTO result USING who, user_id;
 END $$;
 SELECT public.make();
