@@ -428,6 +428,8 @@ for my $tumult_of ([ 'single', @levels ], [ 'several', @levels ], [ 'by_sql', $l
 
 		$node->safe_psql('postgres', "CREATE DATABASE $database");
 		$node->safe_psql($database, $scheme . $tumult);
+		# set_quantity() waits for a moment for who has its item and waits for it.
+		$node->safe_psql($database, "ALTER DATABASE $database SET deadlock_timeout = '1s'");
 		$node->safe_psql($database, 'CREATE TRIGGER pass BEFORE UPDATE ON regpaydb.stock_slot FOR EACH ROW EXECUTE FUNCTION pass()')
 		  if $kind eq 'by_sql';
 		$out = rush($database, $level, '-c', 12, '-j', 2, '-t', $kind eq 'several' ? 20 : 80, '-f', "$folder/$script");
