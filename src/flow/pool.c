@@ -22,6 +22,7 @@
 #include "flow/pool.h"
 #include "rows/plan.h"
 #include "rows/product_rows.h"
+#include "rows/row.h"
 #include "rows/slot_rows.h"
 
 /* How often to look at slots that others have, before all of them are waited for. */
@@ -54,51 +55,6 @@ slot_suffices(const StockPool *pool, const SlotRow *slot, int64 quantity, bool g
 	return gives || !pool->limited || (!slot->owing && slot->free >= quantity);
 }
 
-/*
- * Take from, or with a quantity below zero give to, one slot that nobody has locked.
- * Who only gives does not care what is owed.  Where others have all that suffice, wait
- * for one of them, and look again.
- */
-static bool
-use_one_slot(Ledger *ledger, const StockPool *pool, int64 quantity, bool gives)
-{
-	for (int look = 0; look < MAX_LOOKS; look++)
-	{
-		int			nslots;
-		SlotRow    *slots = slots_of(ledger, pool, &nslots);
-		SlotRow    *taken = NULL;
-
-		if (nslots == 0)
-			return true;
-		for (int i = 0; i < nslots; i++)
-		{
-			/* Sessions begin at different ones, and each with its own. */
-			SlotRow    *slot = &slots[(MyProcPid + i) % nslots];
-
-			CHECK_FOR_INTERRUPTS();
-			if (!slot_suffices(pool, slot, quantity, gives))
-				continue;
-			if (taken == NULL)
-				taken = slot;
-			if (!row_find_slot(ledger, slot) || !slot_suffices(pool, slot, quantity, gives) ||
-				!row_try_lock_slot(ledger, slot))
-				continue;
-			/* By SQL it may be what others have made of it meanwhile. */
-			if (!slot_suffices(pool, slot, quantity, gives))
-				continue;
-			slot->free -= quantity;
-			if (quantity != 0)
-				row_write_slot(ledger, slot);
-			pfree(slots);
-			return true;
-		}
-		if (taken == NULL || !row_wait_for_slot(ledger, taken))
-			break;
-		pfree(slots);
-	}
-	return false;
-}
-
 /* Lock all slots, and add up what is free in them; makes them if it is to. */
 static SlotRow *
 lock_slots(Ledger *ledger, const StockPool *pool, bool make, int *nslots, int64 *total)
@@ -121,6 +77,78 @@ lock_slots(Ledger *ledger, const StockPool *pool, bool make, int *nslots, int64 
 		/* Somebody has made them anew meanwhile. */
 		pfree(slots);
 	}
+}
+
+static void
+take_from(Ledger *ledger, SlotRow *slot, int64 quantity)
+{
+	slot->free -= quantity;
+	if (quantity != 0)
+		row_write_slot(ledger, slot);
+}
+
+/*
+ * Take from one slot where SQL has to lock it.  That may lock what somebody has just
+ * made of it, which does not suffice any more; so all are locked, in order.
+ */
+static bool
+use_locked_slot(Ledger *ledger, const StockPool *pool, int64 quantity, bool gives)
+{
+	int			nslots;
+	int64		total;
+	SlotRow    *slots = lock_slots(ledger, pool, true, &nslots, &total);
+	bool		used = nslots == 0;
+
+	for (int i = 0; i < nslots && !used; i++)
+		if (slot_suffices(pool, &slots[i], quantity, gives))
+		{
+			take_from(ledger, &slots[i], quantity);
+			used = true;
+		}
+	pfree(slots);
+	return used;
+}
+
+/*
+ * Take from, or with a quantity below zero give to, one slot that nobody has locked.
+ * Who only gives does not care what is owed.  Where others have all that suffice, wait
+ * for one of them, and look again.
+ */
+static bool
+use_one_slot(Ledger *ledger, const StockPool *pool, int64 quantity, bool gives)
+{
+	if (!row_runs_no_code(ledger, STOCK_SLOT, ROW_UPDATE))
+		return use_locked_slot(ledger, pool, quantity, gives);
+	for (int look = 0; look < MAX_LOOKS; look++)
+	{
+		int			nslots;
+		SlotRow    *slots = slots_of(ledger, pool, &nslots);
+		SlotRow    *taken = NULL;
+
+		if (nslots == 0)
+			return true;
+		for (int i = 0; i < nslots; i++)
+		{
+			/* Sessions begin at different ones, and each with its own. */
+			SlotRow    *slot = &slots[(MyProcPid + i) % nslots];
+
+			CHECK_FOR_INTERRUPTS();
+			if (!slot_suffices(pool, slot, quantity, gives))
+				continue;
+			if (taken == NULL)
+				taken = slot;
+			if (!row_find_slot(ledger, slot) || !slot_suffices(pool, slot, quantity, gives) ||
+				!row_try_lock_slot(ledger, slot))
+				continue;
+			take_from(ledger, slot, quantity);
+			pfree(slots);
+			return true;
+		}
+		if (taken == NULL || !row_wait_for_slot(ledger, taken))
+			break;
+		pfree(slots);
+	}
+	return false;
 }
 
 /* Spread units evenly among locked slots; writes those that change, or all. */
