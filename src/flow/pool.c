@@ -21,6 +21,7 @@
 
 #include "flow/pool.h"
 #include "rows/plan.h"
+#include "rows/product_rows.h"
 #include "rows/slot_rows.h"
 
 /* How often to look at slots that others have, before all of them are waited for. */
@@ -30,7 +31,12 @@ static SlotRow *
 slots_of(Ledger *ledger, const StockPool *pool, int *nslots)
 {
 	SlotRow    *slots = row_slots(ledger, pool, nslots);
+	CategoryRow category;
 
+	/* Who gives a category a stock has its row, and waits for us: not the reverse. */
+	if (*nslots == 0 && pool->of_category &&
+		!(row_category(ledger, pool->id, &category) && category.has_stock))
+		return slots;
 	if (*nslots == 0)
 	{
 		pfree(slots);
@@ -43,17 +49,18 @@ slots_of(Ledger *ledger, const StockPool *pool, int *nslots)
 }
 
 static bool
-slot_suffices(const StockPool *pool, const SlotRow *slot, int64 quantity)
+slot_suffices(const StockPool *pool, const SlotRow *slot, int64 quantity, bool gives)
 {
-	return quantity <= 0 || !pool->limited || (!slot->owing && slot->free >= quantity);
+	return gives || !pool->limited || (!slot->owing && slot->free >= quantity);
 }
 
 /*
  * Take from, or with a quantity below zero give to, one slot that nobody has locked.
- * Where others have all that suffice, wait for one of them, and look again.
+ * Who only gives does not care what is owed.  Where others have all that suffice, wait
+ * for one of them, and look again.
  */
 static bool
-use_one_slot(Ledger *ledger, const StockPool *pool, int64 quantity)
+use_one_slot(Ledger *ledger, const StockPool *pool, int64 quantity, bool gives)
 {
 	for (int look = 0; look < MAX_LOOKS; look++)
 	{
@@ -69,15 +76,15 @@ use_one_slot(Ledger *ledger, const StockPool *pool, int64 quantity)
 			SlotRow    *slot = &slots[(MyProcPid + i) % nslots];
 
 			CHECK_FOR_INTERRUPTS();
-			if (!slot_suffices(pool, slot, quantity))
+			if (!slot_suffices(pool, slot, quantity, gives))
 				continue;
 			if (taken == NULL)
 				taken = slot;
-			if (!row_find_slot(ledger, slot) || !slot_suffices(pool, slot, quantity) ||
+			if (!row_find_slot(ledger, slot) || !slot_suffices(pool, slot, quantity, gives) ||
 				!row_try_lock_slot(ledger, slot))
 				continue;
 			/* By SQL it may be what others have made of it meanwhile. */
-			if (!slot_suffices(pool, slot, quantity))
+			if (!slot_suffices(pool, slot, quantity, gives))
 				continue;
 			slot->free -= quantity;
 			if (quantity != 0)
@@ -136,8 +143,9 @@ spread(Ledger *ledger, const StockPool *pool, SlotRow *slots, int nslots, int64 
 
 /*
  * pool_free
- *		How many units of a category's are free, as a query sees it.  Makes no slots: who
- *		has the category's row to do so must not wait for products.
+ *		How many units are free of a pool that has a stock, as a query sees it; below
+ *		zero what is owed.  Makes no slots: who has a category's row to do so must not
+ *		wait for products.
  */
 int64
 pool_free(Ledger *ledger, const StockPool *pool)
@@ -149,46 +157,14 @@ pool_free(Ledger *ledger, const StockPool *pool)
 	for (int i = 0; i < nslots; i++)
 		total += slots[i].free;
 	pfree(slots);
-	return nslots == 0 ? row_count_free(ledger, pool->id) : total;
-}
-
-/*
- * pool_owes
- *		Whether there may be less than nothing, since stock was lowered below what is
- *		taken.
- */
-bool
-pool_owes(Ledger *ledger, const StockPool *pool)
-{
-	int			nslots;
-	SlotRow    *slots = slots_of(ledger, pool, &nslots);
-	bool		owing = false;
-
-	for (int i = 0; i < nslots; i++)
-		owing = owing || slots[i].owing;
-	pfree(slots);
-	return pool->limited && owing;
-}
-
-/* pool_debt: how many units have to come back before there are any, as a query sees it. */
-int64
-pool_debt(Ledger *ledger, const StockPool *pool)
-{
-	int			nslots;
-	SlotRow    *slots = row_slots(ledger, pool, &nslots);
-	int64		total = 0;
-
-	for (int i = 0; i < nslots; i++)
-		total += slots[i].free;
-	pfree(slots);
-	return total < 0 ? -total : 0;
+	return nslots == 0 ? row_count_free(ledger, pool) : total;
 }
 
 /* pool_take: take units without waiting; false where that can't be done. */
 bool
 pool_take(Ledger *ledger, const StockPool *pool, int64 quantity)
 {
-	return use_one_slot(ledger, pool, quantity);
+	return use_one_slot(ledger, pool, quantity, false);
 }
 
 /*
@@ -213,7 +189,7 @@ pool_gather(Ledger *ledger, const StockPool *pool, int64 quantity, int64 extra)
 void
 pool_give(Ledger *ledger, const StockPool *pool, int64 quantity)
 {
-	if (!use_one_slot(ledger, pool, -quantity))
+	if (!use_one_slot(ledger, pool, -quantity, true))
 		(void) pool_gather(ledger, pool, 0, quantity);
 }
 

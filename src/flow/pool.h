@@ -7,8 +7,6 @@
 
 #include "ledger/model.h"
 
-extern bool pool_owes(Ledger *ledger, const StockPool *pool);
-extern int64 pool_debt(Ledger *ledger, const StockPool *pool);
 extern int64 pool_free(Ledger *ledger, const StockPool *pool);
 extern bool pool_take(Ledger *ledger, const StockPool *pool, int64 quantity);
 extern bool pool_gather(Ledger *ledger, const StockPool *pool, int64 quantity, int64 extra);

@@ -33,6 +33,7 @@ typedef struct PoolChange
 	int64		take;
 	int64		back;			/* all of it */
 	int64		taken_back;		/* of that, from lapsed carts */
+	int64		anew;			/* of that, what had lapsed of the cart that takes it again */
 	bool		taken;
 } PoolChange;
 
@@ -46,7 +47,6 @@ typedef struct StockTake
 {
 	Ledger	   *ledger;
 	int64		cart_id;
-	bool		anew;			/* some of what comes back had lapsed, and is taken again */
 	PoolChanges products;
 	PoolChanges categories;
 } StockTake;
@@ -73,6 +73,25 @@ come_back(PoolChanges *list, int64 id, int64 units)
 
 	change->back += units;
 	change->taken_back += units;
+}
+
+/*
+ * Whether more is taken than the cart itself gives back of what it has for sure: only
+ * then it matters what is free, or owed.
+ */
+static bool
+grows(const PoolChange *change)
+{
+	return change->take > change->back - change->taken_back - change->anew;
+}
+
+static void
+add_change(PoolChange *sum, const PoolChange *change)
+{
+	sum->take += change->take;
+	sum->back += change->back;
+	sum->taken_back += change->taken_back;
+	sum->anew += change->anew;
 }
 
 static int
@@ -174,22 +193,18 @@ take_back(StockTake *take, const StockPool *pool, int64 quantity)
 static bool
 take_product(StockTake *take, StockPool *pool, int64 quantity)
 {
-	if (quantity > 0 && pool_take(take->ledger, pool, quantity))
+	if (pool_take(take->ledger, pool, quantity))
 		return true;
 	for (int look = 0; look < 2; look++)
 	{
-		int64		debt = pool->limited ? pool_debt(take->ledger, pool) : 0;
-		int64		units = pool->limited ? take_back(take, pool, quantity + debt) : 0;
+		int64		owed = pool->limited ? -Min(pool_free(take->ledger, pool), 0) : 0;
+		int64		units = pool->limited ? take_back(take, pool, quantity + owed) : 0;
 
 		pool->taken_back += units;
-		if (debt > 0 || units < quantity)
-		{
-			if (pool_gather(take->ledger, pool, quantity, units))
-				return true;
-			continue;
-		}
-		pool_give(take->ledger, pool, units - quantity);
-		return true;
+		if ((units > 0 && units >= quantity &&
+			 pool_take(take->ledger, pool, quantity - units)) ||
+			pool_gather(take->ledger, pool, quantity, units))
+			return true;
 	}
 	return false;
 }
@@ -206,7 +221,6 @@ change_product(StockTake *take, const PoolChange *change)
 	int64		taken_back = change->taken_back;
 	bool		taken = true;
 	ProductRow	product;
-	PoolChange *category;
 
 	if (!row_product(take->ledger, change->id, &product))
 		return false;
@@ -215,7 +229,7 @@ change_product(StockTake *take, const PoolChange *change)
 		StockPool	pool = pool_of_product(&product);
 
 		pool.taken_back = taken_back;
-		if (quantity > 0 || (change->take > 0 && pool_owes(take->ledger, &pool)))
+		if (grows(change))
 			taken = take_product(take, &pool, quantity);
 		else
 			pool_give(take->ledger, &pool, -quantity);
@@ -229,13 +243,9 @@ change_product(StockTake *take, const PoolChange *change)
 			pool_change(take->ledger, &pool, quantity);
 	}
 	come_back(&take->categories, product.category_id, taken_back - change->taken_back);
-	if (!taken)
-		return false;
-	category = change_of(&take->categories, product.category_id);
-	category->take += change->take;
-	category->back += change->back;
-	category->taken_back += change->taken_back;
-	return true;
+	if (taken)
+		add_change(change_of(&take->categories, product.category_id), change);
+	return taken;
 }
 
 /* Give back to a product what comes back, without taking anything. */
@@ -269,17 +279,6 @@ change_products(StockTake *take)
 
 /* ---- categories ---- */
 
-/*
- * Whether more is taken of a category than the cart gives back, which may be of other
- * products and does not count where it had lapsed.
- */
-static bool
-takes_more(const StockTake *take, const PoolChange *change)
-{
-	return change->take > 0 &&
-		(take->anew || change->take > change->back - change->taken_back);
-}
-
 /* Where a category has too little for what is to be taken, take lapsed units back. */
 static void
 look_at_categories(StockTake *take)
@@ -292,12 +291,7 @@ look_at_categories(StockTake *take)
 		ProductRow	product;
 
 		if (row_product(take->ledger, change->id, &product))
-		{
-			PoolChange *category = change_of(&wanted, product.category_id);
-
-			category->take += change->take;
-			category->back += change->back;
-		}
+			add_change(change_of(&wanted, product.category_id), change);
 	}
 	sort_changes(&wanted);
 	for (int i = 0; i < wanted.nchanges; i++)
@@ -306,7 +300,7 @@ look_at_categories(StockTake *take)
 		StockPool	pool;
 		int64		missing;
 
-		if (!takes_more(take, change) || !pool_of_category(take->ledger, change->id, &pool))
+		if (!grows(change) || !pool_of_category(take->ledger, change->id, &pool))
 			continue;
 		missing = change->take - change->back - pool_free(take->ledger, &pool);
 		if (missing > 0)
@@ -322,21 +316,23 @@ change_categories(StockTake *take, bool taken)
 	{
 		PoolChange *change = &take->categories.changes[i];
 		int64		quantity = (taken ? change->take : 0) - change->back;
-		bool		gathered;
 		StockPool	pool;
 
 		CHECK_FOR_INTERRUPTS();
 		if (!pool_of_category(take->ledger, change->id, &pool))
 			continue;
 		pool.taken_back = change->taken_back;
-		gathered = taken && takes_more(take, change) &&
-			(quantity > 0 || pool_owes(take->ledger, &pool));
-		if (gathered)
-			taken = (quantity > 0 && pool_take(take->ledger, &pool, quantity)) ||
-				pool_gather(take->ledger, &pool, quantity, 0);
-		change->taken = taken;
-		if (taken ? quantity < 0 && !gathered : change->back > 0)
-			pool_give(take->ledger, &pool, taken ? -quantity : change->back);
+		if (!taken || !grows(change))
+		{
+			change->taken = taken;
+			if (quantity < 0)
+				pool_give(take->ledger, &pool, -quantity);
+			continue;
+		}
+		change->taken = taken = pool_take(take->ledger, &pool, quantity) ||
+			pool_gather(take->ledger, &pool, quantity, 0);
+		if (!taken && change->back > 0)
+			pool_give(take->ledger, &pool, change->back);
 	}
 	return taken;
 }
@@ -389,7 +385,7 @@ stock_take(Ledger *ledger, const StockChange *changes, int nchanges, int64 cart_
 			change->take += changes[i].quantity;
 		else
 			change->back -= changes[i].quantity;
-		take.anew = take.anew || (change->take > 0 && change->back > 0);
+		change->anew = change->take > 0 ? change->back : 0;
 	}
 	look_at_categories(&take);
 	taken = change_products(&take);

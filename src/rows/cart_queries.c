@@ -28,6 +28,10 @@ const QueryText cart_queries[] = {
 		"WHERE r.product_id" EQ "$1 AND " LAPSED,
 		1, {INT8OID}
 	},
+	[Q_PRODUCT_FREE - CART_QUERIES] = {
+		"SELECT coalesce(free, 0) FROM @.product_stock WHERE product_id" EQ "$1",
+		1, {INT8OID}
+	},
 	[Q_CATEGORY_FREE - CART_QUERIES] = {
 		"SELECT free FROM @.category_stock WHERE category_id" EQ "$1",
 		1, {INT8OID}

@@ -89,13 +89,14 @@ row_make_slots(Ledger *ledger, const StockPool *pool)
 				  args, NULL);
 }
 
-/* row_count_free: what a category with a stock has free, whether it has slots or not. */
+/* row_count_free: what a pool with a stock has free, whether it has slots or not. */
 int64
-row_count_free(Ledger *ledger, int64 category_id)
+row_count_free(Ledger *ledger, const StockPool *pool)
 {
-	Datum		args[] = {Int64GetDatum(category_id)};
+	Datum		args[] = {Int64GetDatum(pool->id)};
 
-	return run_query(ledger, Q_CATEGORY_FREE, args, NULL) == 0 ? 0 : int8_column(0, 1);
+	return run_query(ledger, pool->of_category ? Q_CATEGORY_FREE : Q_PRODUCT_FREE, args,
+					 NULL) == 0 ? 0 : int8_column(0, 1);
 }
 
 /*

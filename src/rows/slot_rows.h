@@ -12,7 +12,7 @@ extern SlotRow *row_slots(Ledger *ledger, const StockPool *pool, int *nslots);
 extern void row_lock_pool(Ledger *ledger, const StockPool *pool);
 extern void row_touch_pool(Ledger *ledger, const StockPool *pool);
 extern void row_make_slots(Ledger *ledger, const StockPool *pool);
-extern int64 row_count_free(Ledger *ledger, int64 category_id);
+extern int64 row_count_free(Ledger *ledger, const StockPool *pool);
 extern void row_forget_slots(Ledger *ledger, const StockPool *pool);
 extern bool row_find_slot(Ledger *ledger, SlotRow *slot);
 extern bool row_try_lock_slot(Ledger *ledger, SlotRow *slot);

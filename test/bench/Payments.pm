@@ -46,7 +46,7 @@ sub pgbench_payments
 	my ($carts, $clients, $sync) = @_;
 	my $job = $carts ? 'payment with a cart' : 'payment';
 	my ($first, $size) = $carts ? with_cart($invoices) : without_cart($invoices);
-	my $n = int(min($size / (2 * $rounds + 1), $quick ? 800 : 4000) / $clients);
+	my $n = int(min($size / most_rounds(), $quick ? 800 : 4000) / $clients);
 	my $reach = ($sync eq 'off' ? 'floor 0.95, twin 1.7' : $clients == 8 ? 'floor 1.0' : '');
 	my %done;
 
@@ -133,7 +133,7 @@ sub kth_payment
 			my $base = $first + 100 * $place;
 			if ($k > 1)
 			{
-				make_batch($name, $base, $k - 1, ($k - 1) * ($once ? 2 * $rounds + 1 : 1), 1, 'sorted');
+				make_batch($name, $base, $k - 1, ($k - 1) * ($once ? most_rounds() : 1), 1, 'sorted');
 				Server::session($name)->ask(load_sql($name, '', 'settle the batch'));
 			}
 			push @jobs, {

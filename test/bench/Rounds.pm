@@ -10,6 +10,10 @@ use List::Util qw(max min);
 our ($quick, $rounds, $started, $invoices, @tables, %struck, $processors);
 
 my $repeats = $quick ? 2 : $rounds;
+
+# Rounds at most, the one that warms up and those that are repeated included.
+sub most_rounds { return 1 + $rounds + $repeats; }
+
 $processors = () = Server::slurp('/proc/stat') =~ /^cpu\d/mg;
 
 # Measures a scenario: title; figure, one of cpu and wall (microseconds of a
@@ -23,8 +27,7 @@ sub compare
 	my @jobs = @{ $scenario{jobs} };
 	my (@good, @disturbed);
 
-	for (my $round = 0;
-		@good < $rounds && @good + @disturbed < $rounds + $repeats; $round++)
+	for (my $round = 0; @good < $rounds && $round < most_rounds(); $round++)
 	{
 		my %figures;
 

@@ -6,7 +6,7 @@ package Bench;
 use strict;
 use warnings FATAL => 'all';
 
-our ($quick, $rounds, $invoices);
+our ($quick, $invoices);
 
 my @sellers = ('same promises', 'PL/pgSQL twin', 'regpaydb');
 
@@ -166,12 +166,22 @@ sub calls_work
 	return \%result;
 }
 
+# What is done once for several jobs of a round, which each take a part of it.
+sub shared
+{
+	my ($result, $work, $part) = @_;
+
+	$$result //= eval { $work->() } // { error => $@ };
+	die $$result->{error} if exists $$result->{error};
+	return @{ $$result->{$part} };
+}
+
 sub visit_in_server
 {
 	my $n = $quick ? 200 : 1000;
 	my %calls;
 
-	open_sale((2 * $rounds + 1) * 2 * $n, 0, @sellers);
+	open_sale(most_rounds() * 2 * $n, 0, @sellers);
 	compare(
 		title   => 'A visit: a cart, two items, an invoice and its payment, each committed, in the server',
 		figure  => 'cpu',
@@ -199,9 +209,9 @@ sub visit_in_server
 						name  => "$part, $name",
 						bases => { map { ($_ => "$part, $_") } @sellers },
 						work  => sub {
-							$calls{$name}{ $_[0] } //=
-							  calls_work($name, $_[0], $n, $n, %ticket_and_more);
-							return @{ $calls{$name}{ $_[0] }{$part} };
+							my ($round) = @_;
+							return shared(\$calls{$name}{$round},
+								sub { calls_work($name, $round, $n, $n, %ticket_and_more) }, $part);
 						},
 					}
 				} @sellers
@@ -220,7 +230,7 @@ sub crowded_product
 	my @order    = sort { $reserved{$a} <=> $reserved{$b} } keys %reserved;
 	my %measured;
 
-	open_sale((2 * $rounds + 1) * 2 * $n, $crowd, 'regpaydb');
+	open_sale(most_rounds() * 2 * $n, $crowd, 'regpaydb');
 	my $session = Server::session('regpaydb');
 	my $few     = $session->ask('SELECT max(product_id) FROM product');
 
@@ -256,8 +266,8 @@ SQL
 						bases => { $order[0] => "$part, $order[0]" },
 						reach => $by ne $order[0] && $part ne 'current_cart' ? '1.2' : '',
 						work  => sub {
-							$measured{$by}{ $_[0] } //= $measure->($_[0], $by);
-							return @{ $measured{$by}{ $_[0] }{$part} };
+							my ($round) = @_;
+							return shared(\$measured{$by}{$round}, sub { $measure->($round, $by) }, $part);
 						},
 					}
 				} @order
@@ -273,7 +283,7 @@ sub rush
 	my $n       = $sync eq 'on' || $quick ? 40 : 250;
 	my %spread  = ('one product' => 0, 'eight products' => 1);
 
-	open_sale((2 * $rounds + 1) * 2 * $clients * $n, 0, @sellers);
+	open_sale(most_rounds() * 2 * $clients * $n, 0, @sellers);
 	compare(
 		title   => "A rush: visits by 8 clients, pgbench, synchronous_commit $sync",
 		figure  => 'rate',
