@@ -45,7 +45,7 @@ CREATE FUNCTION cart_check.pick(n integer) RETURNS integer LANGUAGE sql AS $$
 	SELECT floor(random() * n)::integer
 $$;
 
--- RP005 with its message, or else what a query says after a statement, which is
+-- The error with its message, or else what a query says after a statement, which is
 -- taken back.
 CREATE FUNCTION cart_check.outcome(statement text, look text, marked boolean DEFAULT false)
 	RETURNS text LANGUAGE plpgsql AS $$
@@ -58,7 +58,8 @@ BEGIN
 	RAISE EXCEPTION USING ERRCODE = 'T0000', MESSAGE = coalesce(result, 'nothing');
 EXCEPTION
 	WHEN SQLSTATE 'T0000' THEN RETURN SQLERRM;
-	WHEN SQLSTATE 'RP005' THEN RETURN 'RP005: ' || SQLERRM;
+	-- (That others just had what there is can't be: there are none.)
+	WHEN SQLSTATE 'RP005' OR SQLSTATE '40001' THEN RETURN SQLSTATE || ': ' || SQLERRM;
 END $$;
 
 -- What the engine has to raise for a cart that has a problem, or one of these kinds;

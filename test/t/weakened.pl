@@ -184,6 +184,15 @@ SET ROLE weak_rival;
 SELECT public.fill('rival');
 SQL
 
+# The functions of a database are those of this library.
+sub weaken
+{
+	my ($database, $library) = @_;
+
+	$node->safe_psql($database, "UPDATE pg_proc SET probin = '$library' WHERE pronamespace = 'regpaydb'::regnamespace AND probin IS NOT NULL");
+	return;
+}
+
 # What an attack comes to, in a database of its own whose functions are those of
 # this library: output and errors; "crash".
 my $databases = 0;
@@ -195,8 +204,7 @@ sub come_of
 	my $logged = -s $node->logfile;
 
 	$node->safe_psql('postgres', "CREATE DATABASE $database TEMPLATE sound");
-	$node->safe_psql($database, "UPDATE pg_proc SET probin = '$library' WHERE pronamespace = 'regpaydb'::regnamespace AND probin IS NOT NULL")
-	  if defined $library;
+	weaken($database, $library) if defined $library;
 	my ($status, $out, $err) = $node->psql($database,
 		"\\set VERBOSITY verbose\n\\o /dev/null\nSET client_min_messages = warning;\nSET regpaydb.ledger = conf;\n$attack");
 	if ($status == 2 && $err =~ /server closed the connection|connection to server was lost/)
@@ -1035,7 +1043,7 @@ for my $attack (@attacks)
 
 # ---- faults with the stock, and the tests that notice them ----
 
-# A permutation of one of the isolation tests, or an SQL test.
+# What notices it is a permutation of an isolation test, or an SQL test.
 my @faults = (
 	{
 		what => 'a slot is used that is not locked',
@@ -1119,16 +1127,17 @@ my @faults = (
 		spec => [ stock_crosswise => 'rc3 cart3 three2 swap1 c3 check' ]
 	});
 
-# A database of its own for a test, with what it finds there; the functions are those of
-# this library.
+$node->safe_psql('postgres', "CREATE DATABASE tested TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'");
+$node->safe_psql('tested', slurp_file("$source/test/sql/00_helpers.sql"));
+
+# A database for a test, whose functions are those of this library.
 sub database_of
 {
-	my ($library, $setup) = @_;
+	my ($library) = @_;
 	my $database = 'faulty' . ++$databases;
 
-	$node->safe_psql('postgres', "CREATE DATABASE $database TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'");
-	$node->safe_psql($database, "$setup;" . ($library ?
-			"UPDATE pg_proc SET probin = '$library' WHERE pronamespace = 'regpaydb'::regnamespace AND probin IS NOT NULL" : ''));
+	$node->safe_psql('postgres', "CREATE DATABASE $database TEMPLATE tested");
+	weaken($database, $library) if defined $library;
 	return $database;
 }
 
@@ -1138,7 +1147,7 @@ sub output_of
 	my ($text, @program) = @_;
 	my $output;
 	local %ENV = (%ENV, PGHOST => $node->host, PGPORT => $node->port, PGTZ => 'UTC', PGDATESTYLE => 'Postgres, MDY',
-		PGOPTIONS => '-c intervalstyle=postgres_verbose -c lc_messages=C', PGISOLATIONTIMEOUT => 30);
+		PGOPTIONS => '-c intervalstyle=postgres_verbose -c lc_messages=C', PGISOLATIONTIMEOUT => 60);
 
 	IPC::Run::run(\@program, '<', \$text, '>&', \$output);
 	return $output =~ s/^unused step name: .*\n//gmr;
@@ -1149,10 +1158,10 @@ sub come_of_permutation
 	my ($library, $name, $permutation) = @_;
 	my $text = slurp_file("$source/test/specs/$name.spec") =~ s/^permutation.*//gmr;
 
-	# It is made before, by a session that loads no other library afterwards.
+	# It is there, made by a session that has loaded no other library.
 	$text =~ s/CREATE EXTENSION regpaydb;// or BAIL_OUT("$name makes no extension");
 	return output_of("$text\npermutation $permutation\n", $isolationtester,
-		'dbname=' . database_of($library, 'CREATE EXTENSION regpaydb'));
+		'dbname=' . database_of($library));
 }
 
 sub come_of_test
@@ -1160,7 +1169,7 @@ sub come_of_test
 	my ($library, $name) = @_;
 
 	return output_of(slurp_file("$source/test/sql/$name.sql"), qw(psql -X -a -q -d),
-		database_of($library, slurp_file("$source/test/sql/00_helpers.sql")));
+		database_of($library));
 }
 
 # What the test is expected to print, all of it or of one permutation.
@@ -1191,10 +1200,12 @@ for my $fault (@faults)
 	my $expected = expected_of($name, $permutation);
 	my $run = sub { $permutation ? come_of_permutation(shift, $name, $permutation) : come_of_test(shift, $name) };
 	my $which = join ': ', $name, $permutation // ();
-	my $output = $passed{$which} // $run->(undef);
 
-	ok(same($output, $expected), "passes: $which") or diag($output);
-	$passed{$which} = $output;
+	if (!$passed{$which}++)
+	{
+		my $output = $run->(undef);
+		ok(same($output, $expected), "passes: $which") or diag($output);
+	}
 	ok(!same($run->(library(@{ $fault->{weak} })), $expected), "notices that $fault->{what}: $which");
 }
 
@@ -1202,7 +1213,8 @@ for my $fault (@faults)
 
 my $hasty = library([ 'if (!actor_may_view(ledger, attendee_id != NULL ? *attendee_id : id) || attendee_id == NULL)', 'if (attendee_id == NULL || !actor_may_view(ledger, *attendee_id))' ]);
 $node->safe_psql('postgres', 'CREATE DATABASE hasty TEMPLATE sound');
-$node->safe_psql('hasty', "UPDATE pg_proc SET probin = '$hasty' WHERE pronamespace = 'regpaydb'::regnamespace AND probin IS NOT NULL; ALTER DATABASE hasty SET regpaydb.ledger = conf");
+weaken('hasty', $hasty);
+$node->safe_psql('postgres', 'ALTER DATABASE hasty SET regpaydb.ledger = conf');
 my $spread = timing_spread($node, 'hasty', undef);
 cmp_ok($spread, '>', 1.25, "time tells on a weakened build (spread $spread)");
 
