@@ -8,8 +8,7 @@
  * is less than nothing, and nobody minds.
  *
  * One who takes uses a slot that nobody has locked and that suffices.  Where others
- * have all of those, he waits for one to commit, and looks again.  Only where none
- * suffices he waits for all of them in the order of their ids, and has to have locked
+ * have all of those, he looks again a little later.  Only where none suffices he waits for all of them in the order of their ids, and has to have locked
  * none before: so nobody waits for one who waits for him.
  *
  * Where stock was lowered below what is taken, all slots are marked as owing: what
@@ -17,15 +16,26 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "miscadmin.h"
+#include "storage/latch.h"
+#include "utils/wait_event.h"
 
 #include "flow/pool.h"
 #include "rows/plan.h"
 #include "rows/product_rows.h"
+#include "rows/product_rows.h"
+#include "rows/row.h"
 #include "rows/slot_rows.h"
 
-/* How often to look at slots that others have, before all of them are waited for. */
+/*
+ * How often to look at slots that others have, before all of them are waited for; and
+ * how many of these times not to wait for one of them, but only for a while: its owner
+ * may take his time, while others come and go.  All naps together take a second.
+ */
 #define MAX_LOOKS	100
+#define MAX_NAPS	64
+#define NAP_MS(look)	Min(1 << Min(look, 4), 16)
 
 static SlotRow *
 slots_of(Ledger *ledger, const StockPool *pool, int *nslots)
@@ -48,55 +58,20 @@ slots_of(Ledger *ledger, const StockPool *pool, int *nslots)
 	return slots;
 }
 
+/* Whether there is a stock may have changed while others were waited for. */
+static void
+look_at_limit(Ledger *ledger, StockPool *pool)
+{
+	ProductRow	product;
+
+	if (!pool->of_category && row_product(ledger, pool->id, &product))
+		pool->limited = product.has_stock;
+}
+
 static bool
 slot_suffices(const StockPool *pool, const SlotRow *slot, int64 quantity, bool gives)
 {
 	return gives || !pool->limited || (!slot->owing && slot->free >= quantity);
-}
-
-/*
- * Take from, or with a quantity below zero give to, one slot that nobody has locked.
- * Who only gives does not care what is owed.  Where others have all that suffice, wait
- * for one of them, and look again.
- */
-static bool
-use_one_slot(Ledger *ledger, const StockPool *pool, int64 quantity, bool gives)
-{
-	for (int look = 0; look < MAX_LOOKS; look++)
-	{
-		int			nslots;
-		SlotRow    *slots = slots_of(ledger, pool, &nslots);
-		SlotRow    *taken = NULL;
-
-		if (nslots == 0)
-			return true;
-		for (int i = 0; i < nslots; i++)
-		{
-			/* Sessions begin at different ones, and each with its own. */
-			SlotRow    *slot = &slots[(MyProcPid + i) % nslots];
-
-			CHECK_FOR_INTERRUPTS();
-			if (!slot_suffices(pool, slot, quantity, gives))
-				continue;
-			if (taken == NULL)
-				taken = slot;
-			if (!row_find_slot(ledger, slot) || !slot_suffices(pool, slot, quantity, gives) ||
-				!row_try_lock_slot(ledger, slot))
-				continue;
-			/* By SQL it may be what others have made of it meanwhile. */
-			if (!slot_suffices(pool, slot, quantity, gives))
-				continue;
-			slot->free -= quantity;
-			if (quantity != 0)
-				row_write_slot(ledger, slot);
-			pfree(slots);
-			return true;
-		}
-		if (taken == NULL || !row_wait_for_slot(ledger, taken))
-			break;
-		pfree(slots);
-	}
-	return false;
 }
 
 /* Lock all slots, and add up what is free in them; makes them if it is to. */
@@ -121,6 +96,93 @@ lock_slots(Ledger *ledger, const StockPool *pool, bool make, int *nslots, int64 
 		/* Somebody has made them anew meanwhile. */
 		pfree(slots);
 	}
+}
+
+static void
+take_from(Ledger *ledger, SlotRow *slot, int64 quantity)
+{
+	slot->free -= quantity;
+	if (quantity != 0)
+		row_write_slot(ledger, slot);
+}
+
+/*
+ * Take from one slot where SQL has to lock it.  That may lock what somebody has just
+ * made of it, which does not suffice any more; so all are locked, in order.
+ */
+static bool
+use_locked_slot(Ledger *ledger, StockPool *pool, int64 quantity, bool gives)
+{
+	int			nslots;
+	int64		total;
+	SlotRow    *slots = lock_slots(ledger, pool, true, &nslots, &total);
+	bool		used = nslots == 0;
+
+	look_at_limit(ledger, pool);
+	for (int i = 0; i < nslots && !used; i++)
+		if (slot_suffices(pool, &slots[i], quantity, gives))
+		{
+			take_from(ledger, &slots[i], quantity);
+			used = true;
+		}
+	pfree(slots);
+	return used;
+}
+
+static void
+nap(int look)
+{
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, NAP_MS(look),
+					 PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
+/*
+ * Take from, or with a quantity below zero give to, one slot that nobody has locked.
+ * Who only gives does not care what is owed.  Where others have all that suffice, wait,
+ * and look again.
+ */
+static bool
+use_one_slot(Ledger *ledger, StockPool *pool, int64 quantity, bool gives)
+{
+	if (!row_runs_no_code(ledger, STOCK_SLOT, ROW_UPDATE))
+		return use_locked_slot(ledger, pool, quantity, gives);
+	for (int look = 0; look < MAX_LOOKS; look++)
+	{
+		int			nslots;
+		SlotRow    *slots = slots_of(ledger, pool, &nslots);
+		SlotRow    *taken = NULL;
+		int			nsufficing = 0;
+
+		if (nslots == 0)
+			return true;
+		if (look > 0)
+			look_at_limit(ledger, pool);
+		for (int i = 0; i < nslots; i++)
+		{
+			/* Sessions begin at different ones, and each with its own. */
+			SlotRow    *slot = &slots[(MyProcPid + look + i) % nslots];
+
+			CHECK_FOR_INTERRUPTS();
+			if (!slot_suffices(pool, slot, quantity, gives))
+				continue;
+			if (nsufficing++ == 0)
+				taken = slot;
+			if (!row_find_slot(ledger, slot) || !slot_suffices(pool, slot, quantity, gives) ||
+				!row_try_lock_slot(ledger, slot))
+				continue;
+			take_from(ledger, slot, quantity);
+			pfree(slots);
+			return true;
+		}
+		if (nsufficing > 1 && look < MAX_NAPS && !IsolationUsesXactSnapshot())
+			nap(look);
+		else if (nsufficing == 0 || !row_wait_for_slot(ledger, taken))
+			break;
+		pfree(slots);
+	}
+	return false;
 }
 
 /* Spread units evenly among locked slots; writes those that change, or all. */
@@ -162,7 +224,7 @@ pool_free(Ledger *ledger, const StockPool *pool)
 
 /* pool_take: take units without waiting; false where that can't be done. */
 bool
-pool_take(Ledger *ledger, const StockPool *pool, int64 quantity)
+pool_take(Ledger *ledger, StockPool *pool, int64 quantity)
 {
 	return use_one_slot(ledger, pool, quantity, false);
 }
@@ -173,13 +235,15 @@ pool_take(Ledger *ledger, const StockPool *pool, int64 quantity)
  *		left of these is free.  False where all of it is not enough.
  */
 bool
-pool_gather(Ledger *ledger, const StockPool *pool, int64 quantity, int64 extra)
+pool_gather(Ledger *ledger, StockPool *pool, int64 quantity, int64 extra)
 {
 	int			nslots;
 	int64		total;
 	SlotRow    *slots = lock_slots(ledger, pool, true, &nslots, &total);
-	bool		enough = !pool->limited || nslots == 0 || total + extra >= quantity;
+	bool		enough;
 
+	look_at_limit(ledger, pool);
+	enough = !pool->limited || nslots == 0 || total + extra >= quantity;
 	spread(ledger, pool, slots, nslots, total + extra - (enough ? quantity : 0), false);
 	pfree(slots);
 	return enough;
@@ -187,7 +251,7 @@ pool_gather(Ledger *ledger, const StockPool *pool, int64 quantity, int64 extra)
 
 /* pool_give: give units back, or none; this transaction has a slot then, at least. */
 void
-pool_give(Ledger *ledger, const StockPool *pool, int64 quantity)
+pool_give(Ledger *ledger, StockPool *pool, int64 quantity)
 {
 	if (!use_one_slot(ledger, pool, -quantity, true))
 		(void) pool_gather(ledger, pool, 0, quantity);
@@ -209,6 +273,15 @@ pool_change(Ledger *ledger, const StockPool *pool, int64 quantity)
 
 	spread(ledger, pool, slots, nslots, total + quantity, true);
 	pfree(slots);
+}
+
+/* pool_make: make the slots, if there are none. */
+void
+pool_make(Ledger *ledger, const StockPool *pool)
+{
+	int			nslots;
+
+	pfree(slots_of(ledger, pool, &nslots));
 }
 
 /*

@@ -8,10 +8,11 @@
 #include "ledger/model.h"
 
 extern int64 pool_free(Ledger *ledger, const StockPool *pool);
-extern bool pool_take(Ledger *ledger, const StockPool *pool, int64 quantity);
-extern bool pool_gather(Ledger *ledger, const StockPool *pool, int64 quantity, int64 extra);
-extern void pool_give(Ledger *ledger, const StockPool *pool, int64 quantity);
+extern bool pool_take(Ledger *ledger, StockPool *pool, int64 quantity);
+extern bool pool_gather(Ledger *ledger, StockPool *pool, int64 quantity, int64 extra);
+extern void pool_give(Ledger *ledger, StockPool *pool, int64 quantity);
 extern void pool_change(Ledger *ledger, const StockPool *pool, int64 quantity);
+extern void pool_make(Ledger *ledger, const StockPool *pool);
 extern void pool_forget(Ledger *ledger, const StockPool *pool);
 extern void pool_lock(Ledger *ledger, const StockPool *pool);
 

@@ -11,6 +11,7 @@
 #include "base/array.h"
 #include "base/errors.h"
 #include "flow/cart_check.h"
+#include "flow/cart_needs.h"
 #include "flow/stock.h"
 #include "flow/stock_take.h"
 #include "rows/cart_rows.h"
@@ -127,57 +128,52 @@ check_cart(Ledger *ledger, int64 cart_id, CartCheck check)
 }
 
 /*
+ * Raise 40001 for a cart that could not be had, though it can by now: others had what
+ * is in it, and have given it back.
+ */
+pg_noreturn static void
+cart_can_be_had(int64 cart_id)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("what is in cart " INT64_FORMAT " was just bought and given back by others", cart_id),
+			 errhint("Retry the transaction.")));
+}
+
+/*
  * refuse_cart
  *		Raise RP005 for a cart of which not all could be taken, for a problem of the
- *		kinds in check.
+ *		kinds in check; or 40001.
  */
 void
 refuse_cart(Ledger *ledger, int64 cart_id, CartCheck check)
 {
 	check_cart(ledger, cart_id, check);
-	cart_is_refused("what is in the cart is sold out");
+	cart_can_be_had(cart_id);
 }
 
 /*
  * hold_cart
- *		Take the units of a locked cart whose reservation has lapsed, whether they were
- *		taken back already or not; false where they can't be had, and it has none then.
+ *		Take the units of a locked cart that it has not, or whose reservation has
+ *		lapsed; false where they can't be had, and it has none of these then.
  */
 bool
 hold_cart(Ledger *ledger, int64 cart_id)
 {
-	int			nreservations;
-	ReservationRow *reservations = row_reservations(ledger, cart_id, &nreservations);
-	StockChange *changes = palloc(Max(2 * nreservations, 1) * sizeof(StockChange));
-	int			nchanges = 0;
-	bool		taken;
+	CartNeeds	needs;
+	bool		held;
 
-	for (int i = 0; i < nreservations; i++)
-	{
-		const ReservationRow *row = &reservations[i];
-
-		if (row->lapsed)
-			changes[nchanges++] = (StockChange)
-		{
-			row->product_id, row->quantity
-		};
-		if (row->lapsed && row->held)
-			changes[nchanges++] = (StockChange)
-		{
-			row->product_id, -row->quantity
-		};
-	}
-	if (nchanges == 0)
+	find_cart_needs(ledger, cart_id, &needs);
+	if (needs.nchanges == 0)
 		return true;
-	taken = stock_take(ledger, changes, nchanges, cart_id);
-	if (taken)
-		row_hold_items(ledger, cart_id);
-	else
-		row_give_up_items(ledger, cart_id);
-	return taken;
+	held = stock_take(ledger, needs.changes, needs.nchanges, cart_id);
+	reserve_cart(ledger, cart_id, &needs, held);
+	if (!held && cart_is_possible(ledger, cart_id, CART_CHECK_STOCK))
+		cart_can_be_had(cart_id);
+	return held;
 }
 
-/* cart_is_possible: whether it has none. */
+/* cart_is_possible: whether a cart has no problem of the kinds in check. */
 bool
 cart_is_possible(Ledger *ledger, int64 cart_id, CartCheck check)
 {

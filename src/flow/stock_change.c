@@ -10,6 +10,7 @@
 
 #include "miscadmin.h"
 
+#include "base/array.h"
 #include "flow/pool.h"
 #include "flow/stock_change.h"
 #include "rows/product_rows.h"
@@ -62,6 +63,29 @@ forget_category(Ledger *ledger, int64 category_id)
 	pool_forget(ledger, &pool);
 }
 
+/* Products have come to other categories. */
+static void
+forget_categories(Ledger *ledger, const StockUpdate *updates, int nupdates)
+{
+	int64	   *category_ids = palloc(2 * nupdates * sizeof(int64));
+	int			n = 0;
+
+	for (int i = 0; i < nupdates; i++)
+		if (updates[i].before.category_id != updates[i].after.category_id)
+		{
+			category_ids[n++] = updates[i].before.category_id;
+			category_ids[n++] = updates[i].after.category_id;
+		}
+	qsort(category_ids, n, sizeof(int64), compare_int8);
+	for (int i = 0; i < n; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (i == 0 || category_ids[i] != category_ids[i - 1])
+			forget_category(ledger, category_ids[i]);
+	}
+	pfree(category_ids);
+}
+
 /*
  * change_stock_of_products
  *		Products' rows were written, with another stock or of another category; sorts
@@ -76,17 +100,7 @@ change_stock_of_products(Ledger *ledger, StockUpdate *updates, int nupdates)
 		CHECK_FOR_INTERRUPTS();
 		change_pool(ledger, false, updates[i].after.product_id, &updates[i]);
 	}
-	for (int i = 0; i < nupdates; i++)
-	{
-		int64		before = updates[i].before.category_id;
-		int64		after = updates[i].after.category_id;
-
-		CHECK_FOR_INTERRUPTS();
-		if (before == after)
-			continue;
-		forget_category(ledger, Min(before, after));
-		forget_category(ledger, Max(before, after));
-	}
+	forget_categories(ledger, updates, nupdates);
 }
 
 /*
@@ -97,8 +111,10 @@ static void
 wait_for_products(Ledger *ledger, int64 category_id)
 {
 	int			nproducts;
-	int64	   *product_ids = row_touch_products(ledger, category_id, &nproducts);
+	int64	   *product_ids;
 
+	row_shut_category(ledger, category_id);
+	product_ids = row_touch_products(ledger, category_id, &nproducts);
 	for (int i = 0; i < nproducts; i++)
 	{
 		StockPool	pool = {.id = product_ids[i]};

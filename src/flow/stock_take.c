@@ -210,6 +210,21 @@ take_product(StockTake *take, StockPool *pool, int64 quantity)
 }
 
 /*
+ * Raise 40001 where a product got, or lost, its stock just when a slot was taken, as of
+ * what it was before.
+ */
+static void
+check_limit(const ProductRow *product, const StockPool *pool)
+{
+	if (product->has_stock != pool->limited)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("the stock of product " INT64_FORMAT " has just been changed",
+						product->product_id),
+				 errhint("Retry the transaction.")));
+}
+
+/*
  * Change a product, and count what that is for its category.  The row is looked at
  * again when there are slots that this transaction has: from then on nobody changes
  * whether there is a stock, or the category.
@@ -218,31 +233,23 @@ static bool
 change_product(StockTake *take, const PoolChange *change)
 {
 	int64		quantity = change->take - change->back;
-	int64		taken_back = change->taken_back;
 	bool		taken = true;
 	ProductRow	product;
+	StockPool	pool;
 
 	if (!row_product(take->ledger, change->id, &product))
 		return false;
-	for (;;)
-	{
-		StockPool	pool = pool_of_product(&product);
-
-		pool.taken_back = taken_back;
-		if (grows(change))
-			taken = take_product(take, &pool, quantity);
-		else
-			pool_give(take->ledger, &pool, -quantity);
-		taken_back = pool.taken_back;
-		if (!row_product(take->ledger, change->id, &product))
-			return false;
-		if (product.has_stock == pool.limited)
-			break;
-		pool.limited = !pool.limited;
-		if (taken)
-			pool_change(take->ledger, &pool, quantity);
-	}
-	come_back(&take->categories, product.category_id, taken_back - change->taken_back);
+	pool = pool_of_product(&product);
+	pool.taken_back = change->taken_back;
+	if (grows(change))
+		taken = take_product(take, &pool, quantity);
+	else
+		pool_give(take->ledger, &pool, -quantity);
+	if (!row_product(take->ledger, change->id, &product))
+		return false;
+	if (grows(change))
+		check_limit(&product, &pool);
+	come_back(&take->categories, product.category_id, pool.taken_back - change->taken_back);
 	if (taken)
 		add_change(change_of(&take->categories, product.category_id), change);
 	return taken;
@@ -395,10 +402,33 @@ stock_take(Ledger *ledger, const StockChange *changes, int nchanges, int64 cart_
 	return taken;
 }
 
+/* Of a product that has a stock, or whose category has one, take lapsed units back. */
+static void
+take_product_back(StockTake *take, int64 product_id, int32 limit)
+{
+	ProductRow	product;
+	StockPool	pool;
+	StockPool	shared;
+	int			nlapsed;
+	int64		units;
+
+	if (!row_product(take->ledger, product_id, &product))
+		return;
+	pool = pool_of_product(&product);
+	if (pool.limited)
+		pool_make(take->ledger, &pool);
+	else if (!pool_of_category(take->ledger, product.category_id, &shared))
+		return;
+	units = take_some_back(take, &pool, limit, PG_INT64_MAX, &nlapsed);
+	if (units > 0)
+		come_back(&take->products, product_id, units);
+}
+
 /*
  * stock_take_back
  *		Take lapsed reservations of all products back that have a stock, or whose
- *		category has one, so many of each at most.
+ *		category has one, so many of each at most.  Makes slots where there are none:
+ *		those who are told that something is sold out make none that last.
  */
 void
 stock_take_back(Ledger *ledger, int32 limit)
@@ -406,24 +436,22 @@ stock_take_back(Ledger *ledger, int32 limit)
 	StockTake	take = {.ledger = ledger};
 	int			nproducts;
 	int64	   *product_ids = row_product_ids(ledger, &nproducts);
+	int			ncategories;
+	CategoryRow *categories = row_categories(ledger, &ncategories);
 
 	for (int i = 0; i < nproducts; i++)
 	{
-		ProductRow	product;
-		StockPool	pool;
-		StockPool	shared;
-		int			nlapsed;
-
 		CHECK_FOR_INTERRUPTS();
-		if (!row_product(ledger, product_ids[i], &product))
-			continue;
-		pool = pool_of_product(&product);
-		if (!pool.limited && !pool_of_category(ledger, product.category_id, &shared))
-			continue;
-		come_back(&take.products, product_ids[i],
-				  take_some_back(&take, &pool, limit, PG_INT64_MAX, &nlapsed));
+		take_product_back(&take, product_ids[i], limit);
 	}
 	(void) change_categories(&take, change_products(&take));
+	for (int i = 0; i < ncategories; i++)
+	{
+		StockPool	pool;
+
+		if (pool_of_category(ledger, categories[i].category_id, &pool))
+			pool_make(ledger, &pool);
+	}
 }
 
 /*

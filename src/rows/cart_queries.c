@@ -50,6 +50,11 @@ const QueryText cart_queries[] = {
 		"SELECT product_id::bigint FROM @.product WHERE category_id" EQ "$1 ORDER BY product_id",
 		1, {INT8OID}
 	},
+	/* Who is just adding a product to it has its row FOR KEY SHARE. */
+	[Q_SHUT_CATEGORY - CART_QUERIES] = {
+		"SELECT 1 FROM @.category WHERE category_id" EQ "$1 FOR UPDATE",
+		1, {INT8OID}
+	},
 	[Q_PRODUCTS_OF_CARTS - CART_QUERIES] = {
 		"WITH mine AS MATERIALIZED ("
 		"SELECT i.product_id FROM @.cart_item i WHERE i.cart_id OPERATOR(pg_catalog.=) ANY ($1) "
@@ -111,13 +116,6 @@ const QueryText cart_queries[] = {
 		"RETURNING CASE WHEN r.reserved_until" EQ RESERVED_UNTIL " THEN r.cart_id::bigint END",
 		1, {INT8OID}
 	},
-	[Q_HOLD_ITEMS - CART_QUERIES] = {
-		"UPDATE @.reservation r SET reserved_until = " RESERVED_UNTIL " "
-		"FROM @.cart c WHERE r.cart_id" EQ "$1 AND c.cart_id" EQ "$1 "
-		"AND r.reserved_until" EQ NOT_HELD " "
-		"RETURNING CASE WHEN r.reserved_until" EQ RESERVED_UNTIL " THEN r.cart_id::bigint END",
-		1, {INT8OID}
-	},
 	[Q_LAPSED_OF_PRODUCT - CART_QUERIES] = {
 		"SELECT r.cart_id::bigint, r.product_id::bigint FROM @.reservation r "
 		"JOIN @.cart c ON c.cart_id" EQ "r.cart_id WHERE r.product_id" EQ "$1 "
@@ -127,17 +125,19 @@ const QueryText cart_queries[] = {
 		3, {INT8OID, INT8OID, INT4OID}
 	},
 	[Q_LAPSED_OF_CATEGORY - CART_QUERIES] = {
-		"SELECT r.cart_id::bigint, r.product_id::bigint FROM @.product p "
-		"JOIN @.reservation r ON r.product_id" EQ "p.product_id "
-		"JOIN @.cart c ON c.cart_id" EQ "r.cart_id WHERE p.category_id" EQ "$1 "
-		"AND " LAPSED " AND c.status" EQ "'active'::regpaydb.cart_status "
-		"AND r.cart_id" NE "$2 ORDER BY r.reserved_until LIMIT $3 "
+		"SELECT l.cart_id::bigint, l.product_id::bigint FROM @.product p CROSS JOIN LATERAL ("
+		"SELECT r.cart_id, r.product_id FROM @.reservation r "
+		"WHERE r.product_id" EQ "p.product_id AND " LAPSED " AND r.cart_id" NE "$2 "
+		"ORDER BY r.reserved_until LIMIT $3) l "
+		"JOIN @.cart c ON c.cart_id" EQ "l.cart_id WHERE p.category_id" EQ "$1 "
+		"AND c.status" EQ "'active'::regpaydb.cart_status LIMIT $3 "
 		"FOR NO KEY UPDATE OF c SKIP LOCKED",
 		3, {INT8OID, INT8OID, INT4OID}
 	},
+	/* IS TRUE, so that the row is found by its key, not among all that have lapsed. */
 	[Q_TAKE_BACK - CART_QUERIES] = {
 		"UPDATE @.reservation r SET reserved_until = " NOT_HELD " "
-		"WHERE r.cart_id" EQ "$1 AND r.product_id" EQ "$2 AND " LAPSED " "
+		"WHERE r.cart_id" EQ "$1 AND r.product_id" EQ "$2 AND (" LAPSED ") IS TRUE "
 		"RETURNING CASE WHEN r.reserved_until" EQ NOT_HELD " THEN r.quantity::bigint END",
 		2, {INT8OID, INT8OID}
 	},

@@ -71,6 +71,15 @@ row_product_exists(Ledger *ledger, int64 product_id)
 	return row_find(ledger, PRODUCT, product_id, &row);
 }
 
+/* row_shut_category: wait for whoever adds products to a category, until this transaction ends. */
+void
+row_shut_category(Ledger *ledger, int64 category_id)
+{
+	Datum		args[] = {Int64GetDatum(category_id)};
+
+	run_query(ledger, Q_SHUT_CATEGORY, args, NULL);
+}
+
 /* row_touch_products: lock and write all products of a category, in the order of their ids. */
 int64 *
 row_touch_products(Ledger *ledger, int64 category_id, int *nproducts)

@@ -126,43 +126,6 @@ row_reserve_items(Ledger *ledger, int64 cart_id, const ReservationRow *rows, int
 		row_not_written(ledger, RESERVATION);
 }
 
-/* Make sure that a cart has the units of all that it reserves, or of nothing. */
-static void
-check_held(Ledger *ledger, int64 cart_id, bool held)
-{
-	int			nreservations;
-	ReservationRow *reservations = row_reservations(ledger, cart_id, &nreservations);
-
-	for (int i = 0; i < nreservations; i++)
-		if (reservations[i].held != held)
-			row_not_written(ledger, RESERVATION);
-	pfree(reservations);
-}
-
-/* row_hold_items: a cart has the units of all that it reserves. */
-void
-row_hold_items(Ledger *ledger, int64 cart_id)
-{
-	Datum		args[] = {Int64GetDatum(cart_id)};
-
-	write_own_by_query(ledger, Q_HOLD_ITEMS, RESERVATION, cart_id, true, args);
-	check_written(ledger);
-	check_held(ledger, cart_id, true);
-}
-
-/* row_give_up_items: a lapsed cart has the units of nothing any more. */
-void
-row_give_up_items(Ledger *ledger, int64 cart_id)
-{
-	int			nreservations;
-	ReservationRow *reservations = row_reservations(ledger, cart_id, &nreservations);
-
-	for (int i = 0; i < nreservations; i++)
-		(void) row_take_back(ledger, &(LapsedRow) {cart_id, reservations[i].product_id});
-	pfree(reservations);
-	check_held(ledger, cart_id, false);
-}
-
 /*
  * row_lapsed
  *		Carts but the given one that still have units of a product, or of a category's

@@ -13,8 +13,6 @@ extern void row_release_items(Ledger *ledger, int64 cart_id);
 extern void row_move_reservation(Ledger *ledger, int64 cart_id);
 extern void row_reserve_items(Ledger *ledger, int64 cart_id, const ReservationRow *rows,
 							  int nrows);
-extern void row_hold_items(Ledger *ledger, int64 cart_id);
-extern void row_give_up_items(Ledger *ledger, int64 cart_id);
 extern LapsedRow *row_lapsed(Ledger *ledger, const StockPool *pool, int64 cart_id, int32 limit,
 							 int *nlapsed);
 extern int64 row_take_back(Ledger *ledger, const LapsedRow *lapsed);

@@ -93,17 +93,15 @@ row_lock(Ledger *ledger, LedgerTable table, int64 key, Row *row)
 /*
  * row_try_lock
  *		Lock a row unless somebody else has it, or has changed it since a query saw
- *		it that began just before: false then.
+ *		it that began just before: false then.  False, too, where SQL has to: that may
+ *		lock what somebody has made of the row, and can't let go of it.
  */
 bool
 row_try_lock(Ledger *ledger, LedgerTable table, int64 key, Row *row)
 {
 	OpenTable  *open = open_table(ledger, table, ROW_UPDATE);
-	Datum		args[] = {Int64GetDatum(key)};
 
-	return set_found(row, ledger, table, open,
-					 open != NULL ? scan_try_lock(open, key) :
-					 run_statement(ledger, table, STATEMENT_TRY_LOCK, args, NULL) > 0);
+	return set_found(row, ledger, table, open, open != NULL && scan_try_lock(open, key));
 }
 
 /*

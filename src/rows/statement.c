@@ -137,10 +137,8 @@ make_text(int number, QueryText *text)
 		}
 		else if (kind != STATEMENT_LIST_ALL)
 			add_equals(&sql, spec, 0, " WHERE ", text);
-		if (kind == STATEMENT_LOCK || kind == STATEMENT_TRY_LOCK)
+		if (kind == STATEMENT_LOCK)
 			appendStringInfoString(&sql, " FOR NO KEY UPDATE");
-		if (kind == STATEMENT_TRY_LOCK)
-			appendStringInfoString(&sql, " SKIP LOCKED");
 	}
 	text->text = sql.data;
 }

@@ -6,7 +6,6 @@
 #define REGPAYDB_VALUES_H
 
 #include "access/htup.h"
-#include "access/itup.h"
 #include "executor/tuptable.h"
 
 #include "rows/specs.h"
@@ -16,11 +15,10 @@ typedef struct Row
 {
 	const Ledger *ledger;
 	LedgerTable table;
-	TupleTableSlot *slot;		/* it is in one of these three */
-	IndexTuple	index_tuple;
-	HeapTuple	tuple;			/* a query's result */
-	TupleDesc	desc;			/* of the latter two */
-	const AttrNumber *numbers;	/* of the columns, in the former two */
+	TupleTableSlot *slot;		/* it is in this */
+	const AttrNumber *numbers;	/* of the columns there */
+	HeapTuple	tuple;			/* or, with slot NULL, a query's result */
+	TupleDesc	desc;			/* of that */
 } Row;
 
 /* What is to be written of a row; a new one is null in what was not set. */

@@ -213,7 +213,7 @@ SQL
 		cmp_ok($sold_out, '>=', 20, "$name: many came too late");
 		cmp_ok($shares, '>=', $clients / 2, "$name: many clients bought some");
 		cmp_ok(said($out, 'number of transactions retried') // 0, $level eq $levels[0] ? '==' : '>=',
-			$level eq $levels[0] ? 0 : 10, "$name: repeated as often as can be expected");
+			$level eq $levels[0] ? 0 : 1, "$name: repeated as often as can be expected");
 		$node->safe_psql('postgres', "DROP DATABASE $database");
 	}
 }
@@ -428,6 +428,8 @@ for my $tumult_of ([ 'single', @levels ], [ 'several', @levels ], [ 'by_sql', $l
 
 		$node->safe_psql('postgres', "CREATE DATABASE $database");
 		$node->safe_psql($database, $scheme . $tumult);
+		# set_quantity() waits for a moment for who has its item and waits for it.
+		$node->safe_psql($database, "ALTER DATABASE $database SET deadlock_timeout = '1s'");
 		$node->safe_psql($database, 'CREATE TRIGGER pass BEFORE UPDATE ON regpaydb.stock_slot FOR EACH ROW EXECUTE FUNCTION pass()')
 		  if $kind eq 'by_sql';
 		$out = rush($database, $level, '-c', 12, '-j', 2, '-t', $kind eq 'several' ? 20 : 80, '-f', "$folder/$script");
