@@ -1,7 +1,7 @@
 -- Whether a cart can be sold is a rule that stands twice: the view cart_problem has
 -- it in SQL, and the engine finds the same out without SQL where it can
--- (cart_check.c, inventory.c).  So does the end of a reservation.  Here the one is
--- held against the other on many random carts.
+-- (cart_check.c), or when it takes units from the slots (stock_take.c).  So does the end
+-- of a reservation.  Here the one is held against the other on many random carts.
 --
 -- cart_check.pl runs this on the library as it is, weakened.pl on libraries with a
 -- fault.  psql's variables "seed" and "rounds" say which carts, and how many.  The
@@ -15,9 +15,10 @@ SET search_path = shop, cart_check;
 
 -- ---- a view that tells whether it was asked ----
 
--- The engine asks the view where it is not sure itself.  So every cart gets a row
--- that sorts behind all others, while a setting is on: an error with its text means
--- that the engine was not sure, and that the view had nothing against the cart.
+-- The engine asks the view where it is not sure itself, as it can't be where units
+-- have to be taken that there may be too few of.  Elsewhere it should be: so every cart
+-- gets a row that sorts behind all others, while a setting is on: an error with its text
+-- means that the engine was not sure, and that the view had nothing against the cart.
 ALTER VIEW cart_problem RENAME TO true_problem;
 CREATE VIEW cart_problem AS
 	SELECT cart_id, kind, category_id, problem FROM true_problem
@@ -76,6 +77,17 @@ BEGIN
 		WHERE r.cart_id = id) <= clock_timestamp(), true);
 END $$;
 
+-- Whether the engine has to know by itself that the cart can be had: all of it is
+-- reserved, or there is any number of it.
+CREATE FUNCTION cart_check.is_sure(id bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN NOT EXISTS (SELECT FROM cart_item i JOIN product p USING (product_id)
+			JOIN category g USING (category_id)
+		WHERE i.cart_id = id AND num_nonnulls(p.stock, g.stock) > 0 AND NOT EXISTS (
+			SELECT FROM reservation r WHERE r.cart_id = id AND r.product_id = i.product_id
+				AND r.quantity >= i.quantity AND r.reserved_until > now()));
+END $$;
+
 -- ---- random ledgers ----
 
 UPDATE conference SET auto_apply_credit = false;
@@ -132,6 +144,12 @@ BEGIN
 	END LOOP;
 END $$;
 
+-- How many of a product nobody else can have now.
+CREATE FUNCTION cart_check.taken(id bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN (SELECT s.sold + s.reserved - s.lapsed FROM product_stock s WHERE s.product_id = id);
+END $$;
+
 -- Rules that somebody's carts just keep, or just don't.
 CREATE FUNCTION cart_check.tighten() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
@@ -149,6 +167,11 @@ BEGIN
 			limit_per_attendee = CASE WHEN pick(6) = 0
 				THEN least(greatest(held - 1 + pick(4), 0), most) END
 			WHERE category_id = id;
+		SELECT coalesce(sum(taken(p.product_id)), 0) INTO held
+			FROM product p WHERE p.category_id = id;
+		UPDATE category SET stock = CASE WHEN pick(8) = 0
+				THEN least(greatest(held - 2 + pick(5), 0), most) END
+			WHERE category_id = id;
 	END LOOP;
 	FOR id IN SELECT product_id FROM product ORDER BY product_id LOOP
 		a := 1 + pick(10);
@@ -158,10 +181,8 @@ BEGIN
 		UPDATE product SET limit_per_attendee = CASE WHEN pick(15) = 0
 				THEN least(greatest(held - 1 + pick(4), 0), most) END
 			WHERE product_id = id;
-		SELECT coalesce(sum(r.quantity), 0) INTO held
-			FROM current_reservation r WHERE r.product_id = id;
 		UPDATE product SET stock = CASE WHEN pick(6) = 0
-				THEN least(greatest(sold + held - 2 + pick(5), 0), most) END,
+				THEN least(greatest(taken(id) - 2 + pick(5), 0), most) END,
 			category_id = CASE WHEN pick(10) = 0 THEN 1 + pick(4) ELSE category_id END
 			WHERE product_id = id;
 	END LOOP;
@@ -174,7 +195,7 @@ DECLARE
 BEGIN
 	PERFORM set_config('timezone', (ARRAY['UTC', 'America/New_York', 'Europe/Berlin',
 		'Australia/Lord_Howe', 'Asia/Kolkata', 'America/Santiago'])[1 + pick(6)], false);
-	UPDATE category SET required = false, limit_per_attendee = NULL;
+	UPDATE category SET required = false, limit_per_attendee = NULL, stock = NULL;
 	UPDATE product SET stock = NULL, limit_per_attendee = NULL;
 	PERFORM trade();
 	FOR id IN SELECT cart_id FROM cart WHERE status = 'active' ORDER BY cart_id LOOP
@@ -203,15 +224,16 @@ CREATE FUNCTION cart_check.check_cart(round integer, id bigint) RETURNS void
 	LANGUAGE plpgsql AS $$
 DECLARE
 	lapsed boolean := has_lapsed(id);
+	sure boolean := is_sure(id);
 	bill record;
 	got text;
 BEGIN
 	PERFORM compare(round, 'validate_cart', id, coalesce(problem(id), 'sound'),
-		outcome(format('SELECT regpaydb.validate_cart(%s)', id), $s$SELECT 'sound'$s$, true));
+		outcome(format('SELECT regpaydb.validate_cart(%s)', id), $s$SELECT 'sound'$s$, sure));
 
 	-- What is reserved stays so; what lapsed has to be there.
 	got := outcome(format('SELECT regpaydb.extend_reservation(%s, ''1 hour'')', id),
-		$s$SELECT 'sound'$s$, true);
+		$s$SELECT 'sound'$s$, sure);
 	IF lapsed = has_lapsed(id) THEN
 		PERFORM compare(round, 'extend_reservation', id,
 			coalesce(CASE WHEN lapsed THEN problem(id, '{sold_out,limit}') END, 'sound'), got);
@@ -221,14 +243,14 @@ BEGIN
 		FROM invoice WHERE cart_id = id AND status = 'unpaid';
 	IF bill.invoice_id IS NULL THEN
 		PERFORM compare(round, 'invoice_cart', id, coalesce(problem(id), 'sound'),
-			outcome(format('SELECT regpaydb.invoice_cart(%s)', id), $s$SELECT 'sound'$s$, true));
+			outcome(format('SELECT regpaydb.invoice_cart(%s)', id), $s$SELECT 'sound'$s$, sure));
 		RETURN;
 	END IF;
 
 	-- pay() tells first that something is sold out, if that can be.
 	lapsed := has_lapsed(id);
 	got := outcome(format('SELECT regpaydb.pay(%s, %s, '''')', bill.invoice_id, bill.due),
-		$s$SELECT 'sound'$s$, true);
+		$s$SELECT 'sound'$s$, sure);
 	IF lapsed = has_lapsed(id) THEN
 		PERFORM compare(round, 'pay', id,
 			coalesce(CASE WHEN lapsed THEN problem(id, '{sold_out}') END, problem(id), 'sound'), got);
@@ -256,7 +278,7 @@ DECLARE
 	lapsed boolean := has_lapsed(id);
 	was_renewed boolean := (SELECT time_last_updated = now() FROM cart WHERE cart_id = id);
 	got text := outcome(format('SELECT regpaydb.set_quantity(%s, %s, %s)', id, product, after),
-		format('SELECT amended(%s)', id), after > before);
+		format('SELECT amended(%s)', id), after > before AND NOT lapsed AND is_sure(id));
 	renewed boolean := got ~ '^renewed';
 	problem text := substring(got FROM 'RP005.*');
 BEGIN
@@ -308,7 +330,8 @@ BEGIN
 		WHERE i.status = 'unpaid' AND e.product_id <> 9
 		GROUP BY e.product_id ORDER BY count(*) DESC, e.product_id LIMIT 1;
 	UPDATE product SET stock = CASE WHEN product_id = wanted.product_id
-		THEN sold + wanted.quantity / 3 + pick(wanted.quantity) END;
+		THEN (SELECT s.sold FROM product_stock s WHERE s.product_id = wanted.product_id)
+			+ wanted.quantity / 3 + pick(wanted.quantity) END;
 	FOR id IN SELECT cart_id FROM invoice WHERE status = 'unpaid' ORDER BY cart_id LOOP
 		times := random_times();
 		UPDATE cart SET time_last_updated = times.updated, reservation_duration = times.duration

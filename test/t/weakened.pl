@@ -1,7 +1,8 @@
 # That the attacks which our tests see fail do succeed where the defence against
 # them is missing: each is run against the sound library, and then against one
 # that is compiled from weakened sources.  So is cart_check.sql, which has to notice
-# faults in what the engine finds out about carts.
+# faults in what the engine finds out about carts; and so are tests of the stock, each
+# against a fault for which units would be sold twice, or lost.
 
 use strict;
 use warnings FATAL => 'all';
@@ -22,6 +23,7 @@ plan skip_all => 'REGPAYDB_SRC, the folder of the sources, is not set' unless $E
 my $folder = PostgreSQL::Test::Utils::tempdir;
 my $source = $ENV{REGPAYDB_SRC};
 my ($version) = slurp_file("$source/regpaydb.control") =~ /^default_version *= *'([^']*)'/m;
+my $isolationtester = dirname($ENV{PG_REGRESS}) . '/../isolation/isolationtester';
 my ($cc, $include) = map { my $answer = qx{pg_config $_}; chomp $answer; $answer } '--cc', '--includedir-server';
 
 # Small and fast to compile; what is compiled in is what matters.
@@ -255,7 +257,7 @@ SQL
 	},
 	{
 		what => 'a column has another type',
-		weak => [ [ 'if (SPI_gettypeid(desc, number) != type)', 'if (false)' ] ],
+		weak => [ [ 'if (OidIsValid(type) && SPI_gettypeid(desc, number) != type)', 'if (false)' ] ],
 		attack => <<'SQL',
 SET ROLE weak_rival;
 ALTER TABLE rival.payment DROP COLUMN amount CASCADE;
@@ -267,7 +269,7 @@ SQL
 	},
 	{
 		what => 'a column is missing',
-		weak => [ [ 'if (number <= 0)', 'if (false)' ], [ 'if (SPI_gettypeid(desc, number) != type)', 'if (false)' ] ],
+		weak => [ [ 'if (number <= 0)', 'if (false)' ], [ 'if (OidIsValid(type) && SPI_gettypeid(desc, number) != type)', 'if (false)' ] ],
 		attack => <<'SQL',
 SET ROLE weak_rival;
 ALTER TABLE rival.payment DROP COLUMN amount CASCADE;
@@ -1010,8 +1012,8 @@ SQL
 			}
 		} [ 'what was paid does not count towards the limit of a category', [ "\t\t\tquantity += all->holdings[i].quantity;\n\t\t}\n\tif (", "\t\t\tquantity += all->holdings[i].in_cart ? all->holdings[i].quantity : 0;\n\t\t}\n\tif (" ] ],
 		[ 'nothing is required', [ 'category->required && !has_some', 'false' ] ],
-		[ "others' reservations do not count", [ 'unsold - row_reserved_at_most(ledger, product->product_id, &cart_id))', 'unsold)' ], [ 'unsold - row_reserved_by_others(ledger, product->product_id, &cart_id);', 'unsold;' ] ],
-		[ "others' reservations do not count among many payments", [ 'count->sold - count->reserved', 'count->sold' ] ],
+		[ 'its reservation has lapsed', [ '!reservations[i].lapsed &&', 'true &&' ] ],
+		[ 'others have what is in it', [ '(!slot->owing && slot->free >= quantity)', 'true' ] ],
 		[ 'a reservation ends when it begins', [ 'cart->lapsed = reserved_until(row)', 'cart->lapsed = DatumGetTimestampTz(row_needed(row, CART_COL_TIME_LAST_UPDATED))' ] ],
 		[ 'a reservation ends in the time zone of the session', [ 'DirectFunctionCall2(timestamp_pl_interval', 'DirectFunctionCall2(timestamptz_pl_interval' ] ]));
 
@@ -1029,6 +1031,171 @@ for my $attack (@attacks)
 	like($sound, $attack->{sound}, "does not succeed: $name");
 	like($weakened, $attack->{weakened}, "succeeds on a weakened build: $name");
 	unlike($weakened, $attack->{sound}, "and the test can tell: $name");
+}
+
+# ---- faults with the stock, and the tests that notice them ----
+
+# A permutation of one of the isolation tests, or an SQL test.
+my @faults = (
+	{
+		what => 'a slot is used that is not locked',
+		weak => [ [ 'if (!row_try_lock(ledger, STOCK_SLOT, slot->slot_id, &row))', 'if (!row_find(ledger, STOCK_SLOT, slot->slot_id, &row))' ] ],
+		spec => [ stock_last_unit => 'rc1 rc2 snap2 one1 one2 c1 c2 check' ]
+	},
+	{
+		what => 'a slot is locked as it is by now, not as it was seen',
+		weak => [ [ 'LockWaitSkip, 0, &failure) == TM_Ok;', 'LockWaitSkip, TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure) == TM_Ok;' ] ],
+		spec => [ stock_last_unit => 'rr1 rr2 snap2 one1 c1 one2 c2 one2 check' ]
+	},
+	{
+		what => 'who gathers locks no slot',
+		weak => [ [ 'there = row_lock_slot(ledger, &slots[i]);', 'there = row_find_slot(ledger, &slots[i]);' ] ],
+		spec => [ stock_gather => 'rc1 rc2 snap2 three1 three2 c1 c2 check' ]
+	},
+	{
+		what => 'nothing is given back',
+		weak => [ [ 'if (!use_one_slot(ledger, pool, -quantity, true))', 'if (false)' ] ],
+		spec => [ stock_lowered => 'lower2 take3 back3 take3 check' ]
+	},
+	{
+		what => 'what was lowered is not owed',
+		weak => [ [ '(!slot->owing && slot->free >= quantity)', 'slot->free >= quantity' ] ],
+		sql => 'stock'
+	},
+	{
+		what => 'what a lapsed cart had comes back twice',
+		weak => [ [ 'change->back += units;', 'change->back += 2 * units;' ] ],
+		spec => [ stock_category => 'front1 lapse1 rc2 rc3 back2 back3 c2 c3 check' ]
+	},
+	{
+		what => 'a lapsed reservation is not marked when it is taken back',
+		weak => [ [ qq("UPDATE @.reservation r SET reserved_until = " NOT_HELD " "), qq("UPDATE @.reservation r SET reserved_until = r.reserved_until ") ],
+			[ '"RETURNING CASE WHEN r.reserved_until" EQ NOT_HELD " THEN r.quantity::bigint END"', '"RETURNING r.quantity::bigint"' ] ],
+		spec => [ stock_category => 'front1 lapse1 rc2 rc3 back2 back3 c2 c3 check' ]
+	},
+	{
+		what => 'the stock of a category is not looked at',
+		weak => [ [ 'return row_category(ledger, category_id, &category) && category.has_stock;', 'return false;' ] ],
+		spec => [ stock_category => 'rc1 rc2 snap2 front1 c1 back2 c2 check' ]
+	},
+	{
+		what => 'slots are made of what is reserved',
+		weak => [ [ '"(coalesce(stock, 0)" MINUS "reserved" MINUS "sold" MINUS "$2)', '"(coalesce(stock, 0)" MINUS "sold" MINUS "$2)' ] ],
+		sql => 'stock'
+	},
+	{
+		what => 'slots are made of what is sold',
+		weak => [ [ '"(coalesce(stock, 0)" MINUS "reserved" MINUS "sold" MINUS "$2)', '"(coalesce(stock, 0)" MINUS "reserved" MINUS "$2)' ] ],
+		sql => 'stock'
+	},
+	{
+		what => 'slots of a category are made of what is reserved',
+		weak => [ [ '(SELECT (stock" MINUS "reserved" MINUS "sold" MINUS "$2)', '(SELECT (stock" MINUS "sold" MINUS "$2)' ] ],
+		sql => 'stock'
+	},
+	{
+		what => 'a changed stock does nothing to the slots',
+		weak => [ [ 'pool_change(ledger, &pool, (int64) update->after.stock - update->before.stock);', '(void) pool;' ] ],
+		spec => [ stock_lowered => 'rc2 rc3 snap3 lower2 take3 c2 c3 check' ]
+	},
+	{
+		what => 'a category gets a stock while others take of its products',
+		weak => [ [ "			wait_for_products(ledger, category_id);\n", "			(void) wait_for_products;\n" ] ],
+		spec => [ stock_category_made => 'rc1 rc2 snap2 back1 three2 c1 c2 front3 check' ]
+	},
+	{
+		what => 'a product gets a stock while others take it',
+		weak => [ [ 'pool->limited = product.has_stock;', ';' ], [ 'if (product->has_stock != pool->limited)', 'if (false)' ] ],
+		spec => [ stock_unlimited => 'rc1 rc2 snap1 lim2 any1 c2 c1 check' ]
+	},
+	{
+		what => 'slots are not locked before those of a batch are taken',
+		weak => [ [ "		lock_stock(ledger, carts, ncarts, leaves);\n", "		(void) leaves;\n" ] ],
+		spec => [ stock_crosswise => 'rc3 back3 pay2 pay1 c3 check' ]
+	},
+	{
+		what => 'carts of a batch are locked in any order',
+		weak => [ [ "	qsort(ids, nids, sizeof(int64), compare_int8);\n	for (int i = 0; i < nids; i++)\n		if (n == 0", "	for (int i = 0; i < nids; i++)\n		if (n == 0" ] ],
+		spec => [ stock_crosswise => 'rc3 cart3 three2 swap1 c3 check' ]
+	});
+
+# A database of its own for a test, with what it finds there; the functions are those of
+# this library.
+sub database_of
+{
+	my ($library, $setup) = @_;
+	my $database = 'faulty' . ++$databases;
+
+	$node->safe_psql('postgres', "CREATE DATABASE $database TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'");
+	$node->safe_psql($database, "$setup;" . ($library ?
+			"UPDATE pg_proc SET probin = '$library' WHERE pronamespace = 'regpaydb'::regnamespace AND probin IS NOT NULL" : ''));
+	return $database;
+}
+
+# What a program prints that reads this text, run as pg_regress would.
+sub output_of
+{
+	my ($text, @program) = @_;
+	my $output;
+	local %ENV = (%ENV, PGHOST => $node->host, PGPORT => $node->port, PGTZ => 'UTC', PGDATESTYLE => 'Postgres, MDY',
+		PGOPTIONS => '-c intervalstyle=postgres_verbose -c lc_messages=C', PGISOLATIONTIMEOUT => 30);
+
+	IPC::Run::run(\@program, '<', \$text, '>&', \$output);
+	return $output =~ s/^unused step name: .*\n//gmr;
+}
+
+sub come_of_permutation
+{
+	my ($library, $name, $permutation) = @_;
+	my $text = slurp_file("$source/test/specs/$name.spec") =~ s/^permutation.*//gmr;
+
+	# It is made before, by a session that loads no other library afterwards.
+	$text =~ s/CREATE EXTENSION regpaydb;// or BAIL_OUT("$name makes no extension");
+	return output_of("$text\npermutation $permutation\n", $isolationtester,
+		'dbname=' . database_of($library, 'CREATE EXTENSION regpaydb'));
+}
+
+sub come_of_test
+{
+	my ($library, $name) = @_;
+
+	return output_of(slurp_file("$source/test/sql/$name.sql"), qw(psql -X -a -q -d),
+		database_of($library, slurp_file("$source/test/sql/00_helpers.sql")));
+}
+
+# What the test is expected to print, all of it or of one permutation.
+sub expected_of
+{
+	my ($name, $permutation) = @_;
+	my $expected = slurp_file("$source/expected/$name.out");
+
+	return $expected if !defined $permutation;
+	my ($first, @all) = split /(?=^starting permutation: )/m, $expected;
+	my ($one) = grep { /^starting permutation: \Q$permutation\E$/m } @all;
+	return $first . ($one // BAIL_OUT("$name has no permutation $permutation"));
+}
+
+# As diff -w compares.
+sub same
+{
+	my ($left, $right) = map { s/[ \t]+//gr =~ s/\n+\z//r } @_;
+
+	return $left eq $right;
+}
+
+my %passed;
+
+for my $fault (@faults)
+{
+	my ($name, $permutation) = $fault->{spec} ? @{ $fault->{spec} } : $fault->{sql};
+	my $expected = expected_of($name, $permutation);
+	my $run = sub { $permutation ? come_of_permutation(shift, $name, $permutation) : come_of_test(shift, $name) };
+	my $which = join ': ', $name, $permutation // ();
+	my $output = $passed{$which} // $run->(undef);
+
+	ok(same($output, $expected), "passes: $which") or diag($output);
+	$passed{$which} = $output;
+	ok(!same($run->(library(@{ $fault->{weak} })), $expected), "notices that $fault->{what}: $which");
 }
 
 # ---- time tells, where less is done for what is not there ----
