@@ -178,8 +178,6 @@ hold_cart(Ledger *ledger, int64 cart_id)
 		return true;
 	held = stock_take(ledger, needs.changes, needs.nchanges, cart_id);
 	reserve_cart(ledger, cart_id, &needs, held);
-	if (!held)
-		check_still_wrong(ledger, cart_id);
 	return held;
 }
 

@@ -153,7 +153,7 @@ my %work = (
 		} ],
 	fill => [ 10, 'RP00[58]|40001', sub {"$call regpaydb.set_quantity(regpaydb.current_cart(:attendee), " . product() . ', ' . int(rand 4) . ')'} ],
 	change => [ 4, 'RP00[258]|40001', sub {"$call regpaydb.set_quantity(:cart, " . product() . ', ' . int(rand 4) . ')'} ],
-	extend => [ 2, 'RP00[258]', sub {"$call regpaydb.extend_reservation(:cart, '" . any('1 minute', '2 seconds') . "')"} ],
+	extend => [ 2, 'RP00[258]|40001', sub {"$call regpaydb.extend_reservation(:cart, '" . any('1 minute', '2 seconds') . "')"} ],
 	checkout => [ 8, 'RP00[2358]', sub {"$call regpaydb.invoice_cart(:cart)"} ],
 	expire => [ 2, '', sub {"$call regpaydb.expire_invoices(" . any(1, 3, 100) . ')'} ],
 	plain_item => [ 3, 'RP00[58]|40001|23505|23503', sub {
