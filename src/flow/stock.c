@@ -16,6 +16,7 @@
 #include "flow/stock_take.h"
 #include "rows/cart_rows.h"
 #include "rows/invoice_rows.h"
+#include "rows/product_rows.h"
 #include "rows/reservation_rows.h"
 
 /* Sort ids and leave each out that is there already; returns how many are left. */
@@ -128,16 +129,24 @@ check_cart(Ledger *ledger, int64 cart_id, CartCheck check)
 }
 
 /*
- * Raise 40001 for a cart that could not be had, though it can by now: others had what
- * is in it, and have given it back.
+ * Raise 40001 for a cart that could not be had, though nothing is wrong with it by now:
+ * others had what is in it, and have given it back.
  */
-pg_noreturn static void
-cart_can_be_had(int64 cart_id)
+static void
+check_still_wrong(Ledger *ledger, int64 cart_id)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-			 errmsg("what is in cart " INT64_FORMAT " was just bought and given back by others", cart_id),
-			 errhint("Retry the transaction.")));
+	int			nitems;
+	CartItemRow *items = row_cart_items(ledger, cart_id, &nitems);
+
+	for (int i = 0; i < nitems; i++)
+		if (!row_product_exists(ledger, items[i].product_id))
+			return;
+	if (cart_is_possible(ledger, cart_id, CART_CHECK_STOCK))
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("what is in cart " INT64_FORMAT " was just bought and given back by others",
+						cart_id),
+				 errhint("Retry the transaction.")));
 }
 
 /*
@@ -149,7 +158,8 @@ void
 refuse_cart(Ledger *ledger, int64 cart_id, CartCheck check)
 {
 	check_cart(ledger, cart_id, check);
-	cart_can_be_had(cart_id);
+	check_still_wrong(ledger, cart_id);
+	cart_is_refused("a product in the cart is gone");
 }
 
 /*
@@ -168,8 +178,6 @@ hold_cart(Ledger *ledger, int64 cart_id)
 		return true;
 	held = stock_take(ledger, needs.changes, needs.nchanges, cart_id);
 	reserve_cart(ledger, cart_id, &needs, held);
-	if (!held && cart_is_possible(ledger, cart_id, CART_CHECK_STOCK))
-		cart_can_be_had(cart_id);
 	return held;
 }
 

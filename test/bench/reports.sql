@@ -37,9 +37,9 @@ SELECT paid_time::date, count(*), sum(value), count(*) FILTER (WHERE status = 'p
 FROM invoice WHERE paid_time IS NOT NULL GROUP BY 1
 
 -- @ report_product_status by hand
-SELECT category_id, g.name, product_id, p.name, price, stock, coalesce(paid, 0),
+SELECT category_id, g.name, product_id, p.name, price, p.stock, coalesce(paid, 0),
 	coalesce(reserved, 0), coalesce(unreserved, 0), coalesce(refunded, 0),
-	stock - coalesce(paid, 0) - coalesce(reserved, 0)
+	p.stock - coalesce(paid, 0) - coalesce(reserved, 0)
 FROM product p JOIN category g USING (category_id) LEFT JOIN (
 	SELECT product_id, sum(quantity) FILTER (WHERE status = 'paid') AS paid,
 		sum(quantity) FILTER (WHERE status = 'active' AND
