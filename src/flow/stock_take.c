@@ -47,6 +47,7 @@ typedef struct StockTake
 {
 	Ledger	   *ledger;
 	int64		cart_id;
+	bool		makes;			/* slots of what does not change, too */
 	PoolChanges products;
 	PoolChanges categories;
 } StockTake;
@@ -255,6 +256,19 @@ change_product(StockTake *take, const PoolChange *change)
 	return taken;
 }
 
+/* Make the slots of a product that does not change, if there are none. */
+static void
+make_product(StockTake *take, int64 product_id)
+{
+	ProductRow	product;
+	StockPool	pool;
+
+	if (!row_product(take->ledger, product_id, &product))
+		return;
+	pool = pool_of_product(&product);
+	pool_make(take->ledger, &pool);
+}
+
 /* Give back to a product what comes back, without taking anything. */
 static void
 give_product(StockTake *take, const PoolChange *change)
@@ -277,6 +291,11 @@ change_products(StockTake *take)
 		PoolChange *change = &take->products.changes[i];
 
 		CHECK_FOR_INTERRUPTS();
+		if (take->makes && change->back == 0)
+		{
+			make_product(take, change->id);
+			continue;
+		}
 		change->taken = taken = taken && change_product(take, change);
 		if (!taken)
 			give_product(take, change);
@@ -334,6 +353,8 @@ change_categories(StockTake *take, bool taken)
 			change->taken = taken;
 			if (quantity < 0)
 				pool_give(take->ledger, &pool, -quantity);
+			else if (take->makes)
+				pool_make(take->ledger, &pool);
 			continue;
 		}
 		change->taken = taken = pool_take(take->ledger, &pool, quantity) ||
@@ -410,18 +431,13 @@ take_product_back(StockTake *take, int64 product_id, int32 limit)
 	StockPool	pool;
 	StockPool	shared;
 	int			nlapsed;
-	int64		units;
 
 	if (!row_product(take->ledger, product_id, &product))
 		return;
 	pool = pool_of_product(&product);
-	if (pool.limited)
-		pool_make(take->ledger, &pool);
-	else if (!pool_of_category(take->ledger, product.category_id, &shared))
-		return;
-	units = take_some_back(take, &pool, limit, PG_INT64_MAX, &nlapsed);
-	if (units > 0)
-		come_back(&take->products, product_id, units);
+	if (pool.limited || pool_of_category(take->ledger, product.category_id, &shared))
+		come_back(&take->products, product_id,
+				  take_some_back(take, &pool, limit, PG_INT64_MAX, &nlapsed));
 }
 
 /*
@@ -433,7 +449,7 @@ take_product_back(StockTake *take, int64 product_id, int32 limit)
 void
 stock_take_back(Ledger *ledger, int32 limit)
 {
-	StockTake	take = {.ledger = ledger};
+	StockTake	take = {.ledger = ledger, .makes = true};
 	int			nproducts;
 	int64	   *product_ids = row_product_ids(ledger, &nproducts);
 	int			ncategories;
@@ -444,14 +460,9 @@ stock_take_back(Ledger *ledger, int32 limit)
 		CHECK_FOR_INTERRUPTS();
 		take_product_back(&take, product_ids[i], limit);
 	}
-	(void) change_categories(&take, change_products(&take));
 	for (int i = 0; i < ncategories; i++)
-	{
-		StockPool	pool;
-
-		if (pool_of_category(ledger, categories[i].category_id, &pool))
-			pool_make(ledger, &pool);
-	}
+		(void) change_of(&take.categories, categories[i].category_id);
+	(void) change_categories(&take, change_products(&take));
 }
 
 /*
