@@ -129,10 +129,11 @@ check_cart(Ledger *ledger, int64 cart_id, CartCheck check)
 }
 
 /*
- * Raise 40001 for a cart that could not be had, though nothing is wrong with it by now:
- * others had what is in it, and have given it back.
+ * check_still_wrong
+ *		Raise 40001 for a cart that could not be had, though nothing is wrong with it by
+ *		now: others had what is in it, and have given it back.
  */
-static void
+void
 check_still_wrong(Ledger *ledger, int64 cart_id)
 {
 	int			nitems;
@@ -152,14 +153,13 @@ check_still_wrong(Ledger *ledger, int64 cart_id)
 /*
  * refuse_cart
  *		Raise RP005 for a cart of which not all could be taken, for a problem of the
- *		kinds in check; or 40001.
+ *		kinds in check if there is one.
  */
 void
 refuse_cart(Ledger *ledger, int64 cart_id, CartCheck check)
 {
 	check_cart(ledger, cart_id, check);
-	check_still_wrong(ledger, cart_id);
-	cart_is_refused("a product in the cart is gone");
+	cart_is_refused("what is in the cart is sold out");
 }
 
 /*

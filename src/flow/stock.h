@@ -16,6 +16,7 @@ extern void check_cart(Ledger *ledger, int64 cart_id, CartCheck check);
 extern bool cart_is_possible(Ledger *ledger, int64 cart_id, CartCheck check);
 extern bool cart_is_unsellable(Ledger *ledger, const InvoiceRow *invoice);
 extern bool cart_is_invalid(Ledger *ledger, const InvoiceRow *invoice);
+extern void check_still_wrong(Ledger *ledger, int64 cart_id);
 pg_noreturn extern void refuse_cart(Ledger *ledger, int64 cart_id, CartCheck check);
 extern bool hold_cart(Ledger *ledger, int64 cart_id);
 extern void sell_cart(Ledger *ledger, const InvoiceRow *invoice);
