@@ -49,8 +49,9 @@ amend_cart(Ledger *ledger, int64 cart_id)
 	held = stock_take(ledger, needs.changes, needs.nchanges, cart_id);
 	if (!held && needs.grows)
 	{
+		check_cart(ledger, cart_id, CART_CHECK_RESERVATION);
 		check_still_wrong(ledger, cart_id);
-		refuse_cart(ledger, cart_id, CART_CHECK_RESERVATION);
+		refuse_cart(ledger, cart_id, CART_CHECK_STOCK);
 	}
 	row_amend_cart(ledger, cart_id, held);
 	reserve_cart(ledger, cart_id, &needs, held);
