@@ -17,7 +17,7 @@ CREATE VIEW levels AS
 		NULL, (SELECT count(*) FROM stock_slot t WHERE t.category_id = s.category_id)
 	FROM category_stock s;
 -- What a call comes to, and it is taken back.
-CREATE FUNCTION test.try(call text) RETURNS text LANGUAGE plpgsql AS $$
+CREATE FUNCTION test.tried(call text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
 	EXECUTE call;
 	RAISE EXCEPTION USING ERRCODE = 'T0000';
@@ -38,14 +38,14 @@ SELECT * FROM levels WHERE what IN ('category 1', 'product 1', 'product 2') ORDE
 SELECT test.fill(1, 1, 2) AS alices;
 SELECT * FROM levels WHERE what IN ('category 1', 'product 1', 'product 2') ORDER BY what;
 -- RP005 names which of them is exhausted: the category, or the product.
-SELECT test.try('SELECT test.fill(2, 1, 2)') AS category_has_one, test.try('SELECT test.fill(2, 2, 2)') AS product_has_one;
+SELECT test.tried('SELECT test.fill(2, 1, 2)') AS category_has_one, test.tried('SELECT test.fill(2, 2, 2)') AS product_has_one;
 SELECT test.fill(2, 2, 1) AS bobs;
-SELECT test.try('SELECT test.fill(3, 1, 1)') AS category, test.try('SELECT test.fill(3, 2, 1)') AS both,
-	test.try('SELECT regpaydb.set_quantity(1, 1, 3)') AS more, test.try('SELECT regpaydb.validate_cart(1), regpaydb.validate_cart(2)') AS live;
+SELECT test.tried('SELECT test.fill(3, 1, 1)') AS category, test.tried('SELECT test.fill(3, 2, 1)') AS both,
+	test.tried('SELECT regpaydb.set_quantity(1, 1, 3)') AS more, test.tried('SELECT regpaydb.validate_cart(1), regpaydb.validate_cart(2)') AS live;
 -- One for the other, by one statement.
 UPDATE cart_item SET product_id = 1 WHERE cart_id = 2;
 SELECT * FROM levels WHERE what IN ('category 1', 'product 1', 'product 2') ORDER BY what;
-SELECT test.try('SELECT test.fill(3, 2, 1)') AS category;
+SELECT test.tried('SELECT test.fill(3, 2, 1)') AS category;
 -- Given back: by the one, sold by the other and refunded.
 SELECT regpaydb.set_quantity(1, 1, 1);
 SELECT regpaydb.pay(regpaydb.invoice_cart(2), 100, '') AS payment_id;
@@ -64,7 +64,7 @@ UPDATE category SET stock = NULL WHERE category_id = 1;
 SELECT test.fill(4, 1, 4) AS dans;
 SELECT * FROM levels WHERE what ~ 'category|product [12]' ORDER BY what;
 UPDATE category SET stock = 6 WHERE category_id = 1;
-SELECT test.try('SELECT test.fill(4, 1, 5)') AS category;
+SELECT test.tried('SELECT test.fill(4, 1, 5)') AS category;
 SELECT * FROM levels WHERE what IN ('category 1', 'product 1', 'product 2') ORDER BY what;
 SELECT * FROM regpaydb.check_integrity();
 
@@ -80,30 +80,30 @@ SELECT * FROM levels WHERE what = 'product 7';
 -- Below what is taken: nothing is sold until enough is back.
 UPDATE product SET stock = 4 WHERE product_id = 7;
 SELECT * FROM levels WHERE what = 'product 7';
-SELECT test.try('SELECT test.fill(3, 7, 1)') AS owed, test.fill(1, 7, 0) AS alices;
+SELECT test.tried('SELECT test.fill(3, 7, 1)') AS owed, test.fill(1, 7, 0) AS alices;
 SELECT * FROM levels WHERE what = 'product 7';
-SELECT test.try('SELECT test.fill(3, 7, 1)') AS none, test.fill(4, 7, 1) AS dans;
-SELECT test.try('SELECT test.fill(3, 7, 2)') AS two, test.try('SELECT test.fill(3, 7, 1)') AS one;
+SELECT test.tried('SELECT test.fill(3, 7, 1)') AS none, test.fill(4, 7, 1) AS dans;
+SELECT test.tried('SELECT test.fill(3, 7, 2)') AS two, test.tried('SELECT test.fill(3, 7, 1)') AS one;
 -- All that comes back is owed.
 UPDATE product SET stock = 1 WHERE product_id = 7;
 SELECT test.fill(5, 7, 0) AS evas;
 SELECT * FROM levels WHERE what = 'product 7';
-SELECT test.try('SELECT test.fill(3, 7, 1)') AS none;
+SELECT test.tried('SELECT test.fill(3, 7, 1)') AS none;
 UPDATE product SET stock = 4 WHERE product_id = 7;
-SELECT test.try('SELECT test.fill(3, 7, 4)') AS four, test.fill(3, 7, 3) AS carols;
+SELECT test.tried('SELECT test.fill(3, 7, 4)') AS four, test.fill(3, 7, 3) AS carols;
 UPDATE product SET stock = 0 WHERE product_id = 7;
 UPDATE product SET stock = 2 WHERE product_id = 7;
 -- One is owed by each slot, and three come to one of them.
 SELECT test.fill(3, 7, 0) AS carols;
 SELECT * FROM levels WHERE what = 'product 7';
-SELECT test.try('SELECT test.fill(1, 7, 2)') AS two, test.try('SELECT test.fill(1, 7, 1)') AS one;
+SELECT test.tried('SELECT test.fill(1, 7, 2)') AS two, test.tried('SELECT test.fill(1, 7, 1)') AS one;
 -- In one statement two products, up and down; and a stock that ends, and begins.
 SELECT test.fill(2, 3, 2) AS bobs;
 UPDATE product SET stock = CASE product_id WHEN 3 THEN 4 WHEN 7 THEN NULL ELSE 3 END WHERE product_id IN (3, 4, 7);
 SELECT * FROM levels WHERE what ~ 'product [347]' ORDER BY what;
-SELECT test.try('SELECT test.fill(1, 3, 3)') AS red, test.try('SELECT test.fill(1, 4, 4)') AS blue, test.fill(1, 7, 1000000000) AS tour;
+SELECT test.tried('SELECT test.fill(1, 3, 3)') AS red, test.tried('SELECT test.fill(1, 4, 4)') AS blue, test.fill(1, 7, 1000000000) AS tour;
 UPDATE product SET stock = 1000000002 WHERE product_id = 7;
-SELECT test.try('SELECT test.fill(3, 7, 1)') AS as_many, test.try('SELECT test.fill(3, 7, 2)') AS one_more;
+SELECT test.tried('SELECT test.fill(3, 7, 1)') AS as_many, test.tried('SELECT test.fill(3, 7, 2)') AS one_more;
 SELECT * FROM levels WHERE what ~ 'product [347]' ORDER BY what;
 SELECT * FROM regpaydb.check_integrity();
 
@@ -122,7 +122,7 @@ SELECT test.fill(5, 8, 3) AS evas;
 SAVEPOINT s;
 SELECT test.fill(5, 8, 1);
 ROLLBACK TO s;
-SELECT test.try('SELECT test.fill(3, 8, 1)') AS sold_out;
+SELECT test.tried('SELECT test.fill(3, 8, 1)') AS sold_out;
 COMMIT;
 SELECT * FROM levels WHERE what ~ 'category 2|product [89]' ORDER BY what;
 -- Whoever deletes them has them counted afresh, of what is reserved and sold, in as many as
@@ -132,11 +132,11 @@ SELECT test.fill(3, 9, 1) AS carols;
 DELETE FROM stock_slot;
 SELECT * FROM levels WHERE what ~ 'category 2|product [389]' ORDER BY what;
 UPDATE conference SET stock_slots = 3;
-SELECT test.try('SELECT test.fill(5, 8, 1)') AS all_sold, test.fill(1, 9, 1) AS alices, test.fill(1, 3, 1) AS alices;
+SELECT test.tried('SELECT test.fill(5, 8, 1)') AS all_sold, test.fill(1, 9, 1) AS alices, test.fill(1, 3, 1) AS alices;
 SELECT * FROM levels WHERE what ~ 'category 2|product [389]' ORDER BY what;
-SELECT test.try('SELECT test.fill(5, 3, 2)') AS one_red, test.try('SELECT test.fill(5, 9, 2)') AS one_of_all;
+SELECT test.tried('SELECT test.fill(5, 3, 2)') AS one_red, test.tried('SELECT test.fill(5, 9, 2)') AS one_of_all;
 UPDATE conference SET stock_slots = 1;
-SELECT test.try('UPDATE conference SET stock_slots = 0') AS none, test.try('UPDATE conference SET stock_slots = 1001') AS many;
+SELECT test.tried('UPDATE conference SET stock_slots = 0') AS none, test.tried('UPDATE conference SET stock_slots = 1001') AS many;
 -- Lapsed reservations, which expire_invoices() takes back; and it makes slots.
 SELECT test.lapse(cart_id) FROM cart WHERE status = 'active' ORDER BY cart_id;
 DELETE FROM stock_slot;
@@ -157,8 +157,8 @@ SELECT * FROM regpaydb.check_integrity();
 
 -- ---- what only the engine does, and what check_integrity() has to say ----
 
-SELECT test.try('UPDATE stock_slot SET free = free + 1') AS updated,
-	test.try('TRUNCATE stock_slot') AS truncated, test.try('UPDATE reservation SET reserved_until = now()') AS reservation;
+SELECT test.tried('UPDATE stock_slot SET free = free + 1') AS updated,
+	test.tried('TRUNCATE stock_slot') AS truncated, test.tried('UPDATE reservation SET reserved_until = now()') AS reservation;
 CREATE ROLE regress_stock_clerk;
 GRANT USAGE ON SCHEMA stock TO regress_stock_clerk;
 GRANT ALL ON stock_slot TO regress_stock_clerk;
@@ -168,7 +168,7 @@ UPDATE stock_slot SET free = free + 1;
 RESET ROLE;
 DROP OWNED BY regress_stock_clerk;
 DROP ROLE regress_stock_clerk;
-CREATE FUNCTION test.found(statement text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+CREATE FUNCTION test.reported(statement text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 BEGIN
 	SET LOCAL session_replication_role = replica;
 	EXECUTE statement;
@@ -177,9 +177,9 @@ BEGIN
 EXCEPTION WHEN SQLSTATE 'T0000' THEN
 	RETURN;
 END $$;
-SELECT test.found('UPDATE stock_slot SET free = free + 1 WHERE product_id = 3');
-SELECT test.found('UPDATE stock_slot SET free = free - 1 WHERE category_id = 2');
-SELECT test.found('DELETE FROM stock_slot WHERE product_id = 3');
+SELECT test.reported('UPDATE stock_slot SET free = free + 1 WHERE product_id = 3');
+SELECT test.reported('UPDATE stock_slot SET free = free - 1 WHERE category_id = 2');
+SELECT test.reported('DELETE FROM stock_slot WHERE product_id = 3');
 DROP VIEW levels;
-DROP FUNCTION test.try(text), test.found(text);
+DROP FUNCTION test.tried(text), test.reported(text);
 SELECT * FROM regpaydb.check_integrity();
