@@ -8,8 +8,9 @@
  * is less than nothing, and nobody minds.
  *
  * One who takes uses a slot that nobody has locked and that suffices.  Where others
- * have all of those, he looks again a little later.  Only where none suffices he waits for all of them in the order of their ids, and has to have locked
- * none before: so nobody waits for one who waits for him.
+ * have all of those, he looks again a little later.  Only where none suffices he waits
+ * for all of them in the order of their ids, and has to have locked none before: so
+ * nobody waits for one who waits for him.
  *
  * Where stock was lowered below what is taken, all slots are marked as owing: what
  * comes back goes to any of them, but who takes has to look at all.
@@ -24,7 +25,6 @@
 #include "flow/pool.h"
 #include "rows/plan.h"
 #include "rows/product_rows.h"
-#include "rows/product_rows.h"
 #include "rows/row.h"
 #include "rows/slot_rows.h"
 
@@ -35,7 +35,7 @@
  */
 #define MAX_LOOKS	100
 #define MAX_NAPS	64
-#define NAP_MS(look)	Min(1 << Min(look, 4), 16)
+#define NAP_MS(look)	(1 << Min(look, 4))
 
 static SlotRow *
 slots_of(Ledger *ledger, const StockPool *pool, int *nslots)
