@@ -212,8 +212,17 @@ SELECT count(*) FILTER (WHERE quantity = 0), count(DISTINCT client) FILTER (WHER
 SQL
 		cmp_ok($sold_out, '>=', 20, "$name: many came too late");
 		cmp_ok($shares, '>=', $clients / 2, "$name: many clients bought some");
-		cmp_ok(said($out, 'number of transactions retried') // 0, $level eq $levels[0] ? '==' : '>=',
-			$level eq $levels[0] ? 0 : 1, "$name: repeated as often as can be expected");
+
+		# The last units of a category may be given back while a call fails for want of them.
+		my $retried = said($out, 'number of transactions retried') // 0;
+		if ($level ne $levels[0])
+		{
+			cmp_ok($retried, '>=', 1, "$name: repeated as often as can be expected");
+		}
+		else
+		{
+			cmp_ok($retried, '<=', $name =~ /^four/ ? 20 : 0, "$name: hardly anything had to be repeated");
+		}
 		$node->safe_psql('postgres', "DROP DATABASE $database");
 	}
 }
