@@ -149,6 +149,21 @@ row_lapsed(Ledger *ledger, const StockPool *pool, int64 cart_id, int32 limit, in
 	return lapsed;
 }
 
+/* Whether a cart has the units of a product, though its reservation has lapsed. */
+static bool
+has_lapsed_units(Ledger *ledger, const LapsedRow *lapsed)
+{
+	int			nreservations;
+	ReservationRow *reservations = row_reservations(ledger, lapsed->cart_id, &nreservations);
+	bool		found = false;
+
+	for (int i = 0; i < nreservations; i++)
+		found = found || (reservations[i].product_id == lapsed->product_id &&
+						  reservations[i].held && reservations[i].lapsed);
+	pfree(reservations);
+	return found;
+}
+
 /*
  * row_take_back
  *		Take the units of a lapsed reservation from a locked cart; returns how many,
@@ -161,5 +176,9 @@ row_take_back(Ledger *ledger, const LapsedRow *lapsed)
 
 	write_own_by_query(ledger, Q_TAKE_BACK, RESERVATION, lapsed->cart_id, true, args);
 	check_written(ledger);
-	return SPI_processed == 0 ? 0 : int8_column(0, 1);
+	if (SPI_processed > 0)
+		return int8_column(0, 1);
+	if (has_lapsed_units(ledger, lapsed))
+		row_not_written(ledger, RESERVATION);
+	return 0;
 }

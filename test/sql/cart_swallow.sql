@@ -40,8 +40,10 @@ SELECT victim, event, function, call, meddling(victim, event, function, call) FR
 	(19, 'reservation', 'UPDATE', 'swallow', 'SELECT test.fill(3, 2, 1)'),
 	(20, 'reservation', 'UPDATE', 'forget', 'SELECT test.fill(3, 2, 1), test.fill(3, 2, 0); SELECT regpaydb.pay(2, 40, '''')'),
 	(21, 'reservation', 'UPDATE', 'swallow', 'UPDATE product SET stock = 0; INSERT INTO payment (invoice_id, amount) VALUES (2, 40)'),
-	(22, 'stock_slot', 'UPDATE', 'swallow', 'SELECT regpaydb.pay(1, 200, ''''), regpaydb.refund_invoice(1)'),
-	(23, 'stock_slot', 'UPDATE', 'swallow', 'UPDATE product SET stock = 9 WHERE product_id = 1')) v (n, victim, event, function, call)
+	(22, 'reservation', 'INSERT', 'forget', 'SELECT regpaydb.pay(2, 40, '''')'),
+	(23, 'reservation', 'INSERT', 'swallow', 'UPDATE product SET stock = 0; INSERT INTO payment (invoice_id, amount) VALUES (2, 40)'),
+	(24, 'stock_slot', 'UPDATE', 'swallow', 'SELECT regpaydb.pay(1, 200, ''''), regpaydb.refund_invoice(1)'),
+	(25, 'stock_slot', 'UPDATE', 'swallow', 'UPDATE product SET stock = 9 WHERE product_id = 1')) v (n, victim, event, function, call)
 ORDER BY n;
 SELECT cart_id, product_id, quantity FROM cart_item ORDER BY 1, 2;
 SELECT * FROM regpaydb.check_integrity();
