@@ -37,24 +37,54 @@
 #define MAX_NAPS	64
 #define NAP_MS(look)	(1 << Min(look, 4))
 
+static void
+nap(int look)
+{
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, NAP_MS(look),
+					 PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
+/*
+ * Lock the row of a pool that has no slots, so that nobody else makes them; false for a
+ * category that has no stock, and needs none.
+ *
+ * Who gives a category a stock has its row, and waits for us who have taken of its
+ * products.  So that row is not waited for, but looked at again: the category that
+ * others see until then has no stock.
+ */
+static bool
+lock_row(Ledger *ledger, const StockPool *pool)
+{
+	for (int look = 0; pool->of_category; look++)
+	{
+		CategoryRow category;
+
+		if (!row_category(ledger, pool->id, &category) || !category.has_stock)
+			return false;
+		if (row_try_lock_category(ledger, pool->id))
+			return true;
+		if (look == MAX_NAPS || IsolationUsesXactSnapshot())
+			break;
+		nap(look);
+	}
+	row_lock_pool(ledger, pool);
+	return true;
+}
+
 static SlotRow *
 slots_of(Ledger *ledger, const StockPool *pool, int *nslots)
 {
 	SlotRow    *slots = row_slots(ledger, pool, nslots);
-	CategoryRow category;
 
-	/* Who gives a category a stock has its row, and waits for us: not the reverse. */
-	if (*nslots == 0 && pool->of_category &&
-		!(row_category(ledger, pool->id, &category) && category.has_stock))
+	if (*nslots > 0 || !lock_row(ledger, pool))
 		return slots;
-	if (*nslots == 0)
-	{
-		pfree(slots);
-		row_make_slots(ledger, pool);
-		slots = row_slots(ledger, pool, nslots);
-		if (*nslots == 0 && !pool->of_category)
-			row_not_written(ledger, STOCK_SLOT);
-	}
+	pfree(slots);
+	row_make_slots(ledger, pool);
+	slots = row_slots(ledger, pool, nslots);
+	if (*nslots == 0 && !pool->of_category)
+		row_not_written(ledger, STOCK_SLOT);
 	return slots;
 }
 
@@ -109,15 +139,26 @@ take_from(Ledger *ledger, SlotRow *slot, int64 quantity)
 /*
  * Take from one slot where SQL has to lock it.  That may lock what somebody has just
  * made of it, which does not suffice any more; so all are locked, in order.
+ *
+ * Who gives takes any that nobody has, or that he has himself: it may be that SQL has
+ * to only since a moment ago, when a slot was taken from that is given back to now.
  */
 static bool
 use_locked_slot(Ledger *ledger, StockPool *pool, int64 quantity, bool gives)
 {
 	int			nslots;
 	int64		total;
-	SlotRow    *slots = lock_slots(ledger, pool, true, &nslots, &total);
-	bool		used = nslots == 0;
+	SlotRow    *slots;
+	SlotRow		any;
+	bool		used;
 
+	if (gives && row_try_lock_any_slot(ledger, pool, &any))
+	{
+		take_from(ledger, &any, quantity);
+		return true;
+	}
+	slots = lock_slots(ledger, pool, true, &nslots, &total);
+	used = nslots == 0;
 	look_at_limit(ledger, pool);
 	for (int i = 0; i < nslots && !used; i++)
 		if (slot_suffices(pool, &slots[i], quantity, gives))
@@ -127,15 +168,6 @@ use_locked_slot(Ledger *ledger, StockPool *pool, int64 quantity, bool gives)
 		}
 	pfree(slots);
 	return used;
-}
-
-static void
-nap(int look)
-{
-	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, NAP_MS(look),
-					 PG_WAIT_EXTENSION);
-	ResetLatch(MyLatch);
-	CHECK_FOR_INTERRUPTS();
 }
 
 /*
@@ -182,7 +214,9 @@ use_one_slot(Ledger *ledger, StockPool *pool, int64 quantity, bool gives)
 			break;
 		pfree(slots);
 	}
-	return false;
+	/* It may be that SQL has to by now. */
+	return !row_runs_no_code(ledger, STOCK_SLOT, ROW_UPDATE) &&
+		use_locked_slot(ledger, pool, quantity, gives);
 }
 
 /* Spread units evenly among locked slots; writes those that change, or all. */
@@ -313,6 +347,6 @@ pool_lock(Ledger *ledger, const StockPool *pool)
 
 	pfree(row_slots(ledger, pool, &nslots));
 	if (nslots == 0)
-		row_lock_pool(ledger, pool);
+		(void) lock_row(ledger, pool);
 	pfree(lock_slots(ledger, pool, false, &nslots, &total));
 }

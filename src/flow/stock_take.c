@@ -466,9 +466,30 @@ stock_take_back(Ledger *ledger, int32 limit)
 }
 
 /*
+ * Raise 40001 where products have come to a category while others were waited for: what
+ * is taken back of them then would be locked too late.
+ */
+static void
+check_none_came(Ledger *ledger, const int64 *cart_ids, int ncarts, const int64 *locked, int nlocked)
+{
+	int			nproducts;
+	int64	   *product_ids = row_products_of_carts(ledger, cart_ids, ncarts, &nproducts);
+
+	for (int i = 0; i < nproducts; i++)
+		if (bsearch(&product_ids[i], locked, nlocked, sizeof(int64), compare_int8) == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+					 errmsg("product " INT64_FORMAT " has just come to another category",
+							product_ids[i]),
+					 errhint("Retry the transaction.")));
+	pfree(product_ids);
+}
+
+/*
  * stock_lock
  *		Lock all slots of what there is in several carts, and what they reserve, since
- *		one after the other is to be changed: in order, before any is taken.
+ *		one after the other is to be changed: in order, before any is taken.  Raises
+ *		40001.
  */
 void
 stock_lock(Ledger *ledger, const int64 *cart_ids, int ncarts)
@@ -487,10 +508,13 @@ stock_lock(Ledger *ledger, const int64 *cart_ids, int ncarts)
 			continue;
 		pool = pool_of_product(&product);
 		pool_lock(ledger, &pool);
-		(void) change_of(&categories, product.category_id);
+		/* It may have been moved while it was waited for; now it can't. */
+		if (row_product(ledger, product_ids[i], &product))
+			(void) change_of(&categories, product.category_id);
 	}
 	sort_changes(&categories);
 	for (int i = 0; i < categories.nchanges; i++)
 		if (pool_of_category(ledger, categories.changes[i].id, &pool))
 			pool_lock(ledger, &pool);
+	check_none_came(ledger, cart_ids, ncarts, product_ids, nproducts);
 }

@@ -149,6 +149,20 @@ const QueryText cart_queries[] = {
 		"UPDATE @.category SET display_order = display_order WHERE category_id" EQ "$1",
 		1, {INT8OID}
 	},
+	[Q_TRY_LOCK_CATEGORY - CART_QUERIES] = {
+		"SELECT 1 FROM @.category WHERE category_id" EQ "$1 FOR NO KEY UPDATE SKIP LOCKED",
+		1, {INT8OID}
+	},
+	[Q_TRY_LOCK_PRODUCT_SLOT - CART_QUERIES] = {
+		"SELECT stock_slot_id::bigint FROM @.stock_slot WHERE product_id" EQ "$1 LIMIT 1 "
+		"FOR NO KEY UPDATE SKIP LOCKED",
+		1, {INT8OID}
+	},
+	[Q_TRY_LOCK_CATEGORY_SLOT - CART_QUERIES] = {
+		"SELECT stock_slot_id::bigint FROM @.stock_slot WHERE category_id" EQ "$1 LIMIT 1 "
+		"FOR NO KEY UPDATE SKIP LOCKED",
+		1, {INT8OID}
+	},
 	/* Materialized, so that what is costly is not done, nor thought to be done, for each. */
 	[Q_MAKE_PRODUCT_SLOTS - CART_QUERIES] = {
 		"WITH pool AS MATERIALIZED (SELECT stock, "

@@ -14,9 +14,12 @@
 static void
 get_slot(const Row *row, SlotRow *slot)
 {
-	slot->slot_id = row_int8(row, STOCK_SLOT_COL_ID);
-	slot->free = row_int8(row, STOCK_SLOT_COL_FREE);
-	slot->owing = row_bool(row, STOCK_SLOT_COL_OWING);
+	*slot = (SlotRow)
+	{
+		.slot_id = row_int8(row, STOCK_SLOT_COL_ID),
+		.free = row_int8(row, STOCK_SLOT_COL_FREE),
+		.owing = row_bool(row, STOCK_SLOT_COL_OWING),
+	};
 }
 
 static int
@@ -69,6 +72,15 @@ row_lock_pool(Ledger *ledger, const StockPool *pool)
 	Row			row;
 
 	(void) row_lock(ledger, pool->of_category ? CATEGORY : PRODUCT, pool->id, &row);
+}
+
+/* row_try_lock_category: lock a category's row unless somebody else has it; false then. */
+bool
+row_try_lock_category(Ledger *ledger, int64 category_id)
+{
+	Datum		args[] = {Int64GetDatum(category_id)};
+
+	return run_query(ledger, Q_TRY_LOCK_CATEGORY, args, NULL) > 0;
 }
 
 /*
@@ -138,6 +150,17 @@ row_try_lock_slot(Ledger *ledger, SlotRow *slot)
 		return false;
 	get_slot(&row, slot);
 	return true;
+}
+
+/* row_try_lock_any_slot: lock one that nobody else has; false where there is none. */
+bool
+row_try_lock_any_slot(Ledger *ledger, const StockPool *pool, SlotRow *slot)
+{
+	Datum		args[] = {Int64GetDatum(pool->id)};
+
+	return key_of_result(run_query(ledger, pool->of_category ? Q_TRY_LOCK_CATEGORY_SLOT :
+								   Q_TRY_LOCK_PRODUCT_SLOT, args, NULL), &slot->slot_id) &&
+		row_lock_slot(ledger, slot);
 }
 
 /* row_wait_for_slot: wait for whoever has a slot, without locking it; false where that can't be. */
