@@ -148,6 +148,7 @@ load_catalog(void)
 	catalog.functions.settle_payments = trigger_function("settle_payments");
 	catalog.functions.guard_rows = trigger_function("guard_rows");
 	catalog.functions.move_reservation = trigger_function("move_reservation");
+	catalog.functions.amend_carts = trigger_function("amend_carts");
 	catalog.valid = changes == changes_before;
 }
 

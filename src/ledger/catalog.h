@@ -24,6 +24,7 @@ typedef struct TriggerFunctions
 	Oid			settle_payments;
 	Oid			guard_rows;
 	Oid			move_reservation;
+	Oid			amend_carts;
 } TriggerFunctions;
 
 extern const char *const cart_status_names[CART_STATUS_RELEASED + 1];

@@ -74,11 +74,14 @@ row_actor_keys(Ledger *ledger, ActorKeys which, const int64 *user_id, const char
 bool
 row_lock_attendee(Ledger *ledger, int64 attendee_id, text **recipient)
 {
-	Datum		args[] = {Int64GetDatum(attendee_id)};
+	RowValues  *values = begin_values(ATTENDEE);
+	Row			row;
 
-	if (run_query(ledger, Q_LOCK_ATTENDEE, args, NULL) == 0)
+	if (!row_lock(ledger, ATTENDEE, attendee_id, &row))
 		return false;
-	*recipient = DatumGetTextPCopy(needed_column(0, 1));
+	*recipient = DatumGetTextPCopy(row_needed(&row, ATTENDEE_COL_RECIPIENT));
+	set_value(values, ATTENDEE_COL_RECIPIENT, PointerGetDatum(*recipient));
+	row_update(ledger, attendee_id, values);
 	return true;
 }
 

@@ -222,6 +222,32 @@ row_count_entries(Ledger *ledger, int64 cart_id)
 	return nentries;
 }
 
+/* Raises 09000 where a trigger has changed it. */
+static void
+check_item(Ledger *ledger, int32 written, int32 quantity)
+{
+	if (written != quantity)
+		row_not_written(ledger, CART_ITEM);
+}
+
+/* A product comes into a cart; false where there is some of it. */
+static bool
+insert_item(Ledger *ledger, int64 cart_id, int64 product_id, int32 quantity)
+{
+	RowValues  *row = begin_values(CART_ITEM);
+	Row			written;
+
+	set_int8(row, CART_ITEM_COL_CART_ID, cart_id);
+	set_int8(row, CART_ITEM_COL_PRODUCT_ID, product_id);
+	set_value(row, CART_ITEM_COL_QUANTITY, Int32GetDatum(quantity));
+	if (!row_insert_once(ledger, row, &written))
+		return false;
+	check_item(ledger, row_int8(&written, CART_ITEM_COL_CART_ID) != cart_id ||
+			   row_int8(&written, CART_ITEM_COL_PRODUCT_ID) != product_id ? 0 :
+			   row_int4(&written, CART_ITEM_COL_QUANTITY), quantity);
+	return true;
+}
+
 /*
  * row_set_item
  *		A cart has so many of a product; none, for a quantity of 0.
@@ -235,6 +261,8 @@ row_set_item(Ledger *ledger, int64 cart_id, int64 product_id, int32 quantity)
 	int			nitems;
 	int32		written = 0;
 
+	if (quantity > 0 && insert_item(ledger, cart_id, product_id, quantity))
+		return;
 	if (quantity > 0)
 		write_own_by_query(ledger, Q_SET_ITEM, CART_ITEM, cart_id, false, args);
 	else
@@ -243,8 +271,7 @@ row_set_item(Ledger *ledger, int64 cart_id, int64 product_id, int32 quantity)
 	for (int i = 0; i < nitems; i++)
 		if (items[i].product_id == product_id)
 			written = items[i].quantity;
-	if (written != quantity)
-		row_not_written(ledger, CART_ITEM);
+	check_item(ledger, written, quantity);
 }
 
 /* The longest that a product in a cart asks for; NULL where there is none. */

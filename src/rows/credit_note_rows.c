@@ -50,7 +50,7 @@ row_insert_credit_note(Ledger *ledger, const CreditNoteRow *note)
 	set_int8(row, CREDIT_NOTE_COL_ATTENDEE_ID, note->attendee_id);
 	set_money(row, CREDIT_NOTE_COL_VALUE, ledger, note->value);
 	set_enum(row, CREDIT_NOTE_COL_STATE, CREDIT_NOTE_UNCLAIMED);
-	row_insert(ledger, row);
+	row_insert(ledger, row, NULL);
 }
 
 /*
@@ -72,7 +72,7 @@ row_claim_credit_note(Ledger *ledger, const CreditNoteRow *note, CreditNoteState
 	row_update(ledger, note->credit_note_id, new_state);
 	set_int8(row, CLAIM_COL_CREDIT_NOTE_ID, note->credit_note_id);
 	set_enum(row, CLAIM_COL_CLAIM, claim);
-	row_insert(ledger, row);
+	row_insert(ledger, row, NULL);
 }
 
 void
@@ -82,7 +82,7 @@ row_insert_application(Ledger *ledger, int64 payment_id, int64 credit_note_id)
 
 	set_int8(row, APPLICATION_COL_PAYMENT_ID, payment_id);
 	set_int8(row, APPLICATION_COL_CREDIT_NOTE_ID, credit_note_id);
-	row_insert(ledger, row);
+	row_insert(ledger, row, NULL);
 }
 
 /* row_insert_refund: entered_by is NULL for the actor, if there is one. */

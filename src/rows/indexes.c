@@ -93,6 +93,16 @@ find_list_indexes(TableInfo *info, LedgerTable table, Relation rel)
 	return nfound == table_specs[table].nlists;
 }
 
+/* Whether an index finds what is equal in this column, which is an int8 or a text. */
+static bool
+finds_equals(Relation index, int column, Form_pg_attribute att)
+{
+	return index->rd_opfamily[column] ==
+		(att->atttypid == INT8OID ? INTEGER_BTREE_FAM_OID : TEXT_BTREE_FAM_OID) &&
+		index->rd_opcintype[column] == att->atttypid &&
+		index->rd_indcollation[column] == att->attcollation;
+}
+
 /*
  * find_unique_index
  *		The index of a table's unique pair of columns, if it is the only one that
@@ -126,10 +136,8 @@ find_unique_index(const TableInfo *info, LedgerTable table, Relation rel)
 			bool		fits = true;
 
 			for (int i = 0; i < 2; i++)
-				fits = fits && index->rd_opfamily[i] == TEXT_BTREE_FAM_OID &&
-					index->rd_opcintype[i] == TEXTOID &&
-					index->rd_indcollation[i] ==
-					TupleDescAttr(RelationGetDescr(rel), (i == 0 ? first : second) - 1)->attcollation;
+				fits = fits && finds_equals(index, i, TupleDescAttr(RelationGetDescr(rel),
+																	(i == 0 ? first : second) - 1));
 			if (fits)
 				result = RelationGetRelid(index);
 		}

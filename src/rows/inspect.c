@@ -74,6 +74,7 @@ find_columns(TableInfo *info, const Ledger *ledger, LedgerTable table, TupleDesc
 		}
 		if (info->columns[i] == InvalidAttrNumber)
 			return false;
+		info->inserted[i] = (spec->written & INSERTED) != 0;
 		if (spec->written & UPDATED)
 			info->updated_columns =
 				bms_add_member(info->updated_columns,
@@ -195,7 +196,7 @@ compile_defaults(TableInfo *info, Relation rel)
 		bool		given = false;
 
 		for (int i = 0; i < info->ncolumns; i++)
-			if (info->columns[i] == number)
+			if (info->columns[i] == number && info->inserted[i])
 				given = true;
 		if (given || att->attisdropped || att->attgenerated != '\0')
 			continue;
@@ -287,6 +288,17 @@ follows_keys(const Trigger *trigger)
 		trigger->tgfoid == F_RI_FKEY_SETDEFAULT_UPD;
 }
 
+/* Whether a statement's trigger is ours, and does nothing about what the engine inserts. */
+static bool
+passes_over(const Trigger *trigger, LedgerTable table)
+{
+	const TriggerFunctions *ours = our_trigger_functions();
+
+	return TRIGGER_FOR_AFTER(trigger->tgtype) && trigger->tgnewtable != NULL &&
+		((table == PAYMENT && trigger->tgfoid == ours->settle_payments) ||
+		 (table == CART_ITEM && trigger->tgfoid == ours->amend_carts));
+}
+
 /*
  * Look at the triggers for one event; false where there are others than those
  * of foreign keys and deferrable ones, and those of ours that do nothing about
@@ -297,7 +309,8 @@ follows_keys(const Trigger *trigger)
  * open here.  So may a foreign key that follows a key, unless keys are kept.
  */
 static bool
-find_triggers(Relation rel, int16 event, const char *key, bool keeps_keys, bool *fires)
+find_triggers(LedgerTable table, Relation rel, int16 event, const char *key, bool keeps_keys,
+			  bool *fires)
 {
 	int			ntriggers = rel->trigdesc == NULL ? 0 : rel->trigdesc->numtriggers;
 
@@ -309,8 +322,7 @@ find_triggers(Relation rel, int16 event, const char *key, bool keeps_keys, bool 
 			continue;
 		if (!TRIGGER_FOR_ROW(trigger->tgtype))
 		{
-			if (!TRIGGER_FOR_AFTER(trigger->tgtype) ||
-				trigger->tgfoid != our_trigger_functions()->settle_payments)
+			if (!passes_over(trigger, table))
 				return false;
 		}
 		else if (TRIGGER_FOR_BEFORE(trigger->tgtype))
@@ -372,12 +384,12 @@ fill_info(TableInfo *info, Ledger *ledger, LedgerTable table, Relation rel)
 		info->can_update = info->can_find &&
 			owner_may(ledger, rel, ACL_UPDATE) &&
 			compile_checks(info, rel) &&
-			find_triggers(rel, TRIGGER_TYPE_UPDATE, key->name, info->update_keeps_keys,
+			find_triggers(table, rel, TRIGGER_TYPE_UPDATE, key->name, info->update_keeps_keys,
 						  &info->update_fires);
 	}
 	if (uses & USE_DELETE)
 		info->can_delete = info->can_list && owner_may(ledger, rel, ACL_DELETE) &&
-			find_triggers(rel, TRIGGER_TYPE_DELETE, key->name, true, &delete_fires) &&
+			find_triggers(table, rel, TRIGGER_TYPE_DELETE, key->name, true, &delete_fires) &&
 			!delete_fires;
 	/* What the executor keeps of generated columns is for one or the other. */
 	if ((uses & USE_INSERT) && !(info->can_update && RelationGetDescr(rel)->constr != NULL &&
@@ -385,7 +397,7 @@ fill_info(TableInfo *info, Ledger *ledger, LedgerTable table, Relation rel)
 		info->can_insert =
 			owner_may(ledger, rel, ACL_INSERT) &&
 			compile_checks(info, rel) && compile_defaults(info, rel) &&
-			find_triggers(rel, TRIGGER_TYPE_INSERT, NULL, true, &info->insert_fires);
+			find_triggers(table, rel, TRIGGER_TYPE_INSERT, NULL, true, &info->insert_fires);
 }
 
 static TableInfo *

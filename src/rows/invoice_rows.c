@@ -5,10 +5,13 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "utils/fmgrprotos.h"
+#include "utils/timestamp.h"
 
 #include "base/actor_setting.h"
 #include "base/array.h"
 #include "base/money.h"
+#include "rows/cart_rows.h"
 #include "rows/invoice_rows.h"
 #include "rows/plan.h"
 #include "rows/result.h"
@@ -125,6 +128,19 @@ row_invoice_of_revision(Ledger *ledger, const CartRow *cart, int64 *invoice_id)
 	return found;
 }
 
+/* When a new invoice is due; never before it is issued. */
+static TimestampTz
+due_time(Ledger *ledger, const InvoiceRow *invoice, Interval *due)
+{
+	TimestampTz now = GetCurrentTransactionStartTimestamp();
+
+	if (!invoice->has_cart)
+		return DatumGetTimestampTz(DirectFunctionCall2(timestamptz_pl_interval,
+													   TimestampTzGetDatum(now),
+													   IntervalPGetDatum(due)));
+	return Max(now, row_reserved_until(ledger, invoice->cart_id));
+}
+
 /*
  * row_insert_invoice
  *		An unpaid invoice of this attendee, value and cart, issued now; due after
@@ -134,21 +150,25 @@ row_invoice_of_revision(Ledger *ledger, const CartRow *cart, int64 *invoice_id)
 int64
 row_insert_invoice(Ledger *ledger, const InvoiceRow *invoice, text *recipient, Interval *due)
 {
-	char		nulls[] = "       ";
+	TimestampTz due_by = due_time(ledger, invoice, due);
+	RowValues  *row = begin_values(INVOICE);
 	int64		actor;
-	bool		has_actor = actor_user_id(&actor);
-	Datum		args[] = {Int64GetDatum(invoice->attendee_id), PointerGetDatum(recipient),
-		IntervalPGetDatum(due), money_datum(ledger, invoice->state.value),
-		Int64GetDatum(invoice->cart_id), Int32GetDatum(invoice->cart_revision),
-	nullable_int8(has_actor ? &actor : NULL, &nulls[6])};
+	Row			written;
 
+	set_int8(row, INVOICE_COL_ATTENDEE_ID, invoice->attendee_id);
+	set_value(row, INVOICE_COL_RECIPIENT, PointerGetDatum(recipient));
+	set_now(row, INVOICE_COL_ISSUE_TIME);
+	set_value(row, INVOICE_COL_DUE_TIME, TimestampTzGetDatum(due_by));
+	set_int8_or_null(row, INVOICE_COL_ISSUED_BY, actor_user_id(&actor) ? &actor : NULL);
+	set_money(row, INVOICE_COL_VALUE, ledger, invoice->state.value);
 	if (invoice->has_cart)
-		nulls[2] = 'n';
-	else
-		nulls[4] = nulls[5] = 'n';
-	write_by_query(ledger, Q_INSERT_INVOICE, INVOICE, args, nulls);
-	check_time_column(2, "invoice");
-	return int8_column(0, 1);
+	{
+		set_int8(row, INVOICE_COL_CART_ID, invoice->cart_id);
+		set_value(row, INVOICE_COL_CART_REVISION, Int32GetDatum(invoice->cart_revision));
+	}
+	row_insert(ledger, row, &written);
+	row_check_time(&written, INVOICE_COL_ISSUE_TIME);
+	return row_int8(&written, INVOICE_COL_ID);
 }
 
 /*
@@ -206,7 +226,7 @@ row_insert_line(Ledger *ledger, int64 invoice_id, const LineItemRow *line)
 	set_value(row, LINE_ITEM_COL_QUANTITY, Int32GetDatum(line->quantity));
 	set_money(row, LINE_ITEM_COL_PRICE, ledger, line->price);
 	set_int8_or_null(row, LINE_ITEM_COL_PRODUCT_ID, line->product_id);
-	row_insert(ledger, row);
+	row_insert(ledger, row, NULL);
 }
 
 /*

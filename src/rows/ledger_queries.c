@@ -57,11 +57,6 @@ const QueryText ledger_queries[] = {
 		2, {INT8OID, TEXTOID}
 	},
 	/* An update, so that REPEATABLE READ notices who came in between. */
-	[Q_LOCK_ATTENDEE] = {
-		"UPDATE @.attendee SET recipient = recipient WHERE attendee_id" EQ "$1 "
-		"RETURNING recipient::pg_catalog.text",
-		1, {INT8OID}
-	},
 	[Q_SET_ACCESS_CODE] = {
 		"UPDATE @.attendee SET access_code = $2 WHERE attendee_id" EQ "$1",
 		2, {INT8OID, TEXTOID}
@@ -83,14 +78,6 @@ const QueryText ledger_queries[] = {
 		"SELECT COALESCE(pg_catalog.sum(n.value), #)::numeric FROM @.credit_note n "
 		"WHERE n.attendee_id" EQ "$1 AND " CREDIT_NOTE_IS_UNCLAIMED,
 		1, {INT8OID}
-	},
-	[Q_INSERT_INVOICE] = {
-		"INSERT INTO @.invoice (attendee_id, recipient, issue_time, due_time, value, cart_id, "
-		"cart_revision, issued_by) VALUES ($1, $2, pg_catalog.now(), COALESCE(pg_catalog.now() OPERATOR(pg_catalog.+) $3, "
-		"(SELECT GREATEST(pg_catalog.now(), " RESERVED_UNTIL ") FROM @.cart c "
-		"WHERE c.cart_id" EQ "$5)), $4, $5, $6, $7) "
-		"RETURNING invoice_id::bigint, issue_time",
-		7, {INT8OID, TEXTOID, INTERVALOID, NUMERICOID, INT8OID, INT4OID, INT8OID}
 	},
 	[Q_TAKES_CREDIT] = {
 		"SELECT 1 FROM @.conference WHERE auto_apply_credit AND EXISTS ("

@@ -100,7 +100,7 @@ complete_row(OpenTable *table, CmdType command, const Datum *values, const bool 
 	if (command == CMD_INSERT)
 		fill_in_defaults(table);
 	for (int i = 0; i < info->ncolumns; i++)
-		if (replaced == NULL || replaced[i])
+		if (replaced == NULL ? info->inserted[i] : replaced[i])
 		{
 			slot->tts_values[info->columns[i] - 1] = values[i];
 			slot->tts_isnull[info->columns[i] - 1] = nulls[i];

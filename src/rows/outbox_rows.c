@@ -31,7 +31,7 @@ row_log_invoice(Ledger *ledger, OutboxKind kind, int64 invoice_id,
 	if (before != NULL)
 		set_enum(row, OUTBOX_COL_OLD_STATUS, *before);
 	set_enum(row, OUTBOX_COL_NEW_STATUS, after);
-	row_insert(ledger, row);
+	row_insert(ledger, row, NULL);
 }
 
 /* row_log_credit_note: invoice_id is NULL where no invoice has to do with it. */
@@ -43,7 +43,7 @@ row_log_credit_note(Ledger *ledger, OutboxKind kind, int64 credit_note_id,
 
 	set_int8_or_null(row, OUTBOX_COL_INVOICE_ID, invoice_id);
 	set_int8(row, OUTBOX_COL_CREDIT_NOTE_ID, credit_note_id);
-	row_insert(ledger, row);
+	row_insert(ledger, row, NULL);
 }
 
 void
@@ -52,5 +52,5 @@ row_log_cart(Ledger *ledger, OutboxKind kind, int64 cart_id)
 	RowValues  *row = begin_log(kind);
 
 	set_int8(row, OUTBOX_COL_CART_ID, cart_id);
-	row_insert(ledger, row);
+	row_insert(ledger, row, NULL);
 }

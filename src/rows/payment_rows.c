@@ -4,10 +4,7 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
-#include "catalog/pg_type.h"
 #include "commands/sequence.h"
-#include "utils/lsyscache.h"
 
 #include "base/actor_setting.h"
 #include "rows/payment_rows.h"
@@ -31,8 +28,6 @@ row_next_payment_id(Ledger *ledger)
 static void
 check_as_recorded(Ledger *ledger, const PaymentRow *payment, const Row *row)
 {
-	TimestampTz time = DatumGetTimestampTz(row_needed(row, PAYMENT_COL_TIME));
-
 	if (row_int8(row, PAYMENT_COL_ID) != payment->payment_id ||
 		row_int8(row, PAYMENT_COL_INVOICE_ID) != payment->invoice_id ||
 		row_money(row, PAYMENT_COL_AMOUNT) != payment->amount)
@@ -42,17 +37,7 @@ check_as_recorded(Ledger *ledger, const PaymentRow *payment, const Row *row)
 						payment->payment_id),
 				 errdetail("A trigger on the table changed its key, invoice or amount."),
 				 errhint("Triggers on a ledger's tables must let the engine's rows pass.")));
-	if (time != GetCurrentTransactionStartTimestamp())
-	{
-		Oid			relid = ledger->tables[PAYMENT];
-		Oid			type;
-		int32		typmod;
-		Oid			collation;
-
-		get_atttypetypmodcoll(relid, get_attnum(relid, "time"), &type, &typmod, &collation);
-		if (type == TIMESTAMPTZOID)
-			check_time(time, typmod, "payment");
-	}
+	row_check_time(row, PAYMENT_COL_TIME);
 }
 
 /*

@@ -120,7 +120,7 @@ row_reserve_items(Ledger *ledger, int64 cart_id, const ReservationRow *rows, int
 		set_value(values, RESERVATION_COL_QUANTITY, Int32GetDatum(rows[i].quantity));
 		set_value(values, RESERVATION_COL_RESERVED_UNTIL,
 				  rows[i].held ? until : TimestampTzGetDatum(DT_NOBEGIN));
-		row_insert(ledger, values);
+		row_insert(ledger, values, NULL);
 	}
 	if (!reserves(ledger, cart_id, rows, nrows))
 		row_not_written(ledger, RESERVATION);

@@ -84,9 +84,10 @@ is_of_now(TimestampTz time, int32 typmod)
 {
 	TimestampTz now = GetCurrentTransactionStartTimestamp();
 
-	return time == DatumGetTimestampTz(DirectFunctionCall2(timestamptz_scale,
-														   TimestampTzGetDatum(now),
-														   Int32GetDatum(typmod)));
+	return time == now ||
+		time == DatumGetTimestampTz(DirectFunctionCall2(timestamptz_scale,
+														TimestampTzGetDatum(now),
+														Int32GetDatum(typmod)));
 }
 
 /*

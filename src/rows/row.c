@@ -59,7 +59,7 @@ row_find(Ledger *ledger, LedgerTable table, int64 key, Row *row)
 
 	return set_found(row, ledger, table, open,
 					 open != NULL ? scan_find(open, key) :
-					 run_statement(ledger, table, STATEMENT_FIND, args, NULL) > 0);
+					 run_statement(ledger, table, STATEMENT_FIND, args) > 0);
 }
 
 /* row_find_unique: the same by the table's unique pair of columns. */
@@ -71,7 +71,7 @@ row_find_unique(Ledger *ledger, LedgerTable table, Datum first, Datum second, Ro
 
 	return set_found(row, ledger, table, open,
 					 open != NULL ? scan_find_unique(open, first, second) :
-					 run_statement(ledger, table, STATEMENT_FIND_UNIQUE, args, NULL) > 0);
+					 run_statement(ledger, table, STATEMENT_FIND_UNIQUE, args) > 0);
 }
 
 /*
@@ -87,7 +87,7 @@ row_lock(Ledger *ledger, LedgerTable table, int64 key, Row *row)
 
 	return set_found(row, ledger, table, open,
 					 open != NULL ? scan_lock(open, key) :
-					 run_statement(ledger, table, STATEMENT_LOCK, args, NULL) > 0);
+					 run_statement(ledger, table, STATEMENT_LOCK, args) > 0);
 }
 
 /*
@@ -131,7 +131,7 @@ begin_list(RowList *list, Ledger *ledger, LedgerTable table, StatementKind kind,
 	list->row.table = table;
 	list->is_scan = open != NULL;
 	if (open == NULL)
-		run_statement(ledger, table, kind, args, NULL);
+		run_statement(ledger, table, kind, args);
 	return open;
 }
 
@@ -188,16 +188,35 @@ row_list_end(RowList *list)
 
 /* ---- writing ---- */
 
-/* row_insert: a new row, with defaults in columns that are not in the spec. */
+/* The new row, which code that was run may have changed, and the ledger with it. */
+static void
+set_written(Row *written, Ledger *ledger, LedgerTable table, const OpenTable *open)
+{
+	(void) set_found(written, ledger, table, NULL, open == NULL);
+	if (open == NULL)
+		return;
+	set_slot(written, open, open->new_slot);
+	/* By SQL, a trigger finds it again. */
+	ledger_refresh(ledger);
+}
+
+/*
+ * row_insert
+ *		A new row, with defaults in columns that the spec does not say are inserted.
+ *		written, if it is not NULL, is what has become of it.
+ */
 void
-row_insert(Ledger *ledger, const RowValues *row)
+row_insert(Ledger *ledger, const RowValues *row, Row *written)
 {
 	OpenTable  *open = open_table(ledger, row->table, ROW_INSERT);
 
 	if (open != NULL)
 		(void) modify_insert(open, row->values, row->nulls, false);
-	else if (run_statement(ledger, row->table, STATEMENT_INSERT, row->values, row->nulls) != 1)
+	else if (run_insert(ledger, row->table, written == NULL ? STATEMENT_INSERT :
+						STATEMENT_INSERT_RETURNING, row->values, row->nulls) != 1)
 		row_not_written(ledger, row->table);
+	if (written != NULL)
+		set_written(written, ledger, row->table, open);
 }
 
 /*
@@ -217,20 +236,16 @@ row_insert_once(Ledger *ledger, const RowValues *row, Row *written)
 
 	if (open == NULL)
 	{
-		inserted = run_own_statement(ledger, table,
-									 once ? STATEMENT_INSERT_ONCE : STATEMENT_INSERT_OWN,
-									 DatumGetInt64(row->values[0]), row->values,
-									 row->nulls) == 1;
+		inserted = run_own_insert(ledger, table,
+								  once ? STATEMENT_INSERT_ONCE : STATEMENT_INSERT_RETURNING,
+								  DatumGetInt64(row->values[0]), row->values, row->nulls) == 1;
 		if (!inserted && !once)
 			row_not_written(ledger, table);
-		return set_found(written, ledger, table, open, inserted);
 	}
-	inserted = modify_insert(open, row->values, row->nulls, once);
-	written->ledger = ledger;
-	written->table = table;
-	set_slot(written, open, open->new_slot);
-	/* Code that it ran may have changed the ledger; by SQL, a trigger finds it again. */
-	ledger_refresh(ledger);
+	else
+		inserted = modify_insert(open, row->values, row->nulls, once);
+	if (inserted)
+		set_written(written, ledger, table, open);
 	return inserted;
 }
 
@@ -277,8 +292,8 @@ row_delete_list(Ledger *ledger, LedgerTable table, int which, int64 key)
 
 	if (delete_by_scan(open_table(ledger, table, ROW_DELETE), which, key))
 		return;
-	run_own_statement(ledger, table, STATEMENT_DELETE + which, key, args, NULL);
-	if (run_statement(ledger, table, STATEMENT_LIST + which, args, NULL) != 0)
+	run_delete(ledger, table, which, key);
+	if (run_statement(ledger, table, STATEMENT_LIST + which, args) != 0)
 		row_not_written(ledger, table);
 }
 

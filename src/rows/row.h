@@ -33,7 +33,7 @@ extern void row_list_all(RowList *list, Ledger *ledger, LedgerTable table);
 extern bool row_next(RowList *list);
 extern void row_list_end(RowList *list);
 
-extern void row_insert(Ledger *ledger, const RowValues *row);
+extern void row_insert(Ledger *ledger, const RowValues *row, Row *written);
 extern bool row_insert_once(Ledger *ledger, const RowValues *row, Row *written);
 extern void row_update(Ledger *ledger, int64 key, const RowValues *row);
 extern void row_delete_list(Ledger *ledger, LedgerTable table, int which, int64 key);

@@ -33,7 +33,7 @@ const TableSpec table_specs[LEDGER_TABLES] = {
 	[ATTENDEE] = {
 		.columns = attendee_columns,
 		.ncolumns = lengthof(attendee_columns),
-		.uses = USE_FIND,
+		.uses = USE_FIND | USE_UPDATE,
 	},
 	[STAFF] = {
 		.columns = staff_columns,
@@ -62,11 +62,13 @@ const TableSpec table_specs[LEDGER_TABLES] = {
 	[CART_ITEM] = {
 		.columns = cart_item_columns,
 		.ncolumns = lengthof(cart_item_columns),
-		.uses = USE_LIST,
+		.uses = USE_LIST | USE_INSERT,
 		.nlists = 1,
 		.lists = {
 			[CART_ITEM_BY_CART] = CART_ITEM_COL_CART_ID,
 		},
+		.has_unique = true,
+		.unique = {CART_ITEM_COL_CART_ID, CART_ITEM_COL_PRODUCT_ID},
 	},
 	[CART_DISCOUNT] = {
 		.columns = cart_discount_columns,
@@ -99,7 +101,7 @@ const TableSpec table_specs[LEDGER_TABLES] = {
 	[INVOICE] = {
 		.columns = invoice_columns,
 		.ncolumns = lengthof(invoice_columns),
-		.uses = USE_FIND | USE_LIST | USE_UPDATE,
+		.uses = USE_FIND | USE_LIST | USE_UPDATE | USE_INSERT,
 		.nlists = 1,
 		.lists = {
 			[INVOICE_BY_CART] = INVOICE_COL_CART_ID,

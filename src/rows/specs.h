@@ -37,14 +37,18 @@ typedef struct ColumnSpec
  */
 #define INVOICE_SPEC(COLUMN) \
 	COLUMN(INVOICE_COL_ID, "invoice_id", TYPE_INT8, 0) \
-	COLUMN(INVOICE_COL_ATTENDEE_ID, "attendee_id", TYPE_INT8, 0) \
+	COLUMN(INVOICE_COL_ATTENDEE_ID, "attendee_id", TYPE_INT8, INSERTED) \
+	COLUMN(INVOICE_COL_RECIPIENT, "recipient", TYPE_TEXT, INSERTED) \
+	COLUMN(INVOICE_COL_ISSUE_TIME, "issue_time", TYPE_TIME, INSERTED) \
+	COLUMN(INVOICE_COL_DUE_TIME, "due_time", TYPE_TIME, INSERTED) \
+	COLUMN(INVOICE_COL_ISSUED_BY, "issued_by", TYPE_INT8, INSERTED) \
 	COLUMN(INVOICE_COL_STATUS, "status", TYPE_ENUM + ENUM_INVOICE_STATUS, UPDATED) \
-	COLUMN(INVOICE_COL_VALUE, "value", TYPE_MONEY, 0) \
+	COLUMN(INVOICE_COL_VALUE, "value", TYPE_MONEY, INSERTED) \
 	COLUMN(INVOICE_COL_PAID, "paid", TYPE_MONEY, UPDATED) \
 	COLUMN(INVOICE_COL_PAYMENT_COUNT, "payment_count", TYPE_INT8, UPDATED) \
 	COLUMN(INVOICE_COL_LAST_PAYMENT_ID, "last_payment_id", TYPE_INT8, UPDATED) \
-	COLUMN(INVOICE_COL_CART_ID, "cart_id", TYPE_INT8, 0) \
-	COLUMN(INVOICE_COL_CART_REVISION, "cart_revision", TYPE_INT4, 0) \
+	COLUMN(INVOICE_COL_CART_ID, "cart_id", TYPE_INT8, INSERTED) \
+	COLUMN(INVOICE_COL_CART_REVISION, "cart_revision", TYPE_INT4, INSERTED) \
 	COLUMN(INVOICE_COL_PAID_TIME, "paid_time", TYPE_TIME, UPDATED) \
 	COLUMN(INVOICE_COL_CLOSED_TIME, "closed_time", TYPE_TIME, UPDATED) \
 	COLUMN(INVOICE_COL_CLOSED_BY, "closed_by", TYPE_INT8, UPDATED) \
@@ -75,7 +79,7 @@ typedef struct ColumnSpec
 	COLUMN(ATTENDEE_COL_ID, "attendee_id", TYPE_INT8, 0) \
 	COLUMN(ATTENDEE_COL_USER_ID, "user_id", TYPE_INT8, 0) \
 	COLUMN(ATTENDEE_COL_ACCESS_CODE, "access_code", TYPE_TEXT, 0) \
-	COLUMN(ATTENDEE_COL_RECIPIENT, "recipient", TYPE_TEXT, 0)
+	COLUMN(ATTENDEE_COL_RECIPIENT, "recipient", TYPE_TEXT, UPDATED)
 
 #define STAFF_SPEC(COLUMN) \
 	COLUMN(STAFF_COL_USER_ID, "user_id", TYPE_INT8, 0)
@@ -103,9 +107,9 @@ typedef struct ColumnSpec
 	COLUMN(CART_COL_RESERVATION_DURATION, "reservation_duration", TYPE_INTERVAL, UPDATED)
 
 #define CART_ITEM_SPEC(COLUMN) \
-	COLUMN(CART_ITEM_COL_CART_ID, "cart_id", TYPE_INT8, 0) \
-	COLUMN(CART_ITEM_COL_PRODUCT_ID, "product_id", TYPE_INT8, 0) \
-	COLUMN(CART_ITEM_COL_QUANTITY, "quantity", TYPE_INT4, 0)
+	COLUMN(CART_ITEM_COL_CART_ID, "cart_id", TYPE_INT8, INSERTED) \
+	COLUMN(CART_ITEM_COL_PRODUCT_ID, "product_id", TYPE_INT8, INSERTED) \
+	COLUMN(CART_ITEM_COL_QUANTITY, "quantity", TYPE_INT4, INSERTED)
 
 #define CART_DISCOUNT_SPEC(COLUMN) \
 	COLUMN(CART_DISCOUNT_COL_CART_ID, "cart_id", TYPE_INT8, 0)
@@ -163,7 +167,7 @@ enum {CREDIT_NOTE_SPEC(COLUMN_NUMBER) CREDIT_NOTE_COLUMNS};
 enum {CLAIM_SPEC(COLUMN_NUMBER) CLAIM_COLUMNS};
 enum {APPLICATION_SPEC(COLUMN_NUMBER) APPLICATION_COLUMNS};
 
-#define MAX_TABLE_COLUMNS 13
+#define MAX_TABLE_COLUMNS 17
 
 /* The ways in which a table's rows are listed: by the beginning of an index. */
 #define CART_BY_ATTENDEE		0
@@ -189,7 +193,7 @@ typedef struct TableSpec
 	int			uses;
 	int			nlists;
 	int			lists[MAX_LISTS];	/* the column that an index to list by begins with */
-	bool		has_unique;		/* two texts, by which rows are found and inserted once */
+	bool		has_unique;		/* two columns by which rows are found and inserted once */
 	int			unique[2];
 } TableSpec;
 

@@ -49,14 +49,19 @@ add_equals(StringInfo sql, const TableSpec *spec, int column, const char *before
 static void
 add_insert(StringInfo sql, const TableSpec *spec, const char *table, QueryText *text)
 {
+	const char *comma = "";
+
 	appendStringInfo(sql, "INSERT INTO @.%s (", table);
-	add_columns(sql, spec);
-	appendStringInfoString(sql, ") VALUES (");
 	for (int i = 0; i < spec->ncolumns; i++)
 	{
+		if ((spec->columns[i].written & INSERTED) == 0)
+			continue;
 		text->argtypes[text->nargs++] = column_type(&spec->columns[i]);
-		appendStringInfo(sql, "%s$%d", i == 0 ? "" : ", ", text->nargs);
+		appendStringInfo(sql, "%s%s", comma, name_of(spec, i));
+		comma = ", ";
 	}
+	for (int i = 1; i <= text->nargs; i++)
+		appendStringInfo(sql, "%s$%d", i == 1 ? ") VALUES (" : ", ", i);
 	appendStringInfoChar(sql, ')');
 }
 
@@ -114,7 +119,7 @@ make_text(int number, QueryText *text)
 			add_insert(&sql, spec, name, text);
 		if (kind == STATEMENT_INSERT_ONCE)
 			add_once(&sql, spec);
-		if (kind == STATEMENT_INSERT_ONCE || kind == STATEMENT_INSERT_OWN)
+		if (kind == STATEMENT_INSERT_ONCE || kind == STATEMENT_INSERT_RETURNING)
 		{
 			appendStringInfoString(&sql, " RETURNING ");
 			add_columns(&sql, spec);
@@ -145,59 +150,93 @@ make_text(int number, QueryText *text)
 
 /* ---- running them ---- */
 
-/*
- * run_statement
- *		Run a statement; an insert has an argument for each column.  nulls may be
- *		NULL.
- */
-uint64
-run_statement(Ledger *ledger, LedgerTable table, StatementKind kind, const Datum *args,
-			  const bool *nulls)
+/* nulls is as SPI has it. */
+static uint64
+run_with_nulls(Ledger *ledger, LedgerTable table, StatementKind kind, const Datum *args,
+			   const char *nulls)
 {
-	char		null_chars[MAX_ARGS];
-	int			nargs = kind == STATEMENT_UPDATE ? MAX_ARGS : table_specs[table].ncolumns;
-
-	for (int i = 0; nulls != NULL && i < nargs; i++)
-		null_chars[i] = nulls[i] ? 'n' : ' ';
 	return run_plan(ledger, QUERIES + table * STATEMENT_KINDS + kind, make_text, (Datum *) args,
-					nulls == NULL ? NULL : null_chars);
+					nulls);
+}
+
+/* run_statement: run a statement that has keys for arguments. */
+uint64
+run_statement(Ledger *ledger, LedgerTable table, StatementKind kind, const Datum *args)
+{
+	return run_with_nulls(ledger, table, kind, args, NULL);
 }
 
 /*
- * run_own_statement
- *		The same for what is the engine's own, past the triggers that guard the table.
- *		id is that of the row or, of a delete, of the rows.
+ * run_delete
+ *		Delete the rows of this key in a list, as the engine's own, past the triggers
+ *		that guard the table.
  */
+void
+run_delete(Ledger *ledger, LedgerTable table, int which, int64 key)
+{
+	Datum		args[] = {Int64GetDatum(key)};
+
+	begin_own_write(ledger, table, key, true);
+	run_statement(ledger, table, STATEMENT_DELETE + which, args);
+	end_own_write();
+}
+
+/* run_insert: values has all of the table's columns; of these it gives what it is to. */
 uint64
-run_own_statement(Ledger *ledger, LedgerTable table, StatementKind kind, int64 id,
-				  const Datum *args, const bool *nulls)
+run_insert(Ledger *ledger, LedgerTable table, StatementKind kind, const Datum *values,
+		   const bool *nulls)
+{
+	const TableSpec *spec = &table_specs[table];
+	Datum		args[MAX_TABLE_COLUMNS];
+	char		null_chars[MAX_TABLE_COLUMNS];
+	int			nargs = 0;
+
+	for (int i = 0; i < spec->ncolumns; i++)
+	{
+		if ((spec->columns[i].written & INSERTED) == 0)
+			continue;
+		null_chars[nargs] = nulls[i] ? 'n' : ' ';
+		args[nargs++] = values[i];
+	}
+	return run_with_nulls(ledger, table, kind, args, null_chars);
+}
+
+/* run_own_insert: the same for a row of the engine's own, which has this id. */
+uint64
+run_own_insert(Ledger *ledger, LedgerTable table, StatementKind kind, int64 id,
+			   const Datum *values, const bool *nulls)
 {
 	uint64		nrows;
 
-	begin_own_write(ledger, table, id, kind >= STATEMENT_DELETE && kind <= STATEMENT_LAST_DELETE);
-	nrows = run_statement(ledger, table, kind, args, nulls);
+	begin_own_write(ledger, table, id, false);
+	nrows = run_insert(ledger, table, kind, values, nulls);
 	end_own_write();
 	return nrows;
 }
 
-/* run_update: replaced says which of the columns get new values. */
+/* run_update: as the engine's own; replaced says which of the columns get new values. */
 uint64
 run_update(Ledger *ledger, LedgerTable table, int64 key, const Datum *values,
 		   const bool *nulls, const bool *replaced)
 {
 	const TableSpec *spec = &table_specs[table];
 	Datum		args[MAX_ARGS] = {Int64GetDatum(key)};
-	bool		null_args[MAX_ARGS] = {false};
+	char		null_chars[MAX_ARGS] = {' '};
 	int			nargs = 1;
+	uint64		nrows;
 
 	StaticAssertStmt(1 + 2 * MAX_TABLE_COLUMNS <= MAX_ARGS, "all columns may be updated");
 	for (int i = 0; i < spec->ncolumns; i++)
 	{
 		if ((spec->columns[i].written & UPDATED) == 0)
 			continue;
+		null_chars[nargs] = ' ';
 		args[nargs++] = BoolGetDatum(replaced[i]);
-		null_args[nargs] = !replaced[i] || nulls[i];
+		null_chars[nargs] = !replaced[i] || nulls[i] ? 'n' : ' ';
 		args[nargs++] = values[i];
 	}
-	return run_own_statement(ledger, table, STATEMENT_UPDATE, key, args, null_args);
+	begin_own_write(ledger, table, key, false);
+	nrows = run_with_nulls(ledger, table, STATEMENT_UPDATE, args, null_chars);
+	end_own_write();
+	return nrows;
 }

@@ -35,10 +35,11 @@ typedef struct TableInfo
 	bool		can_delete;
 
 	AttrNumber	columns[MAX_TABLE_COLUMNS];
+	bool		inserted[MAX_TABLE_COLUMNS];	/* those whose values we give */
 	int			ncolumns;
 	Bitmapset  *updated_columns;	/* as RangeTblEntry has them */
 	Oid			key_index;		/* of the first of the columns */
-	Oid			unique_index;	/* of two texts, by which rows are inserted once */
+	Oid			unique_index;	/* of two columns, by which rows are inserted once */
 	Oid			list_indexes[MAX_LISTS];
 
 	/* One at a time may evaluate these: see open_table.c. */

@@ -8,6 +8,7 @@
 #include "access/htup_details.h"
 #include "access/sysattr.h"
 #include "access/xact.h"
+#include "catalog/pg_type.h"
 #include "utils/lsyscache.h"
 
 #include "base/money.h"
@@ -144,6 +145,23 @@ row_is_committed(const Row *row)
 	else
 		xmin = heap_getattr(row->tuple, table_specs[row->table].ncolumns + 1, row->desc, &isnull);
 	return !TransactionIdIsCurrentTransactionId(DatumGetTransactionId(xmin));
+}
+
+/*
+ * row_check_time
+ *		Raise 09000 where a time of a row that was written is not that of this
+ *		transaction, if the column still holds times.
+ */
+void
+row_check_time(const Row *row, int column)
+{
+	Form_pg_attribute att = row->slot != NULL ?
+		TupleDescAttr(row->slot->tts_tupleDescriptor, row->numbers[column] - 1) :
+		TupleDescAttr(row->desc, column);
+
+	if (att->atttypid == TIMESTAMPTZOID)
+		check_time(DatumGetTimestampTz(row_needed(row, column)), att->atttypmod,
+				   ledger_table_names[row->table]);
 }
 
 /* ---- set ---- */
