@@ -25,11 +25,12 @@ typedef struct ColumnSpec
 {
 	const char *name;
 	int			type;
-	int			written;		/* INSERTED, UPDATED */
+	int			written;		/* INSERTED, UPDATED, NOT_READ */
 } ColumnSpec;
 
 #define INSERTED	1
 #define UPDATED		2
+#define NOT_READ	4			/* of a row that is found: it may be gone */
 
 /*
  * The columns that the engine reads and writes, table by table, the key first: their
@@ -38,10 +39,10 @@ typedef struct ColumnSpec
 #define INVOICE_SPEC(COLUMN) \
 	COLUMN(INVOICE_COL_ID, "invoice_id", TYPE_INT8, 0) \
 	COLUMN(INVOICE_COL_ATTENDEE_ID, "attendee_id", TYPE_INT8, INSERTED) \
-	COLUMN(INVOICE_COL_RECIPIENT, "recipient", TYPE_TEXT, INSERTED) \
-	COLUMN(INVOICE_COL_ISSUE_TIME, "issue_time", TYPE_TIME, INSERTED) \
-	COLUMN(INVOICE_COL_DUE_TIME, "due_time", TYPE_TIME, INSERTED) \
-	COLUMN(INVOICE_COL_ISSUED_BY, "issued_by", TYPE_INT8, INSERTED) \
+	COLUMN(INVOICE_COL_RECIPIENT, "recipient", TYPE_TEXT, INSERTED | NOT_READ) \
+	COLUMN(INVOICE_COL_ISSUE_TIME, "issue_time", TYPE_TIME, INSERTED | NOT_READ) \
+	COLUMN(INVOICE_COL_DUE_TIME, "due_time", TYPE_TIME, INSERTED | NOT_READ) \
+	COLUMN(INVOICE_COL_ISSUED_BY, "issued_by", TYPE_INT8, INSERTED | NOT_READ) \
 	COLUMN(INVOICE_COL_STATUS, "status", TYPE_ENUM + ENUM_INVOICE_STATUS, UPDATED) \
 	COLUMN(INVOICE_COL_VALUE, "value", TYPE_MONEY, INSERTED) \
 	COLUMN(INVOICE_COL_PAID, "paid", TYPE_MONEY, UPDATED) \

@@ -23,18 +23,20 @@ name_of(const TableSpec *spec, int column)
 	return quote_identifier(spec->columns[column].name);
 }
 
+/* All columns, with a null for those that have one of these flags. */
 static void
-add_columns(StringInfo sql, const TableSpec *spec)
+add_columns(StringInfo sql, const TableSpec *spec, int without)
 {
 	for (int i = 0; i < spec->ncolumns; i++)
-		appendStringInfo(sql, "%s%s", i == 0 ? "" : ", ", name_of(spec, i));
+		appendStringInfo(sql, "%s%s", i == 0 ? "" : ", ",
+						 spec->columns[i].written & without ? "NULL" : name_of(spec, i));
 }
 
 static void
 add_select(StringInfo sql, const TableSpec *spec, const char *table)
 {
 	appendStringInfoString(sql, "SELECT ");
-	add_columns(sql, spec);
+	add_columns(sql, spec, NOT_READ);
 	appendStringInfo(sql, ", xmin FROM @.%s", table);
 }
 
@@ -122,7 +124,7 @@ make_text(int number, QueryText *text)
 		if (kind == STATEMENT_INSERT_ONCE || kind == STATEMENT_INSERT_RETURNING)
 		{
 			appendStringInfoString(&sql, " RETURNING ");
-			add_columns(&sql, spec);
+			add_columns(&sql, spec, 0);
 		}
 	}
 	else if (kind >= STATEMENT_DELETE)
