@@ -11,7 +11,6 @@
 #include "utils/builtins.h"
 
 #include "base/errors.h"
-#include "flow/find.h"
 #include "flow/successor.h"
 #include "rows/cart_rows.h"
 
@@ -48,21 +47,26 @@ remaining(const LineItemRow *line, const ReturnedLine *returned)
 
 /*
  * find_successor
- *		The lines that remain of those of an invoice; none, where all is returned.  Both
- *		lists are in the order of the lines' ids.
+ *		The lines that remain of an invoice's; none, where all is returned.  Both lists
+ *		are in the order of the lines' ids.
  *
  * Raises RP002 for a line that is not one of them, RP003 where there is less of it.
  */
 void
-find_successor(const LineItemRow *lines, int nlines, const ReturnedLine *returned, int nreturned,
-			   Successor *successor)
+find_successor(const InvoiceRow *invoice, const LineItemRow *lines, int nlines,
+			   const ReturnedLine *returned, int nreturned, Successor *successor)
 {
 	LineItemRow *kept = palloc(Max(nlines, 1) * sizeof(LineItemRow));
 	int			nkept = 0;
 
 	for (int i = 0; i < nreturned; i++)
 		if (bsearch(&returned[i], lines, nlines, sizeof(LineItemRow), compare_lines) == NULL)
-			not_found("line of this invoice", returned[i].line_item_id);
+			ereport(ERROR,
+					(errcode(RP_NOT_FOUND),
+					 errmsg("invoice " INT64_FORMAT " has no line " INT64_FORMAT,
+							invoice->invoice_id, returned[i].line_item_id),
+					 errdetail("Only lines of the invoice itself are returned."),
+					 errhint("Its lines have their keys in the table line_item.")));
 	for (int i = 0; i < nlines; i++)
 	{
 		int32		quantity = remaining(&lines[i], bsearch(&lines[i], returned, nreturned,
