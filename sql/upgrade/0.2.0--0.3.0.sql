@@ -231,3 +231,46 @@ CREATE TRIGGER invoice_guard_update
 		'last_payment_id', 'issue_time', 'paid_time', 'closed_time', 'issued_by',
 		'closed_by', 'closed_reason', 'replaces');
 COMMENT ON TRIGGER invoice_guard_update ON invoice IS 'Keeps the columns that only the engine changes.';
+
+CREATE OR REPLACE VIEW report_product_status WITH (security_invoker = true) AS
+	SELECT g.category_id, g.name AS category, p.product_id, p.name AS product, p.price, p.stock,
+		coalesce(held.paid, 0) AS paid, coalesce(held.reserved, 0) AS reserved,
+		coalesce(held.active, 0) - coalesce(held.reserved, 0) AS unreserved,
+		coalesce(held.released, 0) - coalesce(held.kept, 0) AS refunded,
+		p.stock - coalesce(held.paid, 0) - coalesce(held.reserved, 0) AS available
+	FROM product p
+	JOIN category g ON g.category_id = p.category_id
+	LEFT JOIN (
+		SELECT i.product_id,
+			sum(i.quantity) FILTER (WHERE c.status = 'paid') AS paid,
+			sum(i.quantity) FILTER (WHERE c.status = 'active'
+				AND (c.time_last_updated AT TIME ZONE 'UTC' + c.reservation_duration)
+					AT TIME ZONE 'UTC' > now()) AS reserved,
+			sum(i.quantity) FILTER (WHERE c.status = 'active') AS active,
+			sum(i.quantity) FILTER (WHERE c.status = 'released') AS released,
+			sum(i.quantity) FILTER (WHERE s.invoice_id IS NOT NULL) AS kept
+		FROM cart_item i
+		JOIN cart c ON c.cart_id = i.cart_id
+		LEFT JOIN invoice s ON s.cart_id = c.cart_id AND s.replaces IS NOT NULL
+		GROUP BY i.product_id) AS held ON held.product_id = p.product_id;
+COMMENT ON COLUMN report_product_status.refunded IS 'How many are in released carts, but for what remained paid for when the rest was returned.';
+CREATE OR REPLACE VIEW report_discount_status WITH (security_invoker = true) AS
+	SELECT d.description, p.product_id, p.name AS product, d.amount,
+		coalesce(sum(d.quantity) FILTER (WHERE c.status = 'paid'), 0) AS paid,
+		coalesce(sum(d.quantity) FILTER (WHERE c.status = 'active'
+			AND c.reserved_until > now()), 0) AS reserved,
+		coalesce(sum(d.quantity) FILTER (WHERE c.status = 'active'
+			AND c.reserved_until <= now()), 0) AS unreserved,
+		coalesce(sum(d.quantity) FILTER (WHERE c.status = 'released'), 0)
+			- coalesce(sum(d.quantity) FILTER (WHERE s.invoice_id IS NOT NULL), 0) AS refunded,
+		coalesce(sum(d.amount * d.quantity) FILTER (WHERE c.status = 'paid'), 0.00) AS total
+	FROM cart_discount d
+	JOIN (
+		SELECT cart_id, status,
+			(time_last_updated AT TIME ZONE 'UTC' + reservation_duration) AT TIME ZONE 'UTC'
+				AS reserved_until
+		FROM cart) AS c ON c.cart_id = d.cart_id
+	LEFT JOIN invoice s ON s.cart_id = c.cart_id AND s.replaces IS NOT NULL
+	JOIN product p ON p.product_id = d.product_id
+	GROUP BY d.description, p.product_id, p.name, d.amount;
+COMMENT ON COLUMN report_discount_status.refunded IS 'On how many in released carts, but for what remained paid for when the rest was returned.';
