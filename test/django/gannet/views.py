@@ -429,22 +429,22 @@ def change_registration(request, invoice_id):
 
 
 def return_items(invoice, items, reason, fee):
-    """What it makes: the invoice of what remains, that of the fee, and the note of the rest."""
+    """Returns them, and what comes of it: two invoices and a note, each of which may be None."""
     note_id = call(
         "return_items", invoice_id=invoice.pk, items=json.dumps(items), reason=reason or None
     )
-    fee_id = None
+    note, fee_id = CreditNote.objects.filter(pk=note_id).first(), None
     if fee:
-        if note_id is None:
-            raise ValidationError("The attendee gets nothing back of which a fee could be kept.")
+        back = note.value if note else 0
+        if fee > back:  # the database says it, too, of a note that nobody will ever see
+            raise ValidationError(f"The attendee gets {back} back, which is less than the fee.")
         lines = [{"description": f"Fee for a change of invoice {invoice.pk}", "price": str(fee)}]
         fee_id = call("charge_credit_note", credit_note_id=note_id, lines=json.dumps(lines))
-    # The fee was paid by the note, and what was left over is another one.
-    note = {"payment__invoice": fee_id} if fee_id else {"pk": note_id}
+        note = CreditNote.objects.filter(payment__invoice=fee_id).first()  # of the rest
     return {
         "successor": Invoice.objects.filter(replaces=invoice).prefetch_related("lines").first(),
         "fee": Invoice.objects.filter(pk=fee_id).first(),
-        "note": CreditNote.objects.filter(**note).first(),
+        "note": note,
     }
 
 
