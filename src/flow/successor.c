@@ -11,28 +11,21 @@
 #include "utils/builtins.h"
 
 #include "base/errors.h"
-#include "flow/find.h"
 #include "flow/successor.h"
 #include "rows/cart_rows.h"
 
 /* ---- lines ---- */
 
-static const ReturnedLine *
-find_returned(const ReturnedLine *returned, int nreturned, int64 line_item_id)
+/* Both begin with the line's id, and are in the order of these. */
+static int
+compare_lines(const void *a, const void *b)
 {
-	for (int i = 0; i < nreturned; i++)
-		if (returned[i].line_item_id == line_item_id)
-			return &returned[i];
-	return NULL;
-}
+	int64		left = *(const int64 *) a;
+	int64		right = *(const int64 *) b;
 
-static void
-check_there(const LineItemRow *lines, int nlines, int64 line_item_id)
-{
-	for (int i = 0; i < nlines; i++)
-		if (lines[i].line_item_id == line_item_id)
-			return;
-	not_found("line of this invoice", line_item_id);
+	StaticAssertStmt(offsetof(LineItemRow, line_item_id) == 0 &&
+					 offsetof(ReturnedLine, line_item_id) == 0, "they begin with the id");
+	return left < right ? -1 : left > right;
 }
 
 /* How many of a line remain. */
@@ -54,24 +47,32 @@ remaining(const LineItemRow *line, const ReturnedLine *returned)
 
 /*
  * find_successor
- *		The lines that remain of those of an invoice; none, where all is returned.
+ *		The lines that remain of an invoice's; none, where all is returned.  Both lists
+ *		are in the order of the lines' ids.
  *
  * Raises RP002 for a line that is not one of them, RP003 where there is less of it.
  */
 void
-find_successor(const LineItemRow *lines, int nlines, const ReturnedLine *returned, int nreturned,
-			   Successor *successor)
+find_successor(const InvoiceRow *invoice, const LineItemRow *lines, int nlines,
+			   const ReturnedLine *returned, int nreturned, Successor *successor)
 {
 	LineItemRow *kept = palloc(Max(nlines, 1) * sizeof(LineItemRow));
 	int			nkept = 0;
 
 	for (int i = 0; i < nreturned; i++)
-		check_there(lines, nlines, returned[i].line_item_id);
+		if (bsearch(&returned[i], lines, nlines, sizeof(LineItemRow), compare_lines) == NULL)
+			ereport(ERROR,
+					(errcode(RP_NOT_FOUND),
+					 errmsg("invoice " INT64_FORMAT " has no line " INT64_FORMAT,
+							invoice->invoice_id, returned[i].line_item_id),
+					 errdetail("Only lines of the invoice itself are returned."),
+					 errhint("Its lines have their keys in the table line_item.")));
 	for (int i = 0; i < nlines; i++)
 	{
-		int32		quantity = remaining(&lines[i], find_returned(returned, nreturned,
-																 lines[i].line_item_id));
+		int32		quantity = remaining(&lines[i], bsearch(&lines[i], returned, nreturned,
+														   sizeof(ReturnedLine), compare_lines));
 
+		CHECK_FOR_INTERRUPTS();
 		if (quantity == 0)
 			continue;
 		kept[nkept] = lines[i];
