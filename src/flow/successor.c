@@ -17,22 +17,22 @@
 
 /* ---- lines ---- */
 
-static const ReturnedLine *
-find_returned(const ReturnedLine *returned, int nreturned, int64 line_item_id)
+static int
+compare_returned(const void *key, const void *element)
 {
-	for (int i = 0; i < nreturned; i++)
-		if (returned[i].line_item_id == line_item_id)
-			return &returned[i];
-	return NULL;
+	int64		id = *(const int64 *) key;
+	int64		other = ((const ReturnedLine *) element)->line_item_id;
+
+	return id < other ? -1 : id > other;
 }
 
-static void
-check_there(const LineItemRow *lines, int nlines, int64 line_item_id)
+static int
+compare_line(const void *key, const void *element)
 {
-	for (int i = 0; i < nlines; i++)
-		if (lines[i].line_item_id == line_item_id)
-			return;
-	not_found("line of this invoice", line_item_id);
+	int64		id = *(const int64 *) key;
+	int64		other = ((const LineItemRow *) element)->line_item_id;
+
+	return id < other ? -1 : id > other;
 }
 
 /* How many of a line remain. */
@@ -56,7 +56,8 @@ remaining(const LineItemRow *line, const ReturnedLine *returned)
  * find_successor
  *		The lines that remain of those of an invoice; none, where all is returned.
  *
- * Raises RP002 for a line that is not one of them, RP003 where there is less of it.
+ * Both are in the order of their ids.  Raises RP002 for a line that is not one of them,
+ * RP003 where there is less of it.
  */
 void
 find_successor(const LineItemRow *lines, int nlines, const ReturnedLine *returned, int nreturned,
@@ -66,11 +67,14 @@ find_successor(const LineItemRow *lines, int nlines, const ReturnedLine *returne
 	int			nkept = 0;
 
 	for (int i = 0; i < nreturned; i++)
-		check_there(lines, nlines, returned[i].line_item_id);
+		if (bsearch(&returned[i].line_item_id, lines, nlines, sizeof(LineItemRow),
+					compare_line) == NULL)
+			not_found("line of this invoice", returned[i].line_item_id);
 	for (int i = 0; i < nlines; i++)
 	{
-		int32		quantity = remaining(&lines[i], find_returned(returned, nreturned,
-																 lines[i].line_item_id));
+		int32		quantity = remaining(&lines[i],
+										 bsearch(&lines[i].line_item_id, returned, nreturned,
+												 sizeof(ReturnedLine), compare_returned));
 
 		if (quantity == 0)
 			continue;
@@ -114,23 +118,38 @@ successor_keeps(const Successor *successor, int64 product_id)
 /* As column cart_discount.description has it. */
 #define MAX_REASON_LENGTH	150
 
+/* Whether a line's description may be made of this reason: see view cart_line. */
+static bool
+begins_with(const text *description, const text *reason)
+{
+	Size		length = VARSIZE_ANY_EXHDR(reason);
+	const char *begin = VARDATA_ANY(description);
+
+	return VARSIZE_ANY_EXHDR(description) > length + 2 &&
+		memcmp(begin, VARDATA_ANY(reason), length) == 0 && memcmp(begin + length, " (", 2) == 0;
+}
+
 /*
  * Why the discount of a line was given.  The line says it, too, but with the names of
- * category and product behind it.
+ * category and product behind it, which may be others by now.  Where one reason begins
+ * with another one, it is the longer.
  */
 static text *
 reason_of(const LineItemRow *line, const CartDiscountRow *discounts, int ndiscounts)
 {
+	text	   *reason = NULL;
+
 	for (int i = 0; i < ndiscounts; i++)
 	{
 		const CartDiscountRow *discount = &discounts[i];
-		Size		length = VARSIZE_ANY_EXHDR(discount->description);
 
 		if (discount->product_id == *line->product_id && discount->amount == -line->price &&
-			VARSIZE_ANY_EXHDR(line->description) > length &&
-			memcmp(VARDATA_ANY(line->description), VARDATA_ANY(discount->description), length) == 0)
-			return discount->description;
+			begins_with(line->description, discount->description) &&
+			(reason == NULL || VARSIZE_ANY_EXHDR(discount->description) > VARSIZE_ANY_EXHDR(reason)))
+			reason = discount->description;
 	}
+	if (reason != NULL)
+		return reason;
 	return DatumGetTextPP(DirectFunctionCall2(text_left, PointerGetDatum(line->description),
 											  Int32GetDatum(MAX_REASON_LENGTH)));
 }
