@@ -97,7 +97,7 @@ return_lines(Ledger *ledger, const InvoiceRow *invoice, const ReturnedLine *retu
 	bool		has_note;
 
 	check_paid(invoice);
-	find_successor(lines, nlines, returned, nreturned, &successor);
+	find_successor(invoice, lines, nlines, returned, nreturned, &successor);
 	if (successor.nlines == 0)
 		return settle_refund(ledger, invoice, reason, credit_note_id);
 

@@ -10,8 +10,8 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
+#include "base/compat.h"
 #include "base/errors.h"
-#include "flow/find.h"
 #include "flow/successor.h"
 #include "rows/cart_rows.h"
 
@@ -33,6 +33,17 @@ compare_line(const void *key, const void *element)
 	int64		other = ((const LineItemRow *) element)->line_item_id;
 
 	return id < other ? -1 : id > other;
+}
+
+pg_noreturn static void
+no_such_line(const InvoiceRow *invoice, int64 line_item_id)
+{
+	ereport(ERROR,
+			(errcode(RP_NOT_FOUND),
+			 errmsg("invoice " INT64_FORMAT " has no line " INT64_FORMAT, invoice->invoice_id,
+					line_item_id),
+			 errdetail("Lines are named by line_item_id, and a successor's are others."),
+			 errhint("Look for the lines of the invoice in table line_item.")));
 }
 
 /* How many of a line remain. */
@@ -60,8 +71,8 @@ remaining(const LineItemRow *line, const ReturnedLine *returned)
  * RP003 where there is less of it.
  */
 void
-find_successor(const LineItemRow *lines, int nlines, const ReturnedLine *returned, int nreturned,
-			   Successor *successor)
+find_successor(const InvoiceRow *invoice, const LineItemRow *lines, int nlines,
+			   const ReturnedLine *returned, int nreturned, Successor *successor)
 {
 	LineItemRow *kept = palloc(Max(nlines, 1) * sizeof(LineItemRow));
 	int			nkept = 0;
@@ -69,7 +80,7 @@ find_successor(const LineItemRow *lines, int nlines, const ReturnedLine *returne
 	for (int i = 0; i < nreturned; i++)
 		if (bsearch(&returned[i].line_item_id, lines, nlines, sizeof(LineItemRow),
 					compare_line) == NULL)
-			not_found("line of this invoice", returned[i].line_item_id);
+			no_such_line(invoice, returned[i].line_item_id);
 	for (int i = 0; i < nlines; i++)
 	{
 		int32		quantity = remaining(&lines[i],

@@ -7,8 +7,8 @@
 
 #include "ledger/model.h"
 
-extern void find_successor(const LineItemRow *lines, int nlines, const ReturnedLine *returned,
-						   int nreturned, Successor *successor);
+extern void find_successor(const InvoiceRow *invoice, const LineItemRow *lines, int nlines,
+						   const ReturnedLine *returned, int nreturned, Successor *successor);
 extern int32 successor_keeps(const Successor *successor, int64 product_id);
 extern void make_successor_cart(Ledger *ledger, const InvoiceRow *invoice, Successor *successor);
 

@@ -1,6 +1,7 @@
 -- A credit note is charged: an invoice of any lines, paid by that very note at once,
 -- as a fee for the change of a registration is.
 SET client_min_messages = warning;
+SET TimeZone = 'UTC';
 SELECT test.new_shop('charge_credit_note');
 UPDATE conference SET auto_apply_credit = false;
 CREATE FUNCTION test.note(attendee_id bigint, value numeric) RETURNS bigint LANGUAGE plpgsql AS $$
@@ -45,7 +46,7 @@ SELECT regpaydb.charge_credit_note(:older, '[{"description": "Fee", "price": 50}
 SELECT status, value, due, rest FROM test.charged(:charged);
 SELECT max(credit_note_id) AS rest FROM credit_note \gset
 SELECT test.raises(format('SELECT regpaydb.charge_credit_note(%s, ''[{"description": "Fee", "price": 182.51}]'')', :rest)) AS a_cent_more;
-SELECT regpaydb.charge_credit_note(:rest, '[{"description": "Fee", "price": 182.49}]', '1 month') AS charged \gset
+SELECT regpaydb.charge_credit_note(:rest, '[{"description": "Fee", "price": 182.49}]', '12 days') AS charged \gset
 SELECT status, value, due, rest FROM test.charged(:charged);
 -- Named arguments, a time before today's, and one that is too far.
 SELECT max(credit_note_id) AS rest FROM credit_note \gset
@@ -82,6 +83,7 @@ SELECT * FROM regpaydb.check_integrity();
 -- ---------------------------------------------------------------------------
 -- Errors, and what they leave behind
 -- ---------------------------------------------------------------------------
+UPDATE conference SET auto_apply_credit = false;
 SELECT test.note(1, 100) AS n100 \gset
 SELECT regpaydb.refund_credit_note(test.note(3, 5), 'out', 900) > 0 AS paid_out;
 SELECT (SELECT count(*) FROM invoice) || ' ' || (SELECT count(*) FROM line_item) || ' ' || (SELECT count(*) FROM payment) || ' '
@@ -114,7 +116,7 @@ SELECT n, replace(call, '#', 'note') AS call, test.raises('SELECT regpaydb.' || 
 ORDER BY n;
 -- Claimed, both ways.
 SELECT state, split_part(test.raises(format('SELECT regpaydb.charge_credit_note(%s, ''[{"description": "x", "price": 0}]'')', min(credit_note_id))), ':', 1) AS code
-FROM credit_note WHERE state <> 'unclaimed' GROUP BY state;
+FROM credit_note WHERE state <> 'unclaimed' GROUP BY state ORDER BY state;
 \x on
 SELECT replace(code, :'n100', 'note') AS code, replace(message, :'n100', '#') AS message, detail, hint
 FROM test.report(format('SELECT regpaydb.charge_credit_note(%s, ''[{"description": "x", "price": 100.01}]'')', :n100));
