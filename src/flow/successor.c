@@ -17,22 +17,16 @@
 
 /* ---- lines ---- */
 
+/* Both begin with the line's id, and are in the order of these. */
 static int
-compare_returned(const void *key, const void *element)
+compare_lines(const void *a, const void *b)
 {
-	int64		id = *(const int64 *) key;
-	int64		other = ((const ReturnedLine *) element)->line_item_id;
+	int64		left = *(const int64 *) a;
+	int64		right = *(const int64 *) b;
 
-	return id < other ? -1 : id > other;
-}
-
-static int
-compare_line(const void *key, const void *element)
-{
-	int64		id = *(const int64 *) key;
-	int64		other = ((const LineItemRow *) element)->line_item_id;
-
-	return id < other ? -1 : id > other;
+	StaticAssertStmt(offsetof(LineItemRow, line_item_id) == 0 &&
+					 offsetof(ReturnedLine, line_item_id) == 0, "they begin with the id");
+	return left < right ? -1 : left > right;
 }
 
 pg_noreturn static void
@@ -65,10 +59,10 @@ remaining(const LineItemRow *line, const ReturnedLine *returned)
 
 /*
  * find_successor
- *		The lines that remain of those of an invoice; none, where all is returned.
+ *		The lines that remain of those of an invoice; none, where all is returned.  Both
+ *		lists are in the order of the lines' ids.
  *
- * Both are in the order of their ids.  Raises RP002 for a line that is not one of them,
- * RP003 where there is less of it.
+ * Raises RP002 for a line that is not one of them, RP003 where there is less of it.
  */
 void
 find_successor(const InvoiceRow *invoice, const LineItemRow *lines, int nlines,
@@ -78,15 +72,14 @@ find_successor(const InvoiceRow *invoice, const LineItemRow *lines, int nlines,
 	int			nkept = 0;
 
 	for (int i = 0; i < nreturned; i++)
-		if (bsearch(&returned[i].line_item_id, lines, nlines, sizeof(LineItemRow),
-					compare_line) == NULL)
+		if (bsearch(&returned[i], lines, nlines, sizeof(LineItemRow), compare_lines) == NULL)
 			no_such_line(invoice, returned[i].line_item_id);
 	for (int i = 0; i < nlines; i++)
 	{
-		int32		quantity = remaining(&lines[i],
-										 bsearch(&lines[i].line_item_id, returned, nreturned,
-												 sizeof(ReturnedLine), compare_returned));
+		int32		quantity = remaining(&lines[i], bsearch(&lines[i], returned, nreturned,
+														   sizeof(ReturnedLine), compare_lines));
 
+		CHECK_FOR_INTERRUPTS();
 		if (quantity == 0)
 			continue;
 		kept[nkept] = lines[i];

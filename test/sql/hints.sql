@@ -67,7 +67,7 @@ SELECT credit_note_id, state, test.told(format('SELECT regpaydb.refund_credit_no
 SELECT value, state FROM credit_note JOIN payment p ON payment_id = credit_note_id WHERE p.invoice_id = 14;
 
 -- What is returned: where it can be, as much as there is, a discount with what it was given on.
-SELECT invoice_id, status, test.told(format('SELECT regpaydb.return_items(%s, jsonb_build_array(jsonb_build_object(''line_item_id'', line_item_id)))', invoice_id)) AS return_items
+SELECT invoice_id, status, test.told(format('SELECT regpaydb.return_items(%s, ''[{"line_item_id": %s}]'')', invoice_id, line_item_id)) AS return_items
 FROM invoice JOIN line_item USING (invoice_id) WHERE invoice_id BETWEEN 1 AND 13 ORDER BY 1;
 SELECT regpaydb.manual_invoice(2, '1 day', '[{"description": "Ticket", "price": 50, "quantity": 2}, {"description": "Discount", "price": -10, "quantity": 2}, {"description": "Dinner", "price": 9}]') AS invoice \gset
 SELECT regpaydb.pay(:invoice, 89, '') > 0 AS paid, min(line_item_id) AS ticket, min(line_item_id) + 1 AS discount, max(line_item_id) AS dinner FROM line_item WHERE invoice_id = :invoice \gset
