@@ -73,6 +73,8 @@ my %writes = (
 	'apply_credit_note' => "SELECT regpaydb.apply_credit_note($note, $part)",
 	'refund_credit_note' => "SELECT regpaydb.refund_credit_note($note, 'cash')",
 	'cancellation_fee' => "SELECT regpaydb.cancellation_fee($note, 10)",
+	'charge_credit_note' => qq{SELECT regpaydb.charge_credit_note($note, '[{"description": "x", "price": 1}]')},
+	'return_items' => "SELECT regpaydb.return_items($paid, (SELECT jsonb_build_array(jsonb_build_object('line_item_id', min(line_item_id))) FROM regpaydb.line_item WHERE invoice_id = $paid))",
 	'rotate_access_code' => 'SELECT regpaydb.rotate_access_code(1)',
 	'create_ledger' => q{SELECT regpaydb.create_ledger('another')},
 	'upgrade_ledger' => 'SELECT regpaydb.upgrade_ledger()');
