@@ -116,11 +116,14 @@ successor_keeps(const Successor *successor, int64 product_id)
 
 /*
  * Why the discount of a line was given.  The line says it, too, but with the names of
- * category and product behind it.
+ * category and product in parentheses behind it.  "Early" is not why, where "Early bird"
+ * is.
  */
 static text *
 reason_of(const LineItemRow *line, const CartDiscountRow *discounts, int ndiscounts)
 {
+	text	   *reason = NULL;
+
 	for (int i = 0; i < ndiscounts; i++)
 	{
 		const CartDiscountRow *discount = &discounts[i];
@@ -128,9 +131,12 @@ reason_of(const LineItemRow *line, const CartDiscountRow *discounts, int ndiscou
 
 		if (discount->product_id == *line->product_id && discount->amount == -line->price &&
 			VARSIZE_ANY_EXHDR(line->description) > length &&
+			(reason == NULL || VARSIZE_ANY_EXHDR(reason) < length) &&
 			memcmp(VARDATA_ANY(line->description), VARDATA_ANY(discount->description), length) == 0)
-			return discount->description;
+			reason = discount->description;
 	}
+	if (reason != NULL)
+		return reason;
 	return DatumGetTextPP(DirectFunctionCall2(text_left, PointerGetDatum(line->description),
 											  Int32GetDatum(MAX_REASON_LENGTH)));
 }
