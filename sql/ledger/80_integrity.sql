@@ -242,7 +242,7 @@ FROM (
 	FROM invoice i
 	JOIN line_item l ON l.invoice_id = i.invoice_id
 	WHERE i.replaces IS NOT NULL
-	GROUP BY i.invoice_id, l.product_id, l.description, l.price) kept
+	GROUP BY i.invoice_id, i.replaces, l.product_id, l.description, l.price) kept
 LEFT JOIN (
 	SELECT i.invoice_id, l.product_id, l.description, l.price, sum(l.quantity) AS quantity
 	FROM invoice i

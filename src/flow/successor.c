@@ -17,22 +17,16 @@
 
 /* ---- lines ---- */
 
-static const ReturnedLine *
-find_returned(const ReturnedLine *returned, int nreturned, int64 line_item_id)
+/* Both begin with the line's id, and are in the order of these. */
+static int
+compare_lines(const void *a, const void *b)
 {
-	for (int i = 0; i < nreturned; i++)
-		if (returned[i].line_item_id == line_item_id)
-			return &returned[i];
-	return NULL;
-}
+	int64		left = *(const int64 *) a;
+	int64		right = *(const int64 *) b;
 
-static void
-check_there(const LineItemRow *lines, int nlines, int64 line_item_id)
-{
-	for (int i = 0; i < nlines; i++)
-		if (lines[i].line_item_id == line_item_id)
-			return;
-	not_found("line of this invoice", line_item_id);
+	StaticAssertStmt(offsetof(LineItemRow, line_item_id) == 0 &&
+					 offsetof(ReturnedLine, line_item_id) == 0, "they begin with the id");
+	return left < right ? -1 : left > right;
 }
 
 /* How many of a line remain. */
@@ -54,7 +48,8 @@ remaining(const LineItemRow *line, const ReturnedLine *returned)
 
 /*
  * find_successor
- *		The lines that remain of those of an invoice; none, where all is returned.
+ *		The lines that remain of those of an invoice; none, where all is returned.  Both
+ *		lists are in the order of the lines' ids.
  *
  * Raises RP002 for a line that is not one of them, RP003 where there is less of it.
  */
@@ -66,12 +61,14 @@ find_successor(const LineItemRow *lines, int nlines, const ReturnedLine *returne
 	int			nkept = 0;
 
 	for (int i = 0; i < nreturned; i++)
-		check_there(lines, nlines, returned[i].line_item_id);
+		if (bsearch(&returned[i], lines, nlines, sizeof(LineItemRow), compare_lines) == NULL)
+			not_found("line of this invoice", returned[i].line_item_id);
 	for (int i = 0; i < nlines; i++)
 	{
-		int32		quantity = remaining(&lines[i], find_returned(returned, nreturned,
-																 lines[i].line_item_id));
+		int32		quantity = remaining(&lines[i], bsearch(&lines[i], returned, nreturned,
+														   sizeof(ReturnedLine), compare_lines));
 
+		CHECK_FOR_INTERRUPTS();
 		if (quantity == 0)
 			continue;
 		kept[nkept] = lines[i];

@@ -88,7 +88,7 @@ read_row(JsonbIterator **iterator, const JsonPlace *place, void *row, void *cont
 
 		JsonbIteratorNext(iterator, &value, true);
 		if (!place->form->read_field(place, name, &value, row, context))
-			json_malformed(place, psprintf("\"%s\" is not a part of it", name));
+			json_malformed(place, psprintf("\"%s\" is not a part of %s", name, place->form->any_object));
 	}
 	place->form->check_row(place, row);
 }

@@ -21,6 +21,7 @@ typedef struct JsonForm
 {
 	const char *array;			/* what it is, for people */
 	const char *object;			/* the same of one object, with %d for its number */
+	const char *any_object;		/* of any of them */
 	const char *example;
 	Size		size;			/* of what an object is read into, all of it zero at first */
 

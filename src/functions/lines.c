@@ -175,6 +175,7 @@ parse_lines(Ledger *ledger, Jsonb *json, int *nlines)
 	static const JsonForm form = {
 		.array = "lines of the invoice",
 		.object = "line %d of the invoice",
+		.any_object = "a line",
 		.example = "Lines look like [{\"description\": \"Ticket\", \"price\": 149.00, \"quantity\": 1, \"product_id\": null}].",
 		.size = sizeof(LineRead),
 		.read_field = read_line_field,
@@ -248,6 +249,7 @@ parse_returned(Jsonb *json, int *nlines)
 	static const JsonForm form = {
 		.array = "items",
 		.object = "item %d",
+		.any_object = "an item",
 		.example = "Items look like [{\"line_item_id\": 7, \"quantity\": 1}].",
 		.size = sizeof(ReturnRead),
 		.read_field = read_return_field,
