@@ -10,6 +10,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
+#include "base/compat.h"
 #include "base/errors.h"
 #include "flow/successor.h"
 #include "rows/cart_rows.h"
@@ -26,6 +27,17 @@ compare_lines(const void *a, const void *b)
 	StaticAssertStmt(offsetof(LineItemRow, line_item_id) == 0 &&
 					 offsetof(ReturnedLine, line_item_id) == 0, "they begin with the id");
 	return left < right ? -1 : left > right;
+}
+
+pg_noreturn static void
+no_such_line(const InvoiceRow *invoice, int64 line_item_id)
+{
+	ereport(ERROR,
+			(errcode(RP_NOT_FOUND),
+			 errmsg("invoice " INT64_FORMAT " has no line " INT64_FORMAT, invoice->invoice_id,
+					line_item_id),
+			 errdetail("Lines are named by line_item_id, and a successor's are others."),
+			 errhint("Look for the lines of the invoice in table line_item.")));
 }
 
 /* How many of a line remain. */
@@ -47,8 +59,8 @@ remaining(const LineItemRow *line, const ReturnedLine *returned)
 
 /*
  * find_successor
- *		The lines that remain of an invoice's; none, where all is returned.  Both lists
- *		are in the order of the lines' ids.
+ *		The lines that remain of those of an invoice; none, where all is returned.  Both
+ *		lists are in the order of the lines' ids.
  *
  * Raises RP002 for a line that is not one of them, RP003 where there is less of it.
  */
@@ -61,12 +73,7 @@ find_successor(const InvoiceRow *invoice, const LineItemRow *lines, int nlines,
 
 	for (int i = 0; i < nreturned; i++)
 		if (bsearch(&returned[i], lines, nlines, sizeof(LineItemRow), compare_lines) == NULL)
-			ereport(ERROR,
-					(errcode(RP_NOT_FOUND),
-					 errmsg("invoice " INT64_FORMAT " has no line " INT64_FORMAT,
-							invoice->invoice_id, returned[i].line_item_id),
-					 errdetail("Only lines of the invoice itself are returned."),
-					 errhint("Its lines have their keys in the table line_item.")));
+			no_such_line(invoice, returned[i].line_item_id);
 	for (int i = 0; i < nlines; i++)
 	{
 		int32		quantity = remaining(&lines[i], bsearch(&lines[i], returned, nreturned,
@@ -115,23 +122,38 @@ successor_keeps(const Successor *successor, int64 product_id)
 /* As column cart_discount.description has it. */
 #define MAX_REASON_LENGTH	150
 
+/* Whether a line's description may be made of this reason: see view cart_line. */
+static bool
+begins_with(const text *description, const text *reason)
+{
+	Size		length = VARSIZE_ANY_EXHDR(reason);
+	const char *begin = VARDATA_ANY(description);
+
+	return VARSIZE_ANY_EXHDR(description) > length + 2 &&
+		memcmp(begin, VARDATA_ANY(reason), length) == 0 && memcmp(begin + length, " (", 2) == 0;
+}
+
 /*
  * Why the discount of a line was given.  The line says it, too, but with the names of
- * category and product behind it.
+ * category and product behind it, which may be others by now.  Where one reason begins
+ * with another one, it is the longer.
  */
 static text *
 reason_of(const LineItemRow *line, const CartDiscountRow *discounts, int ndiscounts)
 {
+	text	   *reason = NULL;
+
 	for (int i = 0; i < ndiscounts; i++)
 	{
 		const CartDiscountRow *discount = &discounts[i];
-		Size		length = VARSIZE_ANY_EXHDR(discount->description);
 
 		if (discount->product_id == *line->product_id && discount->amount == -line->price &&
-			VARSIZE_ANY_EXHDR(line->description) > length &&
-			memcmp(VARDATA_ANY(line->description), VARDATA_ANY(discount->description), length) == 0)
-			return discount->description;
+			begins_with(line->description, discount->description) &&
+			(reason == NULL || VARSIZE_ANY_EXHDR(discount->description) > VARSIZE_ANY_EXHDR(reason)))
+			reason = discount->description;
 	}
+	if (reason != NULL)
+		return reason;
 	return DatumGetTextPP(DirectFunctionCall2(text_left, PointerGetDatum(line->description),
 											  Int32GetDatum(MAX_REASON_LENGTH)));
 }
