@@ -31,7 +31,9 @@ check_paid(const InvoiceRow *invoice)
 				 errmsg("invoice " INT64_FORMAT " is %s", invoice->invoice_id,
 						invoice_status_names[invoice->state.status]),
 				 errdetail("Items of a paid invoice can be returned."),
-				 errhint("What is not paid for yet is changed in the cart.")));
+				 errhint(invoice->state.status == INVOICE_UNPAID ?
+						 "What is not paid for yet is changed in the cart." :
+						 "What became of it, and whether another one replaces it, is in regpaydb.invoice_document().")));
 }
 
 /* Raise RP003 where what remains is worth more than the invoice: discounts are gone. */
