@@ -16,7 +16,7 @@ CREATE TABLE invoice (
 	issued_by bigint,
 	closed_by bigint,
 	closed_reason text,
-	replaces bigint REFERENCES invoice,
+	replaces bigint,	-- no foreign key: a dump with INSERTs may have a successor first
 	CONSTRAINT invoice_value_check CHECK (value >= 0 AND value <> 'NaN'),
 	CONSTRAINT invoice_paid_check CHECK (paid >= 0 AND paid <> 'NaN'),
 	CONSTRAINT invoice_payment_count_check CHECK (payment_count >= 0),

@@ -220,7 +220,7 @@ CREATE TRIGGER stock_slot_guard_truncate
 COMMENT ON TRIGGER stock_slot_guard_truncate ON stock_slot IS 'Rows are deleted: REPEATABLE READ would not notice that they are gone.';
 
 -- Successors of invoices of which something was returned.
-ALTER TABLE invoice ADD COLUMN replaces bigint REFERENCES invoice;
+ALTER TABLE invoice ADD COLUMN replaces bigint;
 CREATE UNIQUE INDEX invoice_replaces_key ON invoice (replaces) WHERE replaces IS NOT NULL;
 COMMENT ON COLUMN invoice.replaces IS 'The invoice of which some lines were returned, and whose other lines this one has; NULL for one that is no successor.';
 DROP TRIGGER invoice_guard_update ON invoice;
