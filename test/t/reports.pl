@@ -558,6 +558,11 @@ SQL
   [ 'lapsed carts taken for reserved', 'report_product_status', <<'SQL' ],
 SELECT category_id, category, product_id, product, price, stock, paid, reserved + unreserved, 0, refunded, available FROM report_product_status
 SQL
+  [ 'what is kept taken for refunded', 'report_product_status', <<'SQL' ],
+SELECT category_id, category, product_id, product, price, stock, paid, reserved, unreserved,
+	(SELECT coalesce(sum(quantity), 0) FROM cart_item i JOIN cart c USING (cart_id) WHERE i.product_id = r.product_id AND status = 'released'), available
+FROM report_product_status r
+SQL
   [ 'notes received as money', 'report_received_by_day', <<'SQL' ];
 SELECT "time"::date, kind, provider, count(*), sum(amount), array_agg(coalesce(provider_ref, reference) ORDER BY payment_id) FROM payment GROUP BY 1, 2, 3
 SQL
