@@ -59,8 +59,8 @@ remaining(const LineItemRow *line, const ReturnedLine *returned)
 
 /*
  * find_successor
- *		The lines that remain of those of an invoice; none, where all is returned.  Both
- *		lists are in the order of the lines' ids.
+ *		The lines that remain of an invoice's; none, where all is returned.  Both lists
+ *		are in the order of the lines' ids.
  *
  * Raises RP002 for a line that is not one of them, RP003 where there is less of it.
  */
