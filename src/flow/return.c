@@ -26,7 +26,7 @@ static const char *
 instead_of_return(const InvoiceRow *invoice)
 {
 	if (invoice->state.status != INVOICE_UNPAID)
-		return "What remains of it, if anything does, is on the invoice that replaces it: see regpaydb.invoice_document().";
+		return "What became of it, and whether another one replaces it, is in regpaydb.invoice_document().";
 	if (invoice->has_cart)
 		return "What is not paid for yet is changed in the cart.";
 	return "Void it, or refund what was paid on it, and make another one.";
