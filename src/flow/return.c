@@ -21,6 +21,17 @@
 #include "rows/cart_rows.h"
 #include "rows/invoice_rows.h"
 
+/* What to do with an invoice of which nothing can be returned. */
+static const char *
+instead_of_return(const InvoiceRow *invoice)
+{
+	if (invoice->state.status != INVOICE_UNPAID)
+		return "What became of it, and whether another one replaces it, is in regpaydb.invoice_document().";
+	if (invoice->has_cart)
+		return "What is not paid for yet is changed in the cart.";
+	return "Void it, or refund what was paid on it, and make another one.";
+}
+
 /* Raise RP008 for an invoice of which nothing can be returned. */
 static void
 check_paid(const InvoiceRow *invoice)
@@ -31,9 +42,7 @@ check_paid(const InvoiceRow *invoice)
 				 errmsg("invoice " INT64_FORMAT " is %s", invoice->invoice_id,
 						invoice_status_names[invoice->state.status]),
 				 errdetail("Items of a paid invoice can be returned."),
-				 errhint(invoice->state.status == INVOICE_UNPAID ?
-						 "What is not paid for yet is changed in the cart." :
-						 "What became of it, and whether another one replaces it, is in regpaydb.invoice_document().")));
+				 errhint("%s", instead_of_return(invoice))));
 }
 
 /* Raise RP003 where what remains is worth more than the invoice: discounts are gone. */
