@@ -1,8 +1,9 @@
 # That the attacks which our tests see fail do succeed where the defence against
 # them is missing: each is run against the sound library, and then against one
 # that is compiled from weakened sources.  So is cart_check.sql, which has to notice
-# faults in what the engine finds out about carts; and so are tests of the stock, each
-# against a fault for which units would be sold twice, or lost.
+# faults in what the engine finds out about carts; and so are tests of the stock and of
+# returns, each against a fault for which units would be sold twice, or lost, or money be
+# somebody else's.
 
 use strict;
 use warnings FATAL => 'all';
