@@ -357,6 +357,9 @@ my %number_of = (
 	'paid invoices' => "invoice WHERE status = 'paid' AND value > 0", 'unpaid invoices' => "invoice WHERE status = 'unpaid'",
 	'part-paid invoices' => "invoice WHERE status = 'unpaid' AND paid > 0", 'refunded invoices' => "invoice WHERE status = 'refunded'",
 	'refunds by somebody, for a reason' => 'invoice WHERE closed_by = 900 AND closed_reason IS NOT NULL',
+	'successors' => "invoice WHERE replaces IS NOT NULL AND status = 'paid' AND cart_id IS NOT NULL",
+	'successors of those' => 'invoice s JOIN invoice p ON p.invoice_id = s.replaces WHERE p.replaces IS NOT NULL',
+	'fixed fees' => "line_item WHERE description = 'Handling'",
 	'dates of the bank' => 'payment WHERE value_date IS NOT NULL',
 	'void invoices' => "invoice WHERE status = 'void' AND payment_count = 0",
 	'void invoices that had money' => "invoice WHERE status = 'void' AND payment_count > 0",
@@ -427,6 +430,7 @@ is($primary->safe_psql('postgres', "$in_conf " . <<'SQL'), "$number|0", 'invoice
 SELECT count(*), count(*) FILTER (WHERE d IS DISTINCT FROM jsonb_build_object(
 	'invoice_id', i.invoice_id, 'conference', 'Conference', 'currency', 'USD', 'status', i.status, 'attendee_id', i.attendee_id,
 	'recipient', i.recipient, 'issue_time', i.issue_time, 'due_time', i.due_time, 'paid_time', i.paid_time, 'closed_time', i.closed_time,
+	'replaces', i.replaces, 'replaced_by', (SELECT s.invoice_id FROM invoice s WHERE s.replaces = i.invoice_id),
 	'lines', (SELECT coalesce(jsonb_agg(to_jsonb(l) - '{line_item_id,invoice_id}'::text[]
 		|| jsonb_build_object('total', l.quantity * l.price) ORDER BY line_item_id), '[]') FROM line_item l WHERE l.invoice_id = i.invoice_id),
 	'payments', (SELECT coalesce(jsonb_agg(to_jsonb(p) - '{invoice_id,provider_ref,entered_by,value_date}'::text[]
