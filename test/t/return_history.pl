@@ -828,6 +828,16 @@ my @deeds = (
 			my $invoice = any_returnable();
 			return (give_back($invoice), set_quantity_of($invoice->{attendee}), bill_cart_of($invoice->{attendee}));
 		} ],
+	# There is less of it, one may have less of it, or it has another price, when something is returned.
+	[ 4, sub { grep { $_->{status} eq 'paid' && $_->{cart} } @invoices }, sub {
+			my $invoice = any(grep { $_->{status} eq 'paid' && $_->{cart} } @invoices);
+			my $p = $product{ any(sort keys %{ $invoice->{cart}{items} }) };
+			my $half = int(sold($p) / 2);
+			my $price = $p->{price} + 100;
+
+			return (any(change('product', $p, 'stock', $half), change('product', $p, 'limit_per_attendee', 0), change('product', $p, 'price', $price, money($price))),
+				give_back($invoice));
+		} ],
 	[ 4, sub {@invoices}, sub { my $invoice = any_invoice('paid', 0.7); return [ "SELECT regpaydb.refund_invoice($invoice->{id})", sub { refund_invoice($invoice) } ] } ],
 	[ 3, sub {@invoices}, sub { my $invoice = any_invoice('unpaid', 0.6); return [ "SELECT regpaydb.void_invoice($invoice->{id})", sub { void_invoice($invoice) } ] } ],
 	[ 6, sub {@notes}, sub {
