@@ -13,6 +13,27 @@ CREATE FUNCTION regpaydb.change_stock()
 REVOKE ALL ON FUNCTION regpaydb.change_stock() FROM PUBLIC;
 COMMENT ON FUNCTION regpaydb.change_stock() IS 'Trigger function of product and category: what there is more of is free at once, and what there is less of is not.';
 
+-- Return and substitute.
+CREATE FUNCTION regpaydb.return_items(
+		invoice_id bigint,
+		items jsonb,
+		reason text DEFAULT NULL)
+	RETURNS bigint
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'regpaydb_return_items';
+REVOKE ALL ON FUNCTION regpaydb.return_items(bigint, jsonb, text) FROM PUBLIC;
+COMMENT ON FUNCTION regpaydb.return_items(bigint, jsonb, text) IS 'Takes items of a paid invoice back: what remains is on a new invoice that is paid, at the prices that were paid, and nobody else can buy it meanwhile; returns the credit note of what is left over, NULL for none. items: [{"line_item_id": 7, "quantity": 1}, ...], by default all of a line.';
+
+CREATE FUNCTION regpaydb.charge_credit_note(
+		credit_note_id bigint,
+		lines jsonb,
+		due interval DEFAULT '1 day')
+	RETURNS bigint
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'regpaydb_charge_credit_note';
+REVOKE ALL ON FUNCTION regpaydb.charge_credit_note(bigint, jsonb, interval) FROM PUBLIC;
+COMMENT ON FUNCTION regpaydb.charge_credit_note(bigint, jsonb, interval) IS 'Makes an invoice of these lines, due after the given time, and pays it by this credit note; what is left over becomes a new note. Returns the invoice''s id. lines are as those of manual_invoice().';
+
 COMMENT ON FUNCTION regpaydb.available_stock(bigint) IS 'How many of the product are neither sold nor reserved, of its own stock and of its category''s; NULL for any number.';
 COMMENT ON FUNCTION regpaydb.expire_invoices(integer) IS 'Voids, or refunds to credit, unpaid invoices whose carts can''t be had any more, so many at most; returns how many. What lapsed reservations have is free then. For a scheduler, every minute.';
 

@@ -59,3 +59,13 @@ CREATE FUNCTION regpaydb.refund_invoice(
 	AS 'MODULE_PATHNAME', 'regpaydb_refund_invoice';
 REVOKE ALL ON FUNCTION regpaydb.refund_invoice(bigint, text) FROM PUBLIC;
 COMMENT ON FUNCTION regpaydb.refund_invoice(bigint, text) IS 'Turns all that was paid on the invoice into a credit note and returns its id; NULL where nothing was paid, the invoice is void then. The reason is kept with the invoice and the note.';
+
+CREATE FUNCTION regpaydb.return_items(
+		invoice_id bigint,
+		items jsonb,
+		reason text DEFAULT NULL)
+	RETURNS bigint
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'regpaydb_return_items';
+REVOKE ALL ON FUNCTION regpaydb.return_items(bigint, jsonb, text) FROM PUBLIC;
+COMMENT ON FUNCTION regpaydb.return_items(bigint, jsonb, text) IS 'Takes items of a paid invoice back: what remains is on a new invoice that is paid, at the prices that were paid, and nobody else can buy it meanwhile; returns the credit note of what is left over, NULL for none. items: [{"line_item_id": 7, "quantity": 1}, ...], by default all of a line.';

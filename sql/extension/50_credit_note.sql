@@ -19,6 +19,16 @@ CREATE FUNCTION regpaydb.refund_credit_note(
 REVOKE ALL ON FUNCTION regpaydb.refund_credit_note(bigint, text, bigint) FROM PUBLIC;
 COMMENT ON FUNCTION regpaydb.refund_credit_note(bigint, text, bigint) IS 'Records that a credit note was paid out in full; returns the refund''s id.';
 
+CREATE FUNCTION regpaydb.charge_credit_note(
+		credit_note_id bigint,
+		lines jsonb,
+		due interval DEFAULT '1 day')
+	RETURNS bigint
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'regpaydb_charge_credit_note';
+REVOKE ALL ON FUNCTION regpaydb.charge_credit_note(bigint, jsonb, interval) FROM PUBLIC;
+COMMENT ON FUNCTION regpaydb.charge_credit_note(bigint, jsonb, interval) IS 'Makes an invoice of these lines, due after the given time, and pays it by this credit note; what is left over becomes a new note. Returns the invoice''s id. lines are as those of manual_invoice().';
+
 CREATE FUNCTION regpaydb.cancellation_fee(
 		credit_note_id bigint,
 		percentage numeric)

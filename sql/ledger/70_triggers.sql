@@ -124,7 +124,7 @@ CREATE TRIGGER invoice_guard_update
 	FOR EACH ROW EXECUTE FUNCTION regpaydb.guard_rows('invoice_id', 'attendee_id',
 		'cart_id', 'cart_revision', 'status', 'value', 'paid', 'payment_count',
 		'last_payment_id', 'issue_time', 'paid_time', 'closed_time', 'issued_by',
-		'closed_by', 'closed_reason');
+		'closed_by', 'closed_reason', 'replaces');
 COMMENT ON TRIGGER invoice_guard_update ON invoice IS 'Keeps the columns that only the engine changes.';
 CREATE TRIGGER invoice_guard
 	BEFORE INSERT OR DELETE ON invoice

@@ -233,6 +233,37 @@ JOIN cart c ON c.cart_id = r.cart_id
 WHERE r.reserved_until > '-infinity' AND r.reserved_until <>
 	(c.time_last_updated AT TIME ZONE 'UTC' + c.reservation_duration) AT TIME ZONE 'UTC'
 UNION ALL
+SELECT format('invoice %s', kept.invoice_id),
+	format('has %s of "%s" for %s, but invoice %s, which it replaces, had %s', kept.quantity,
+		kept.description, kept.price, kept.replaces, coalesce(had.quantity, 0))
+FROM (
+	SELECT i.invoice_id, i.replaces, l.product_id, l.description, l.price,
+		sum(l.quantity) AS quantity
+	FROM invoice i
+	JOIN line_item l ON l.invoice_id = i.invoice_id
+	WHERE i.replaces IS NOT NULL
+	GROUP BY i.invoice_id, i.replaces, l.product_id, l.description, l.price) kept
+LEFT JOIN (
+	SELECT i.invoice_id, l.product_id, l.description, l.price, sum(l.quantity) AS quantity
+	FROM invoice i
+	JOIN line_item l ON l.invoice_id = i.replaces
+	GROUP BY i.invoice_id, l.product_id, l.description, l.price) had
+	ON had.invoice_id = kept.invoice_id AND had.description = kept.description
+		AND had.price = kept.price AND had.product_id IS NOT DISTINCT FROM kept.product_id
+WHERE kept.quantity > coalesce(had.quantity, 0)
+UNION ALL
+SELECT format('invoice %s', s.invoice_id),
+	CASE
+		WHEN p.invoice_id IS NULL THEN format('replaces invoice %s, which does not exist', s.replaces)
+		WHEN p.attendee_id <> s.attendee_id THEN format('is attendee %s''s, but replaces invoice %s of attendee %s',
+			s.attendee_id, p.invoice_id, p.attendee_id)
+		ELSE format('replaces invoice %s, which is %s', p.invoice_id, p.status)
+	END
+FROM invoice s
+LEFT JOIN invoice p ON p.invoice_id = s.replaces
+WHERE s.replaces IS NOT NULL
+	AND (p.invoice_id IS NULL OR p.attendee_id <> s.attendee_id OR p.status IN ('unpaid', 'paid'))
+UNION ALL
 SELECT 'ledger',
 	format('%s came in, but %s is on invoices, %s in unclaimed credit notes and %s was refunded',
 		received, retained, unclaimed, refunded)

@@ -104,12 +104,13 @@ COMMENT ON COLUMN report_paid_invoices_by_date.value IS 'Sum of their values.';
 COMMENT ON COLUMN report_paid_invoices_by_date.still_paid IS 'How many of them are paid still.';
 COMMENT ON COLUMN report_paid_invoices_by_date.still_paid_value IS 'Sum of the values of those.';
 
--- The end of a reservation is reckoned as the engine does: see table reservation.
+-- The end of a reservation is reckoned as the engine does: see table reservation. What a
+-- successor's cart has is in a released one, too, but was not given back.
 CREATE VIEW report_product_status WITH (security_invoker = true) AS
 	SELECT g.category_id, g.name AS category, p.product_id, p.name AS product, p.price, p.stock,
 		coalesce(held.paid, 0) AS paid, coalesce(held.reserved, 0) AS reserved,
 		coalesce(held.active, 0) - coalesce(held.reserved, 0) AS unreserved,
-		coalesce(held.refunded, 0) AS refunded,
+		coalesce(held.released, 0) - coalesce(held.kept, 0) AS refunded,
 		p.stock - coalesce(held.paid, 0) - coalesce(held.reserved, 0) AS available
 	FROM product p
 	JOIN category g ON g.category_id = p.category_id
@@ -120,9 +121,11 @@ CREATE VIEW report_product_status WITH (security_invoker = true) AS
 				AND (c.time_last_updated AT TIME ZONE 'UTC' + c.reservation_duration)
 					AT TIME ZONE 'UTC' > now()) AS reserved,
 			sum(i.quantity) FILTER (WHERE c.status = 'active') AS active,
-			sum(i.quantity) FILTER (WHERE c.status = 'released') AS refunded
+			sum(i.quantity) FILTER (WHERE c.status = 'released') AS released,
+			sum(i.quantity) FILTER (WHERE s.invoice_id IS NOT NULL) AS kept
 		FROM cart_item i
 		JOIN cart c ON c.cart_id = i.cart_id
+		LEFT JOIN invoice s ON s.cart_id = c.cart_id AND s.replaces IS NOT NULL
 		GROUP BY i.product_id) AS held ON held.product_id = p.product_id;
 COMMENT ON VIEW report_product_status IS 'How many of each product are in which kind of cart.';
 COMMENT ON COLUMN report_product_status.category_id IS 'The product''s category.';
@@ -134,7 +137,7 @@ COMMENT ON COLUMN report_product_status.stock IS 'How many there are in all; NUL
 COMMENT ON COLUMN report_product_status.paid IS 'How many are in paid carts.';
 COMMENT ON COLUMN report_product_status.reserved IS 'How many active carts reserve.';
 COMMENT ON COLUMN report_product_status.unreserved IS 'How many are in active carts whose reservation lapsed.';
-COMMENT ON COLUMN report_product_status.refunded IS 'How many are in released carts.';
+COMMENT ON COLUMN report_product_status.refunded IS 'How many are in released carts, but for what remained paid for when the rest was returned.';
 COMMENT ON COLUMN report_product_status.available IS 'What is left of the stock; NULL for any number.';
 
 -- A cart with discounts may have no items, and then has no rows in table reservation:
@@ -146,7 +149,8 @@ CREATE VIEW report_discount_status WITH (security_invoker = true) AS
 			AND c.reserved_until > now()), 0) AS reserved,
 		coalesce(sum(d.quantity) FILTER (WHERE c.status = 'active'
 			AND c.reserved_until <= now()), 0) AS unreserved,
-		coalesce(sum(d.quantity) FILTER (WHERE c.status = 'released'), 0) AS refunded,
+		coalesce(sum(d.quantity) FILTER (WHERE c.status = 'released'), 0)
+			- coalesce(sum(d.quantity) FILTER (WHERE s.invoice_id IS NOT NULL), 0) AS refunded,
 		coalesce(sum(d.amount * d.quantity) FILTER (WHERE c.status = 'paid'), 0.00) AS total
 	FROM cart_discount d
 	JOIN (
@@ -154,6 +158,7 @@ CREATE VIEW report_discount_status WITH (security_invoker = true) AS
 			(time_last_updated AT TIME ZONE 'UTC' + reservation_duration) AT TIME ZONE 'UTC'
 				AS reserved_until
 		FROM cart) AS c ON c.cart_id = d.cart_id
+	LEFT JOIN invoice s ON s.cart_id = c.cart_id AND s.replaces IS NOT NULL
 	JOIN product p ON p.product_id = d.product_id
 	GROUP BY d.description, p.product_id, p.name, d.amount;
 COMMENT ON VIEW report_discount_status IS 'On how many items each discount is given, by the kind of cart that they are in.';
@@ -164,5 +169,5 @@ COMMENT ON COLUMN report_discount_status.amount IS 'On each.';
 COMMENT ON COLUMN report_discount_status.paid IS 'On how many in paid carts.';
 COMMENT ON COLUMN report_discount_status.reserved IS 'On how many that active carts reserve.';
 COMMENT ON COLUMN report_discount_status.unreserved IS 'On how many in active carts whose reservation lapsed.';
-COMMENT ON COLUMN report_discount_status.refunded IS 'On how many in released carts.';
+COMMENT ON COLUMN report_discount_status.refunded IS 'On how many in released carts, but for what remained paid for when the rest was returned.';
 COMMENT ON COLUMN report_discount_status.total IS 'What it came to in paid carts.';

@@ -218,3 +218,16 @@ CREATE TRIGGER stock_slot_guard_truncate
 	BEFORE TRUNCATE ON stock_slot
 	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.guard_rows();
 COMMENT ON TRIGGER stock_slot_guard_truncate ON stock_slot IS 'Rows are deleted: REPEATABLE READ would not notice that they are gone.';
+
+-- Successors of invoices of which something was returned.
+ALTER TABLE invoice ADD COLUMN replaces bigint;
+CREATE UNIQUE INDEX invoice_replaces_key ON invoice (replaces) WHERE replaces IS NOT NULL;
+COMMENT ON COLUMN invoice.replaces IS 'The invoice of which some lines were returned, and whose other lines this one has; NULL for one that is no successor.';
+DROP TRIGGER invoice_guard_update ON invoice;
+CREATE TRIGGER invoice_guard_update
+	BEFORE UPDATE ON invoice
+	FOR EACH ROW EXECUTE FUNCTION regpaydb.guard_rows('invoice_id', 'attendee_id',
+		'cart_id', 'cart_revision', 'status', 'value', 'paid', 'payment_count',
+		'last_payment_id', 'issue_time', 'paid_time', 'closed_time', 'issued_by',
+		'closed_by', 'closed_reason', 'replaces');
+COMMENT ON TRIGGER invoice_guard_update ON invoice IS 'Keeps the columns that only the engine changes.';

@@ -16,10 +16,11 @@
 #include "rows/outbox_rows.h"
 
 /*
- * What lines add up to, in minor units.  Raises RP003 where that is less than
- * zero or too much.
+ * value_of_lines
+ *		What lines add up to, in minor units.  Raises RP003 where that is less than
+ *		zero or too much.
  */
-static int64
+int64
 value_of_lines(const LineItemRow *lines, int nlines, int decimals)
 {
 	int64		limit = money_max(decimals);
@@ -48,33 +49,35 @@ value_of_lines(const LineItemRow *lines, int nlines, int decimals)
 /*
  * settle_new_invoice
  *		Make an invoice with its lines; one of value zero is paid at once.
- *		Returns its id.  cart is NULL for a manual one, or locked.
+ *		Returns its id.
  */
 int64
-settle_new_invoice(Ledger *ledger, int64 attendee_id, const CartRow *cart, text *recipient,
-				   Interval *due, const LineItemRow *lines, int nlines)
+settle_new_invoice(Ledger *ledger, const NewInvoice *bill)
 {
+	const CartRow *cart = bill->cart;
 	InvoiceRow	invoice = {
 		.locked = true,
-		.attendee_id = attendee_id,
+		.attendee_id = bill->attendee_id,
 		.has_cart = cart != NULL,
 		.cart_id = cart == NULL ? 0 : cart->cart_id,
 		.cart_revision = cart == NULL ? 0 : cart->revision,
+		.is_successor = bill->predecessor != NULL,
+		.replaces = bill->predecessor == NULL ? 0 : bill->predecessor->invoice_id,
 		.state = {
 			.status = INVOICE_UNPAID,
-			.value = value_of_lines(lines, nlines, ledger->decimals),
+			.value = value_of_lines(bill->lines, bill->nlines, ledger->decimals),
 			.limit = money_max(ledger->decimals),
 		},
 	};
 	SettleAdded no_payments = {0};
 	PaymentTotals not_added_up = {0};
 
-	invoice.invoice_id = row_insert_invoice(ledger, &invoice, recipient, due);
-	for (int i = 0; i < nlines; i++)
-		row_insert_line(ledger, invoice.invoice_id, &lines[i]);
+	invoice.invoice_id = row_insert_invoice(ledger, &invoice, bill->recipient, bill->due);
+	for (int i = 0; i < bill->nlines; i++)
+		row_insert_line(ledger, invoice.invoice_id, &bill->lines[i]);
 	row_log_invoice(ledger, OUTBOX_INVOICE_CREATED, invoice.invoice_id, NULL, INVOICE_UNPAID);
 	if (invoice.state.value == 0)
-		settle_added(ledger, &invoice, &no_payments, &not_added_up, attendee_id);
+		settle_added(ledger, &invoice, &no_payments, &not_added_up, bill->attendee_id);
 	return invoice.invoice_id;
 }
 
@@ -103,6 +106,6 @@ settle_with_credit(Ledger *ledger, int64 invoice_id)
 		 * again.
 		 */
 		if (row_lock_oldest_credit_note(ledger, invoice.attendee_id, &note))
-			settle_application(ledger, &invoice, &note);
+			settle_application(ledger, &invoice, &note, NULL);
 	}
 }

@@ -35,6 +35,7 @@ typedef struct Settlement
 	int64		credit_note_id; /* of the note, where the verdict makes one */
 	int64		credit_owner;	/* the attendee whose it is */
 	text	   *reason;			/* why, or NULL */
+	Successor  *successor;		/* which keeps something of the cart, or NULL */
 } Settlement;
 
 /* Take a payment into account. */
@@ -123,10 +124,11 @@ write_verdict(Ledger *ledger, const Settlement *settlement)
 	const InvoiceVerdict *verdict = &settlement->verdict;
 	CartAction	cart = invoice->has_cart ? verdict->cart : CART_UNCHANGED;
 
-	if (cart == CART_PAY)
+	/* That of a successor was paid from the start. */
+	if (cart == CART_PAY && !invoice->is_successor)
 		sell_cart(ledger, invoice);
 	if (cart == CART_RELEASE)
-		release_cart(ledger, invoice);
+		release_cart(ledger, invoice, settlement->successor);
 	row_update_invoice(ledger, invoice, verdict,
 					   settlement->has_payment ? &settlement->last_payment_id : NULL,
 					   settlement->reason);
@@ -161,11 +163,10 @@ carry_out(Ledger *ledger, Settlement *settlement)
 
 /*
  * Settle an invoice with payments of amount; state is what its row counts besides
- * them, and settlement has taken the last of them into account.  Returns what the
- * invoice is then.  Only where money arrives that the row does not count does its
- * cart have to be for sale still.
+ * them, and settlement has taken the last of them into account.  Only where money
+ * arrives that the row does not count does its cart have to be for sale still.
  */
-static InvoiceStatus
+static void
 settle(Ledger *ledger, Settlement *settlement, InvoiceState state, int64 amount,
 	   int64 npayments)
 {
@@ -176,7 +177,7 @@ settle(Ledger *ledger, Settlement *settlement, InvoiceState state, int64 amount,
 		amount != invoice->state.paid - state.paid;
 
 	state.unsellable = arrives && state.status == INVOICE_UNPAID &&
-		!invoice->cart_checked && cart_is_unsellable(ledger, invoice);
+		!invoice->cart_checked && !invoice->is_successor && cart_is_unsellable(ledger, invoice);
 	refusal = invoice_state_settle(&state, amount, npayments, verdict);
 	if (refusal != INVOICE_OK)
 		settle_refuse(ledger, refusal, invoice);
@@ -185,22 +186,19 @@ settle(Ledger *ledger, Settlement *settlement, InvoiceState state, int64 amount,
 		settlement->has_payment != invoice->has_payment ||
 		settlement->last_payment_id != invoice->last_payment_id)
 		carry_out(ledger, settlement);
-	return verdict->status;
 }
 
 /* Settle an invoice with all of its payments, whatever its row says of them. */
-static InvoiceStatus
-settle_totals(Ledger *ledger, const InvoiceRow *invoice, const PaymentTotals *totals,
-			  int64 credit_owner)
+static void
+settle_totals(Ledger *ledger, Settlement *settlement, const PaymentTotals *totals)
 {
-	InvoiceState nothing_paid = invoice->state;
-	Settlement	settlement = begin_settlement(invoice, credit_owner, NULL);
+	InvoiceState nothing_paid = settlement->invoice->state;
 
 	nothing_paid.paid = 0;
 	nothing_paid.payment_count = 0;
-	settlement.has_payment = totals->payment_count > 0;
-	settlement.last_payment_id = settlement.has_payment ? totals->last_payment_id : 0;
-	return settle(ledger, &settlement, nothing_paid, totals->amount, totals->payment_count);
+	settlement->has_payment = totals->payment_count > 0;
+	settlement->last_payment_id = settlement->has_payment ? totals->last_payment_id : 0;
+	settle(ledger, settlement, nothing_paid, totals->amount, totals->payment_count);
 }
 
 /*
@@ -212,8 +210,24 @@ InvoiceStatus
 settle_afresh(Ledger *ledger, const InvoiceRow *invoice)
 {
 	PaymentTotals totals = row_payment_totals(ledger, invoice->invoice_id);
+	Settlement	settlement = begin_settlement(invoice, invoice->attendee_id, NULL);
 
-	return settle_totals(ledger, invoice, &totals, invoice->attendee_id);
+	settle_totals(ledger, &settlement, &totals);
+	return settlement.verdict.status;
+}
+
+static void
+settle_more(Ledger *ledger, Settlement *settlement, const SettleAdded *added,
+			const PaymentTotals *totals)
+{
+	if (totals->known)
+	{
+		settle_totals(ledger, settlement, totals);
+		return;
+	}
+	if (added->npayments > 0)
+		count_payment(settlement, added->last_id);
+	settle(ledger, settlement, settlement->invoice->state, added->amount, added->npayments);
 }
 
 /*
@@ -226,14 +240,26 @@ settle_added(Ledger *ledger, const InvoiceRow *invoice, const SettleAdded *added
 {
 	Settlement	settlement = begin_settlement(invoice, credit_owner, NULL);
 
-	if (totals->known)
-	{
-		(void) settle_totals(ledger, invoice, totals, credit_owner);
+	settle_more(ledger, &settlement, added, totals);
+}
+
+/* See settle_payment; settlement has the note that it makes, if it makes one. */
+static void
+settle_one(Ledger *ledger, Settlement *settlement, const PaymentRow *payment, SettleCheck check)
+{
+	SettleAdded added = {payment->amount, 1, payment->payment_id, payment->payment_id};
+	PaymentTotals totals;
+	InvoiceRow	checked = *settlement->invoice;
+
+	if (settle_is_counted(ledger, &checked, &added, &totals))
 		return;
+	if (check != NULL)
+	{
+		check(ledger, &checked);
+		checked.cart_checked = true;
 	}
-	if (added->npayments > 0)
-		count_payment(&settlement, added->last_id);
-	(void) settle(ledger, &settlement, invoice->state, added->amount, added->npayments);
+	settlement->invoice = &checked;
+	settle_more(ledger, settlement, &added, &totals);
 }
 
 /*
@@ -247,38 +273,39 @@ void
 settle_payment(Ledger *ledger, const InvoiceRow *invoice, const PaymentRow *payment,
 			   SettleCheck check, int64 credit_owner)
 {
-	SettleAdded added = {payment->amount, 1, payment->payment_id, payment->payment_id};
-	PaymentTotals totals;
-	InvoiceRow	checked = *invoice;
+	Settlement	settlement = begin_settlement(invoice, credit_owner, NULL);
 
-	if (settle_is_counted(ledger, invoice, &added, &totals))
-		return;
-	if (check != NULL)
-	{
-		check(ledger, invoice);
-		checked.cart_checked = true;
-	}
-	settle_added(ledger, &checked, &added, &totals, credit_owner);
+	settle_one(ledger, &settlement, payment, check);
 }
 
 /*
- * settle_refund
+ * settle_return
  *		Turn all that was paid on a locked invoice into a credit note, whose id
- *		goes to credit_note_id; false where nothing was paid.
+ *		goes to credit_note_id; false where nothing was paid.  What is kept of its cart
+ *		is its successor's then.
  *
  * reason may be NULL; else it is kept with the invoice and the note.
  */
 bool
-settle_refund(Ledger *ledger, const InvoiceRow *invoice, text *reason, int64 *credit_note_id)
+settle_return(Ledger *ledger, const InvoiceRow *invoice, text *reason, Successor *successor,
+			  int64 *credit_note_id)
 {
 	Settlement	settlement = begin_settlement(invoice, invoice->attendee_id, reason);
 	InvoiceRefusal refusal = invoice_state_refund(&invoice->state, &settlement.verdict);
 
 	if (refusal != INVOICE_OK)
 		settle_refuse(ledger, refusal, invoice);
+	settlement.successor = successor;
 	carry_out(ledger, &settlement);
 	*credit_note_id = settlement.credit_note_id;
 	return settlement.verdict.credit > 0;
+}
+
+/* settle_refund: the same where nothing is kept. */
+bool
+settle_refund(Ledger *ledger, const InvoiceRow *invoice, text *reason, int64 *credit_note_id)
+{
+	return settle_return(ledger, invoice, reason, NULL, credit_note_id);
 }
 
 /* settle_void: void a locked invoice; nothing happens to a void one. */
@@ -297,10 +324,12 @@ settle_void(Ledger *ledger, const InvoiceRow *invoice, text *reason)
 /*
  * settle_application
  *		Put a locked, unclaimed credit note on a locked invoice; returns the
- *		payment's id.  What is left over belongs to the owner of the note.
+ *		payment's id.  What is left over is a note of the same owner, whose id goes to
+ *		residual_id; where nothing is, or residual_id is NULL, nothing does.
  */
 int64
-settle_application(Ledger *ledger, const InvoiceRow *invoice, const CreditNoteRow *note)
+settle_application(Ledger *ledger, const InvoiceRow *invoice, const CreditNoteRow *note,
+				   int64 *residual_id)
 {
 	PaymentRow	payment = {
 		.payment_id = row_next_payment_id(ledger),
@@ -311,6 +340,7 @@ settle_application(Ledger *ledger, const InvoiceRow *invoice, const CreditNoteRo
 											  note->credit_note_id)),
 	};
 	InvoiceRow	locked;
+	Settlement	settlement;
 
 	row_claim_credit_note(ledger, note, CREDIT_NOTE_APPLIED);
 	row_insert_payment(ledger, &payment);
@@ -319,7 +349,10 @@ settle_application(Ledger *ledger, const InvoiceRow *invoice, const CreditNoteRo
 						&invoice->invoice_id);
 	if (!settle_lock_invoice(ledger, invoice->invoice_id, &locked))
 		elog(ERROR, "invoice " INT64_FORMAT " is gone", invoice->invoice_id);
-	settle_payment(ledger, &locked, &payment, NULL, note->attendee_id);
+	settlement = begin_settlement(&locked, note->attendee_id, NULL);
+	settle_one(ledger, &settlement, &payment, NULL);
+	if (residual_id != NULL && settlement.verdict.credit > 0)
+		*residual_id = settlement.credit_note_id;
 	return payment.payment_id;
 }
 

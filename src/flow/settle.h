@@ -20,11 +20,13 @@ extern void settle_payment(Ledger *ledger, const InvoiceRow *invoice,
 extern void settle_added(Ledger *ledger, const InvoiceRow *invoice, const SettleAdded *added,
 						 const PaymentTotals *totals, int64 credit_owner);
 extern InvoiceStatus settle_afresh(Ledger *ledger, const InvoiceRow *invoice);
+extern bool settle_return(Ledger *ledger, const InvoiceRow *invoice, text *reason,
+						  Successor *successor, int64 *credit_note_id);
 extern bool settle_refund(Ledger *ledger, const InvoiceRow *invoice, text *reason,
 						  int64 *credit_note_id);
 extern void settle_void(Ledger *ledger, const InvoiceRow *invoice, text *reason);
 extern int64 settle_application(Ledger *ledger, const InvoiceRow *invoice,
-								const CreditNoteRow *note);
+								const CreditNoteRow *note, int64 *residual_id);
 extern int64 settle_note_refund(Ledger *ledger, const CreditNoteRow *note, text *reference,
 								const int64 *entered_by);
 

@@ -14,6 +14,7 @@
 #include "flow/cart_needs.h"
 #include "flow/stock.h"
 #include "flow/stock_take.h"
+#include "flow/successor.h"
 #include "rows/cart_rows.h"
 #include "rows/invoice_rows.h"
 #include "rows/product_rows.h"
@@ -239,19 +240,31 @@ sell_cart(Ledger *ledger, const InvoiceRow *invoice)
 	row_release_items(ledger, invoice->cart_id);
 }
 
-/* release_cart: the items of a locked, paid cart can be bought again. */
+/*
+ * release_cart
+ *		The items of a locked, paid cart can be bought again; but those that go to a
+ *		successor, if it is not NULL, are its, in a cart of its own.
+ */
 void
-release_cart(Ledger *ledger, const InvoiceRow *invoice)
+release_cart(Ledger *ledger, const InvoiceRow *invoice, Successor *successor)
 {
 	int			nitems;
 	CartItemRow *items = row_cart_items(ledger, invoice->cart_id, &nitems);
 	StockChange *changes = palloc(Max(nitems, 1) * sizeof(StockChange));
+	int			nchanges = 0;
 
 	for (int i = 0; i < nitems; i++)
-		changes[i] = (StockChange)
 	{
-		items[i].product_id, -items[i].quantity
-	};
-	(void) stock_take(ledger, changes, nitems, invoice->cart_id);
+		int32		kept = successor == NULL ? 0 : successor_keeps(successor, items[i].product_id);
+
+		if (items[i].quantity > kept)
+			changes[nchanges++] = (StockChange)
+		{
+			items[i].product_id, kept - items[i].quantity
+		};
+	}
+	(void) stock_take(ledger, changes, nchanges, invoice->cart_id);
 	row_set_cart_status(ledger, invoice->cart_id, CART_STATUS_RELEASED);
+	if (successor != NULL)
+		make_successor_cart(ledger, invoice, successor);
 }

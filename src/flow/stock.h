@@ -20,6 +20,6 @@ extern void check_still_wrong(Ledger *ledger, int64 cart_id);
 pg_noreturn extern void refuse_cart(Ledger *ledger, int64 cart_id, CartCheck check);
 extern bool hold_cart(Ledger *ledger, int64 cart_id);
 extern void sell_cart(Ledger *ledger, const InvoiceRow *invoice);
-extern void release_cart(Ledger *ledger, const InvoiceRow *invoice);
+extern void release_cart(Ledger *ledger, const InvoiceRow *invoice, Successor *successor);
 
 #endif							/* REGPAYDB_STOCK_H */

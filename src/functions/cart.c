@@ -245,24 +245,22 @@ regpaydb_invoice_cart(PG_FUNCTION_ARGS)
 	Ledger	   *ledger = engine_begin(PAYMENT, "amount", ACL_INSERT);
 	int64		cart_id = int8_arg(fcinfo, 0, "cart_id");
 	CartRow		cart;
-	text	   *recipient;
+	NewInvoice	bill = {.cart = &cart};
 	int64		invoice_id;
-	LineItemRow *lines;
-	int			nlines;
 
 	find_cart(ledger, cart_id, &cart);
-	if (!row_lock_attendee(ledger, cart.attendee_id, &recipient) ||
+	if (!row_lock_attendee(ledger, cart.attendee_id, &bill.recipient) ||
 		!row_lock_cart(ledger, cart_id, &cart))
 		not_found("cart", cart_id);
+	bill.attendee_id = cart.attendee_id;
 	if (!row_invoice_of_revision(ledger, &cart, &invoice_id))
 	{
 		if (cart.status != CART_STATUS_ACTIVE)
 			cart_is_closed(&cart);
 		check_cart(ledger, cart_id, CART_CHECK_ALL);
 		row_touch_cart(ledger, &cart);
-		lines = row_cart_lines(ledger, cart_id, &nlines);
-		invoice_id = settle_new_invoice(ledger, cart.attendee_id, &cart, recipient, NULL,
-										lines, nlines);
+		bill.lines = row_cart_lines(ledger, cart_id, &bill.nlines);
+		invoice_id = settle_new_invoice(ledger, &bill);
 		settle_with_credit(ledger, invoice_id);
 	}
 	engine_end();

@@ -15,6 +15,7 @@
 #include "flow/find.h"
 #include "flow/payable.h"
 #include "flow/settle.h"
+#include "functions/lines.h"
 #include "rows/attendee_rows.h"
 #include "rows/credit_note_rows.h"
 
@@ -38,7 +39,7 @@ regpaydb_apply_credit_note(PG_FUNCTION_ARGS)
 	lock_invoice(ledger, int8_arg(fcinfo, 1, "invoice_id"), &invoice);
 	check_payable(ledger, &invoice);
 	lock_unclaimed_note(ledger, credit_note_id, &note);
-	payment_id = settle_application(ledger, &invoice, &note);
+	payment_id = settle_application(ledger, &invoice, &note, NULL);
 	engine_end();
 	PG_RETURN_INT64(payment_id);
 }
@@ -71,6 +72,76 @@ regpaydb_refund_credit_note(PG_FUNCTION_ARGS)
 	refund_id = settle_note_refund(ledger, &note, reference, PG_ARGISNULL(2) ? NULL : &entered_by);
 	engine_end();
 	PG_RETURN_INT64(refund_id);
+}
+
+/*
+ * Make an invoice of these lines, due after the given time, and pay it by a locked,
+ * unclaimed note.  One of value zero is paid without it.
+ */
+static int64
+charge_note(Ledger *ledger, const CreditNoteRow *note, const LineItemRow *lines, int nlines,
+			Interval *due)
+{
+	NewInvoice	bill = {
+		.attendee_id = note->attendee_id,
+		.due = due,
+		.lines = lines,
+		.nlines = nlines
+	};
+	AttendeeRow attendee;
+	InvoiceRow	invoice;
+
+	if (value_of_lines(lines, nlines, ledger->decimals) > note->value)
+		ereport(ERROR,
+				(errcode(RP_INVALID_AMOUNT),
+				 errmsg("the lines of the invoice come to more than credit note " INT64_FORMAT " has",
+						note->credit_note_id),
+				 errdetail("The credit note has %s.",
+						   money_to_cstring(note->value, ledger->decimals)),
+				 errhint("Charge less, or use regpaydb.manual_invoice() and regpaydb.apply_credit_note().")));
+	if (!row_attendee(ledger, note->attendee_id, &attendee))
+		not_found("attendee", note->attendee_id);
+	bill.recipient = attendee.recipient;
+	lock_invoice(ledger, settle_new_invoice(ledger, &bill), &invoice);
+	if (invoice.state.status == INVOICE_UNPAID)
+		settle_application(ledger, &invoice, note, NULL);
+	return invoice.invoice_id;
+}
+
+/*
+ * charge_credit_note(credit_note_id, lines, due DEFAULT '1 day') -> invoice_id
+ *		Make an invoice of these lines, due after the given time, and pay it by this
+ *		very note; what is left over becomes a new note of the same owner.
+ *
+ * lines is as for manual_invoice().  Raises RP002, RP003, RP006, RP010, RP012, 22001,
+ * 22004, 22023, 42501.  Spec section 3.
+ */
+PG_FUNCTION_INFO_V1(regpaydb_charge_credit_note);
+Datum
+regpaydb_charge_credit_note(PG_FUNCTION_ARGS)
+{
+	Ledger	   *ledger;
+	int64		credit_note_id;
+	LineItemRow *lines;
+	int			nlines;
+	CreditNoteRow note;
+	int64		invoice_id;
+
+	engine_check_privilege(INVOICE, "value", ACL_INSERT);
+	ledger = staff_begin(CREDIT_NOTE_APPLICATION, "credit_note_id", ACL_INSERT);
+	credit_note_id = int8_arg(fcinfo, 0, "credit_note_id");
+	require_arg(fcinfo, 1, "lines");
+	require_arg(fcinfo, 2, "due");
+	lines = parse_lines(ledger, PG_GETARG_JSONB_P(1), &nlines);
+
+	/*
+	 * The note is locked before the invoice here, against the lock order, but
+	 * nobody else can know of an invoice that this transaction makes.
+	 */
+	lock_unclaimed_note(ledger, credit_note_id, &note);
+	invoice_id = charge_note(ledger, &note, lines, nlines, PG_GETARG_INTERVAL_P(2));
+	engine_end();
+	PG_RETURN_INT64(invoice_id);
 }
 
 /*
@@ -122,8 +193,6 @@ regpaydb_cancellation_fee(PG_FUNCTION_ARGS)
 	int64		credit_note_id;
 	Interval	one_day = {.day = 1};
 	LineItemRow line = {.quantity = 1};
-	AttendeeRow attendee;
-	InvoiceRow	invoice;
 	CreditNoteRow note;
 	int64		invoice_id;
 
@@ -132,11 +201,6 @@ regpaydb_cancellation_fee(PG_FUNCTION_ARGS)
 	credit_note_id = int8_arg(fcinfo, 0, "credit_note_id");
 	require_arg(fcinfo, 1, "percentage");
 	check_percentage(PG_GETARG_NUMERIC(1));
-
-	/*
-	 * The note is locked before the invoice here, against the lock order, but
-	 * nobody else can know of an invoice that this transaction makes.
-	 */
 	lock_unclaimed_note(ledger, credit_note_id, &note);
 	line.price = fee_of(note.value, PG_GETARG_NUMERIC(1), ledger->decimals);
 	if (line.price == 0)
@@ -146,12 +210,7 @@ regpaydb_cancellation_fee(PG_FUNCTION_ARGS)
 	}
 	line.description = cstring_to_text(psprintf("Cancellation fee on credit note " INT64_FORMAT,
 												credit_note_id));
-	if (!row_attendee(ledger, note.attendee_id, &attendee))
-		not_found("attendee", note.attendee_id);
-	invoice_id = settle_new_invoice(ledger, note.attendee_id, NULL, attendee.recipient,
-									&one_day, &line, 1);
-	lock_invoice(ledger, invoice_id, &invoice);
-	settle_application(ledger, &invoice, &note);
+	invoice_id = charge_note(ledger, &note, &line, 1, &one_day);
 	engine_end();
 	PG_RETURN_INT64(invoice_id);
 }

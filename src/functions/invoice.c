@@ -15,19 +15,11 @@
 #include "flow/bill.h"
 #include "flow/find.h"
 #include "flow/payable.h"
+#include "flow/return.h"
 #include "flow/settle.h"
 #include "functions/lines.h"
 #include "ledger/catalog.h"
 #include "rows/attendee_rows.h"
-#include "rows/product_rows.h"
-
-static void
-check_products(Ledger *ledger, const LineItemRow *lines, int nlines)
-{
-	for (int i = 0; i < nlines; i++)
-		if (lines[i].product_id != NULL && !row_product_exists(ledger, *lines[i].product_id))
-			not_found("product", *lines[i].product_id);
-}
 
 /*
  * manual_invoice(attendee_id, due, lines) -> invoice_id
@@ -44,20 +36,16 @@ Datum
 regpaydb_manual_invoice(PG_FUNCTION_ARGS)
 {
 	Ledger	   *ledger = staff_begin(INVOICE, "value", ACL_INSERT);
-	int64		attendee_id = int8_arg(fcinfo, 0, "attendee_id");
-	LineItemRow *lines;
-	int			nlines;
+	NewInvoice	bill = {.attendee_id = int8_arg(fcinfo, 0, "attendee_id")};
 	int64		invoice_id;
-	text	   *recipient;
 
 	require_arg(fcinfo, 1, "due");
 	require_arg(fcinfo, 2, "lines");
-	lines = parse_lines(PG_GETARG_JSONB_P(2), ledger->decimals, &nlines);
-	check_products(ledger, lines, nlines);
-	if (!row_lock_attendee(ledger, attendee_id, &recipient))
-		not_found("attendee", attendee_id);
-	invoice_id = settle_new_invoice(ledger, attendee_id, NULL, recipient,
-									PG_GETARG_INTERVAL_P(1), lines, nlines);
+	bill.due = PG_GETARG_INTERVAL_P(1);
+	bill.lines = parse_lines(ledger, PG_GETARG_JSONB_P(2), &bill.nlines);
+	if (!row_lock_attendee(ledger, bill.attendee_id, &bill.recipient))
+		not_found("attendee", bill.attendee_id);
+	invoice_id = settle_new_invoice(ledger, &bill);
 	settle_with_credit(ledger, invoice_id);
 	engine_end();
 	PG_RETURN_INT64(invoice_id);
@@ -198,6 +186,46 @@ regpaydb_refund_invoice(PG_FUNCTION_ARGS)
 
 	lock_invoice(ledger, int8_arg(fcinfo, 0, "invoice_id"), &invoice);
 	has_note = settle_refund(ledger, &invoice, reason, &credit_note_id);
+	engine_end();
+	if (!has_note)
+		PG_RETURN_NULL();
+	PG_RETURN_INT64(credit_note_id);
+}
+
+/*
+ * return_items(invoice_id, items, reason DEFAULT NULL) -> credit_note_id
+ *		Take items of a paid invoice back: it is refunded, and what remains is on a
+ *		successor that the note pays for, at the prices that were paid.  Returns the
+ *		note of what is left over; NULL where nothing is.
+ *
+ * items is a jsonb array of {"line_item_id", "quantity"}, by default all of the line.
+ * Nobody else can buy what remains meanwhile.  Where nothing remains, there is no
+ * successor.  reason, of at most 1,000 characters, is kept as the invoice's
+ * closed_reason and its note's reference.  Raises RP002, RP003, RP008, RP010, RP012,
+ * 22001, 22004, 22023, 42501.  Spec section 9.
+ */
+PG_FUNCTION_INFO_V1(regpaydb_return_items);
+Datum
+regpaydb_return_items(PG_FUNCTION_ARGS)
+{
+	Ledger	   *ledger;
+	int64		invoice_id;
+	text	   *reason;
+	ReturnedLine *returned;
+	int			nreturned;
+	InvoiceRow	invoice;
+	int64		credit_note_id;
+	bool		has_note;
+
+	engine_check_privilege(INVOICE, "value", ACL_INSERT);
+	engine_check_privilege(CREDIT_NOTE_APPLICATION, "credit_note_id", ACL_INSERT);
+	ledger = staff_begin(INVOICE, "status", ACL_UPDATE);
+	invoice_id = int8_arg(fcinfo, 0, "invoice_id");
+	require_arg(fcinfo, 1, "items");
+	reason = optional_text_arg(fcinfo, 2, "reason", MAX_TEXT_LENGTH);
+	returned = parse_returned(PG_GETARG_JSONB_P(1), &nreturned);
+	lock_invoice(ledger, invoice_id, &invoice);
+	has_note = return_lines(ledger, &invoice, returned, nreturned, reason, &credit_note_id);
 	engine_end();
 	if (!has_note)
 		PG_RETURN_NULL();

@@ -1,52 +1,69 @@
 /*
  * lines.c
- *	  Reads the lines of a manual invoice:
+ *	  Reads the lines of an invoice, and which of them are returned:
  *	  [{"description": ..., "price": ..., "quantity": 1, "product_id": null}, ...]
+ *	  [{"line_item_id": ..., "quantity": 1}, ...]
  */
 #include "postgres.h"
 
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/jsonb.h"
 #include "utils/numeric.h"
 
 #include "base/args.h"
 #include "base/errors.h"
 #include "base/money.h"
+#include "flow/find.h"
+#include "functions/json_rows.h"
 #include "functions/lines.h"
+#include "rows/product_rows.h"
 
 pg_noreturn static void
-malformed(int line, const char *problem)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 line > 0 ? errmsg("line %d of the invoice: %s", line, problem) :
-			 errmsg("lines of the invoice: %s", problem),
-			 errhint("Lines look like [{\"description\": \"Ticket\", \"price\": 149.00, \"quantity\": 1, \"product_id\": null}].")));
-}
-
-pg_noreturn static void
-bad_amount(int line, const char *problem, const char *hint)
+bad_amount(const JsonPlace *place, const char *problem, const char *hint)
 {
 	ereport(ERROR,
 			(errcode(RP_INVALID_AMOUNT),
-			 errmsg("line %d of the invoice: %s", line, problem),
+			 errmsg("%s: %s", json_place(place), problem),
 			 errdetail("A line has a price in the conference's currency, and a whole quantity above zero."),
 			 errhint("%s", hint)));
 }
 
+static int32
+read_quantity(const JsonPlace *place, const JsonbValue *value)
+{
+	int64		quantity;
+	bool		fits;
+
+	if (!json_integer(value, &quantity, &fits))
+		json_malformed(place, "quantity is not a whole number");
+	if (quantity <= 0)
+		bad_amount(place, "quantity must be above zero", "Give a discount as a negative price.");
+	if (quantity > PG_INT32_MAX)
+		bad_amount(place, "quantity is too large", "Give the quantity that is billed.");
+	return (int32) quantity;
+}
+
+/* ---- lines of a new invoice ---- */
+
+/* A line, and what it has of what it has to have. */
+typedef struct LineRead
+{
+	LineItemRow line;
+	bool		has_price;
+} LineRead;
+
 static text *
-read_description(const JsonbValue *value, int line)
+read_description(const JsonPlace *place, const JsonbValue *value)
 {
 	text	   *description;
 	int			blanks = 0;
 
 	if (value->type != jbvString)
-		malformed(line, "description is not a string");
+		json_malformed(place, "description is not a string");
 	while (blanks < value->val.string.len && value->val.string.val[blanks] == ' ')
 		blanks++;
 	if (blanks == value->val.string.len)
-		malformed(line, "description is empty");
+		json_malformed(place, "description is empty");
 	description = cstring_to_text_with_len(value->val.string.val, value->val.string.len);
 	check_text_length(description, "description", MAX_TEXT_LENGTH);
 	return description;
@@ -77,9 +94,9 @@ is_decimal(const char *string)
 
 /* A price: a number, or a string that is one, as decimals are often sent. */
 static int64
-read_price(const JsonbValue *value, int line, int decimals)
+read_price(const JsonPlace *place, const JsonbValue *value, int decimals)
 {
-	char	   *name = psprintf("line %d of the invoice: price", line);
+	char	   *name = psprintf("%s: price", json_place(place));
 
 	if (value->type == jbvNumeric)
 		return money_from_numeric(value->val.numeric, decimals, name);
@@ -94,136 +111,160 @@ read_price(const JsonbValue *value, int line, int decimals)
 																		  Int32GetDatum(-1))),
 									  decimals, name);
 	}
-	bad_amount(line, "price is not a number", "Give the price of one, such as 149.00.");
-}
-
-/*
- * A whole number; fits is whether it is an int64, or else the nearest that is goes
- * to result.
- */
-static bool
-read_integer(const JsonbValue *value, int64 *result, bool *fits)
-{
-	Datum		number;
-
-	if (value->type != jbvNumeric)
-		return false;
-	number = NumericGetDatum(value->val.numeric);
-	if (DatumGetInt32(DirectFunctionCall1(numeric_min_scale, number)) > 0)
-		return false;
-	*fits = false;
-	if (DatumGetBool(DirectFunctionCall2(numeric_gt, number,
-										 NumericGetDatum(int64_to_numeric(PG_INT64_MAX)))))
-		*result = PG_INT64_MAX;
-	else if (DatumGetBool(DirectFunctionCall2(numeric_lt, number,
-											  NumericGetDatum(int64_to_numeric(PG_INT64_MIN)))))
-		*result = PG_INT64_MIN;
-	else
-	{
-		*result = DatumGetInt64(DirectFunctionCall1(numeric_int8, number));
-		*fits = true;
-	}
-	return true;
-}
-
-static int32
-read_quantity(const JsonbValue *value, int line)
-{
-	int64		quantity;
-	bool		fits;
-
-	if (!read_integer(value, &quantity, &fits))
-		malformed(line, "quantity is not a whole number");
-	if (quantity <= 0)
-		bad_amount(line, "quantity must be above zero", "Give a discount as a negative price.");
-	if (quantity > PG_INT32_MAX)
-		bad_amount(line, "quantity is too large", "Give the quantity that is billed.");
-	return (int32) quantity;
+	bad_amount(place, "price is not a number", "Give the price of one, such as 149.00.");
 }
 
 static int64 *
-read_product_id(const JsonbValue *value, int line)
+read_product_id(const JsonPlace *place, const JsonbValue *value)
 {
 	int64	   *product_id;
-	bool		fits;
 
 	if (value->type == jbvNull)
 		return NULL;
 	product_id = palloc(sizeof(int64));
-	if (!read_integer(value, product_id, &fits) || !fits)
-		malformed(line, "product_id is not a whole number");
+	*product_id = json_key(place, "product_id", value);
 	return product_id;
 }
 
-/* Read one line; the iterator stands behind its opening brace. */
-static void
-read_line(JsonbIterator **iterator, int number, int decimals, LineItemRow *line)
+static bool
+read_line_field(const JsonPlace *place, const char *name, const JsonbValue *value, void *row,
+				void *context)
 {
-	JsonbValue	key;
-	JsonbValue	value;
-	bool		has_price = false;
+	LineRead   *read = row;
+	LineItemRow *line = &read->line;
 
-	memset(line, 0, sizeof(LineItemRow));
-	line->quantity = 1;
-	while (JsonbIteratorNext(iterator, &key, true) == WJB_KEY)
+	if (strcmp(name, "description") == 0)
+		line->description = read_description(place, value);
+	else if (strcmp(name, "price") == 0)
 	{
-		char	   *name = pnstrdup(key.val.string.val, key.val.string.len);
-
-		JsonbIteratorNext(iterator, &value, true);
-		if (strcmp(name, "description") == 0)
-			line->description = read_description(&value, number);
-		else if (strcmp(name, "price") == 0)
-		{
-			line->price = read_price(&value, number, decimals);
-			has_price = true;
-		}
-		else if (strcmp(name, "quantity") == 0)
-			line->quantity = read_quantity(&value, number);
-		else if (strcmp(name, "product_id") == 0)
-			line->product_id = read_product_id(&value, number);
-		else
-			malformed(number, psprintf("\"%s\" is not a part of a line", name));
+		line->price = read_price(place, value, *(const int *) context);
+		read->has_price = true;
 	}
-	if (line->description == NULL)
-		malformed(number, "description is missing");
-	if (!has_price)
-		malformed(number, "price is missing");
+	else if (strcmp(name, "quantity") == 0)
+		line->quantity = read_quantity(place, value);
+	else if (strcmp(name, "product_id") == 0)
+		line->product_id = read_product_id(place, value);
+	else
+		return false;
+	return true;
+}
+
+static void
+check_line(const JsonPlace *place, void *row)
+{
+	LineRead   *read = row;
+
+	if (read->line.description == NULL)
+		json_malformed(place, "description is missing");
+	if (!read->has_price)
+		json_malformed(place, "price is missing");
+	if (read->line.quantity == 0)
+		read->line.quantity = 1;
 }
 
 /*
  * parse_lines
- *		The lines of an invoice, in a currency of so many decimals.
+ *		The lines of a new invoice.
  *
- * Raises RP003 on amounts, 22023 on anything else that is not as documented,
- * 22001 on a description that is too long.
+ * Raises RP002 for a product that does not exist, RP003 on amounts, 22023 on anything
+ * else that is not as documented, 22001 on a description that is too long.
  */
 LineItemRow *
-parse_lines(Jsonb *lines, int decimals, int *nlines)
+parse_lines(Ledger *ledger, Jsonb *json, int *nlines)
 {
-	JsonbIterator *iterator;
-	JsonbValue	item;
-	LineItemRow *result;
+	static const JsonForm form = {
+		.array = "lines of the invoice",
+		.object = "line %d of the invoice",
+		.any_object = "a line",
+		.example = "Lines look like [{\"description\": \"Ticket\", \"price\": 149.00, \"quantity\": 1, \"product_id\": null}].",
+		.size = sizeof(LineRead),
+		.read_field = read_line_field,
+		.check_row = check_line
+	};
+	LineRead   *read = read_json_rows(json, &form, &ledger->decimals, nlines);
+	LineItemRow *lines = palloc(*nlines * sizeof(LineItemRow));
 
-	if (!JB_ROOT_IS_ARRAY(lines) || JB_ROOT_IS_SCALAR(lines))
-		malformed(0, "not an array");
-	if (JB_ROOT_COUNT(lines) == 0)
-		malformed(0, "there is none");
-
-	result = palloc(JB_ROOT_COUNT(lines) * sizeof(LineItemRow));
-	*nlines = 0;
-	iterator = JsonbIteratorInit(&lines->root);
-	JsonbIteratorNext(&iterator, &item, false);
-	for (;;)
+	for (int i = 0; i < *nlines; i++)
 	{
-		JsonbIteratorToken token = JsonbIteratorNext(&iterator, &item, false);
-
+		lines[i] = read[i].line;
 		CHECK_FOR_INTERRUPTS();
-		if (token == WJB_END_ARRAY)
-			break;
-		if (token != WJB_BEGIN_OBJECT)
-			malformed(*nlines + 1, "not an object");
-		read_line(&iterator, *nlines + 1, decimals, &result[*nlines]);
-		(*nlines)++;
+		if (lines[i].product_id != NULL && !row_product_exists(ledger, *lines[i].product_id))
+			not_found("product", *lines[i].product_id);
 	}
-	return result;
+	return lines;
+}
+
+/* ---- lines that are returned ---- */
+
+typedef struct ReturnRead
+{
+	ReturnedLine line;
+	bool		has_id;
+} ReturnRead;
+
+static bool
+read_return_field(const JsonPlace *place, const char *name, const JsonbValue *value, void *row,
+				  void *context)
+{
+	ReturnRead *read = row;
+
+	if (strcmp(name, "line_item_id") == 0)
+	{
+		read->line.line_item_id = json_key(place, name, value);
+		read->has_id = true;
+	}
+	else if (strcmp(name, "quantity") == 0)
+		read->line.quantity = read_quantity(place, value);
+	else
+		return false;
+	return true;
+}
+
+static void
+check_return(const JsonPlace *place, void *row)
+{
+	if (!((ReturnRead *) row)->has_id)
+		json_malformed(place, "line_item_id is missing");
+}
+
+static int
+compare_returned(const void *a, const void *b)
+{
+	int64		left = ((const ReturnedLine *) a)->line_item_id;
+	int64		right = ((const ReturnedLine *) b)->line_item_id;
+
+	return left < right ? -1 : left > right;
+}
+
+/*
+ * parse_returned
+ *		What is returned of an invoice, in the order of the lines' ids.
+ *
+ * Raises RP003 on quantities, 22023 on anything else that is not as documented, and
+ * where a line is named twice.
+ */
+ReturnedLine *
+parse_returned(Jsonb *json, int *nlines)
+{
+	static const JsonForm form = {
+		.array = "items",
+		.object = "item %d",
+		.any_object = "an item",
+		.example = "Items look like [{\"line_item_id\": 7, \"quantity\": 1}].",
+		.size = sizeof(ReturnRead),
+		.read_field = read_return_field,
+		.check_row = check_return
+	};
+	JsonPlace	all = {&form, 0};
+	ReturnRead *read = read_json_rows(json, &form, NULL, nlines);
+	ReturnedLine *lines = palloc(*nlines * sizeof(ReturnedLine));
+
+	for (int i = 0; i < *nlines; i++)
+		lines[i] = read[i].line;
+	qsort(lines, *nlines, sizeof(ReturnedLine), compare_returned);
+	for (int i = 1; i < *nlines; i++)
+		if (lines[i].line_item_id == lines[i - 1].line_item_id)
+			json_malformed(&all, psprintf("line " INT64_FORMAT " is named twice",
+										  lines[i].line_item_id));
+	return lines;
 }

@@ -1,6 +1,6 @@
 /*
  * lines.h
- *	  The lines of a manual invoice, as jsonb.
+ *	  The lines of an invoice, and which of them are returned, as jsonb.
  */
 #ifndef REGPAYDB_LINES_H
 #define REGPAYDB_LINES_H
@@ -11,6 +11,7 @@
 
 #include "ledger/model.h"
 
-extern LineItemRow *parse_lines(Jsonb *lines, int decimals, int *nlines);
+extern LineItemRow *parse_lines(Ledger *ledger, Jsonb *json, int *nlines);
+extern ReturnedLine *parse_returned(Jsonb *json, int *nlines);
 
 #endif							/* REGPAYDB_LINES_H */

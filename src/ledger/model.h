@@ -23,6 +23,8 @@ typedef struct InvoiceRow
 	int64		cart_id;
 	int32		cart_revision;
 	bool		cart_checked;	/* it was locked, and can be sold */
+	bool		is_successor;	/* whether the next one is not null; its cart is paid */
+	int64		replaces;
 	InvoiceState state;
 } InvoiceRow;
 
@@ -64,11 +66,35 @@ typedef struct CreditNoteRow
 
 typedef struct LineItemRow
 {
+	int64		line_item_id;	/* of one that was found */
 	text	   *description;
 	int32		quantity;
 	int64		price;
 	int64	   *product_id;		/* NULL where there is none */
 } LineItemRow;
+
+/* What is returned of a line; all of it, where the quantity is 0. */
+typedef struct ReturnedLine
+{
+	int64		line_item_id;
+	int32		quantity;
+} ReturnedLine;
+
+/* What remains of an invoice of which lines are returned. */
+typedef struct Successor
+{
+	const LineItemRow *lines;
+	int			nlines;
+	int64		cart_id;		/* where the invoice has a cart; once that is released */
+} Successor;
+
+typedef struct CartDiscountRow
+{
+	int64		product_id;
+	text	   *description;
+	int32		quantity;
+	int64		amount;
+} CartDiscountRow;
 
 typedef struct AttendeeRow
 {

@@ -73,6 +73,21 @@ const QueryText cart_queries[] = {
 		"DO NOTHING RETURNING cart_id::bigint",
 		1, {INT8OID}
 	},
+	[Q_INSERT_PAID_CART - CART_QUERIES] = {
+		"INSERT INTO @.cart (attendee_id, status, entry_count) "
+		"VALUES ($1, 'paid'::regpaydb.cart_status, $2) RETURNING cart_id::bigint",
+		2, {INT8OID, INT4OID}
+	},
+	[Q_CART_DISCOUNTS - CART_QUERIES] = {
+		"SELECT product_id::bigint, description::pg_catalog.text, quantity::integer, amount::numeric "
+		"FROM @.cart_discount WHERE cart_id" EQ "$1 ORDER BY cart_discount_id",
+		1, {INT8OID}
+	},
+	[Q_INSERT_DISCOUNT - CART_QUERIES] = {
+		"INSERT INTO @.cart_discount (cart_id, product_id, description, quantity, amount) "
+		"VALUES ($1, $2, $3, $4, $5)",
+		5, {INT8OID, INT8OID, TEXTOID, INT4OID, NUMERICOID}
+	},
 	[Q_CART_PROBLEM - CART_QUERIES] = {
 		"SELECT problem::pg_catalog.text FROM @.cart_problem "
 		"WHERE cart_id" EQ "$1 ORDER BY problem LIMIT 1",

@@ -113,6 +113,16 @@ row_insert_cart(Ledger *ledger, int64 attendee_id, int64 *cart_id)
 	return key_of_result(run_query(ledger, Q_INSERT_CART, args, NULL), cart_id);
 }
 
+/* row_insert_paid_cart: a cart that is paid from the start, for so many items and discounts. */
+int64
+row_insert_paid_cart(Ledger *ledger, int64 attendee_id, int32 nentries)
+{
+	Datum		args[] = {Int64GetDatum(attendee_id), Int32GetDatum(nentries)};
+
+	write_by_query(ledger, Q_INSERT_PAID_CART, CART, args, NULL);
+	return int8_column(0, 1);
+}
+
 void
 row_set_cart_status(Ledger *ledger, int64 cart_id, CartStatus status)
 {
@@ -205,6 +215,34 @@ row_cart_lines(Ledger *ledger, int64 cart_id, int *nlines)
 		*lines[i].product_id = int8_column(i, 4);
 	}
 	return lines;
+}
+
+/* row_cart_discounts: those of a cart, in the order of their ids. */
+CartDiscountRow *
+row_cart_discounts(Ledger *ledger, int64 cart_id, int *ndiscounts)
+{
+	Datum		args[] = {Int64GetDatum(cart_id)};
+	CartDiscountRow *discounts;
+
+	*ndiscounts = (int) run_query(ledger, Q_CART_DISCOUNTS, args, NULL);
+	discounts = palloc(Max(*ndiscounts, 1) * sizeof(CartDiscountRow));
+	for (int i = 0; i < *ndiscounts; i++)
+		discounts[i] = (CartDiscountRow)
+	{
+		int8_column(i, 1), DatumGetTextPCopy(needed_column(i, 2)),
+			int4_column(i, 3), money_column(ledger, i, 4)
+	};
+	return discounts;
+}
+
+void
+row_insert_discount(Ledger *ledger, int64 cart_id, const CartDiscountRow *discount)
+{
+	Datum		args[] = {Int64GetDatum(cart_id), Int64GetDatum(discount->product_id),
+		PointerGetDatum(discount->description), Int32GetDatum(discount->quantity),
+	money_datum(ledger, discount->amount)};
+
+	write_own_by_query(ledger, Q_INSERT_DISCOUNT, CART_DISCOUNT, cart_id, false, args);
 }
 
 /* row_count_entries: items and discounts. */

@@ -41,6 +41,7 @@ get_invoice(const Row *row, bool locked, InvoiceRow *invoice)
 	invoice->has_payment = row_int8_or_null(row, INVOICE_COL_LAST_PAYMENT_ID,
 											&invoice->last_payment_id);
 	invoice->has_cart = row_int8_or_null(row, INVOICE_COL_CART_ID, &invoice->cart_id);
+	invoice->is_successor = row_int8_or_null(row, INVOICE_COL_REPLACES, &invoice->replaces);
 }
 
 bool
@@ -143,9 +144,9 @@ due_time(Ledger *ledger, const InvoiceRow *invoice, Interval *due)
 
 /*
  * row_insert_invoice
- *		An unpaid invoice of this attendee, value and cart, issued now; due after
- *		the given time or, for a cart's, when its reservation ends.  Returns its
- *		id.
+ *		An unpaid invoice of this attendee, value and cart, in the place of another if
+ *		it is a successor, issued now; due after the given time or, for a cart's, when
+ *		its reservation ends.  Returns its id.
  */
 int64
 row_insert_invoice(Ledger *ledger, const InvoiceRow *invoice, text *recipient, Interval *due)
@@ -166,6 +167,8 @@ row_insert_invoice(Ledger *ledger, const InvoiceRow *invoice, text *recipient, I
 		set_int8(row, INVOICE_COL_CART_ID, invoice->cart_id);
 		set_value(row, INVOICE_COL_CART_REVISION, Int32GetDatum(invoice->cart_revision));
 	}
+	if (invoice->is_successor)
+		set_int8(row, INVOICE_COL_REPLACES, invoice->replaces);
 	row_insert(ledger, row, &written);
 	row_check_time(&written, INVOICE_COL_ISSUE_TIME);
 	return row_int8(&written, INVOICE_COL_ID);
@@ -227,6 +230,33 @@ row_insert_line(Ledger *ledger, int64 invoice_id, const LineItemRow *line)
 	set_money(row, LINE_ITEM_COL_PRICE, ledger, line->price);
 	set_int8_or_null(row, LINE_ITEM_COL_PRODUCT_ID, line->product_id);
 	row_insert(ledger, row, NULL);
+}
+
+/* row_invoice_lines: the lines of an invoice, in the order of their ids. */
+LineItemRow *
+row_invoice_lines(Ledger *ledger, int64 invoice_id, int *nlines)
+{
+	Datum		args[] = {Int64GetDatum(invoice_id)};
+	LineItemRow *lines;
+
+	*nlines = (int) run_query(ledger, Q_INVOICE_LINES, args, NULL);
+	lines = palloc0(Max(*nlines, 1) * sizeof(LineItemRow));
+	for (int i = 0; i < *nlines; i++)
+	{
+		LineItemRow *line = &lines[i];
+		int64		product_id;
+
+		line->line_item_id = int8_column(i, 1);
+		line->description = DatumGetTextPCopy(needed_column(i, 2));
+		line->quantity = int4_column(i, 3);
+		line->price = money_column(ledger, i, 4);
+		if (int8_or_null_column(i, 5, &product_id))
+		{
+			line->product_id = palloc(sizeof(int64));
+			*line->product_id = product_id;
+		}
+	}
+	return lines;
 }
 
 /*

@@ -15,6 +15,7 @@ extern int64 *row_unpaid_invoices_of_cart(Ledger *ledger, int64 cart_id, int *ni
 extern bool row_invoice_of_revision(Ledger *ledger, const CartRow *cart, int64 *invoice_id);
 extern int64 row_insert_invoice(Ledger *ledger, const InvoiceRow *invoice, text *recipient,
 								Interval *due);
+extern LineItemRow *row_invoice_lines(Ledger *ledger, int64 invoice_id, int *nlines);
 extern void row_insert_line(Ledger *ledger, int64 invoice_id, const LineItemRow *line);
 extern void row_update_invoice(Ledger *ledger, const InvoiceRow *before,
 							   const InvoiceVerdict *after, const int64 *last_payment_id,

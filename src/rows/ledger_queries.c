@@ -87,6 +87,11 @@ const QueryText ledger_queries[] = {
 		"AND i.status" EQ "'unpaid'::regpaydb.invoice_status AND i.invoice_id" NE "$2)",
 		2, {INT8OID, INT8OID}
 	},
+	[Q_INVOICE_LINES] = {
+		"SELECT line_item_id::bigint, description::pg_catalog.text, quantity::integer, price::numeric, "
+		"product_id::bigint FROM @.line_item WHERE invoice_id" EQ "$1 ORDER BY line_item_id",
+		1, {INT8OID}
+	},
 	[Q_PAYMENT_TOTALS] = {
 		"SELECT COALESCE(pg_catalog.sum(amount), 0)::numeric AS \"sum of the payments\", pg_catalog.count(*)::bigint, "
 		"pg_catalog.max(payment_id)::bigint FROM @.payment "
@@ -156,6 +161,8 @@ const QueryText ledger_queries[] = {
 		"'status', i.status, 'attendee_id', i.attendee_id, 'recipient', i.recipient, "
 		"'issue_time', i.issue_time, 'due_time', i.due_time, "
 		"'paid_time', i.paid_time, 'closed_time', i.closed_time, "
+		"'replaces', i.replaces, 'replaced_by', "
+		"(SELECT s.invoice_id FROM @.invoice s WHERE s.replaces" EQ "i.invoice_id), "
 		"'lines', (SELECT " ARRAY_OF("'description', l.description, 'quantity', l.quantity, "
 									 "'price', l.price, 'total', l.price OPERATOR(pg_catalog.*) l.quantity, "
 									 "'product_id', l.product_id", "l.line_item_id")

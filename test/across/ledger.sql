@@ -161,6 +161,52 @@ BEGIN
 END;
 $$;
 
+-- Items are returned of what was bought: successors of successors, with money that is
+-- late for the first of them, and a fee off what is left over.
+DO $$
+DECLARE
+	basket bigint;
+	bill bigint;
+	first_one bigint;
+	one text := '[{"line_item_id": %s, "quantity": 1}]';
+BEGIN
+	FOR i IN 101 .. 112 LOOP
+		IF i % 3 = 0 THEN
+			first_one := regpaydb.manual_invoice(i, '1 day', '[{"description": "Booth; \\N", "price": 40.05, "quantity": 6, "product_id": 3},
+				{"description": "Rebate", "price": -0.05}, {"description": "Lunch", "price": 0}]');
+		ELSE
+			basket := regpaydb.current_cart(i);
+			PERFORM regpaydb.set_quantity(basket, 1, 1), regpaydb.set_quantity(basket, 3, 6);
+			INSERT INTO cart_discount (cart_id, product_id, description, quantity, amount)
+				VALUES (basket, 3, E'Early; \\N\t', 2, 5.05), (basket, 1, 'Speaker', 1, 100);
+			first_one := regpaydb.invoice_cart(basket);
+		END IF;
+		PERFORM regpaydb.pay(first_one, regpaydb.balance_due(first_one), 'full');
+		bill := first_one;
+		FOR n IN 1 .. i % 5 LOOP
+			PERFORM set_config('regpaydb.user_id', '1', true);
+			PERFORM regpaydb.return_items(bill, format(one, (SELECT max(line_item_id) FROM line_item WHERE invoice_id = bill
+				AND price > 0 AND description ~ 'Shirt|Booth'))::jsonb, CASE n % 2 WHEN 0 THEN 'too big' END);
+			PERFORM set_config('regpaydb.user_id', '', true);
+			bill := (SELECT invoice_id FROM invoice WHERE replaces = bill);
+		END LOOP;
+		IF i % 4 = 2 THEN
+			INSERT INTO payment (invoice_id, amount, reference) VALUES (first_one, 2.75, 'late');
+		ELSIF i % 4 = 3 THEN
+			PERFORM regpaydb.charge_credit_note(max(credit_note_id), '[{"description": "Handling", "price": 3.30}]')
+				FROM credit_note WHERE attendee_id = i AND state = 'unclaimed' HAVING count(*) > 0;
+		END IF;
+		-- What is kept is worth nothing, or the last one is refunded.
+		IF i IN (104, 109) THEN
+			PERFORM regpaydb.return_items(bill, (SELECT jsonb_agg(jsonb_build_object('line_item_id', line_item_id)) FROM line_item
+				WHERE invoice_id = bill AND product_id = 3));
+		ELSIF i = 107 THEN
+			PERFORM regpaydb.refund_invoice(bill, 'ill');
+		END IF;
+	END LOOP;
+END;
+$$;
+
 -- What a consumer has taken, and what an owner sets.
 DELETE FROM outbox WHERE outbox_id % 7 = 0;
 UPDATE invoice SET purchase_order = 'PO ' || invoice_id WHERE invoice_id % 3 = 0;

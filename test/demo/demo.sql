@@ -304,7 +304,61 @@ FROM product_stock
 JOIN product USING (product_id)
 ORDER BY product_id;
 
-\echo '== 8. Telling others'
+\echo '== 8. A change of plans'
+\echo 'Aoife takes the last seat of the workshop. Uma, whose invoice is paid, can''t join the'
+\echo 'boat trip: the treasurer takes that back, and pays it out. Her seat in the workshop is'
+\echo 'never free meanwhile, so Bruno, who waits for one, gets none (SQLSTATE RP005):'
+SELECT invoice_id AS invoice, jsonb_build_array(jsonb_build_object('line_item_id', line_item_id)) AS items
+FROM invoice
+JOIN line_item USING (invoice_id)
+WHERE attendee_id = 21 AND status = 'paid' AND description = 'Extra - Boat trip' \gset
+\o /dev/null
+\set ON_ERROR_STOP off
+\set ECHO queries
+SELECT set_quantity(current_cart(27), product_id => 1, quantity => 1);
+SET regpaydb.user_id = 900;
+SELECT refund_credit_note(return_items(:invoice, :'items', reason => 'Seasick'), 'Back to card 7007');
+RESET regpaydb.user_id;
+SELECT set_quantity(current_cart(28), product_id => 1, quantity => 1);
+\set ECHO none
+\set ON_ERROR_STOP on
+\o
+\echo
+\echo 'What she keeps is on an invoice of its own, at the price that she paid:'
+SELECT i.invoice_id AS invoice, i.status, value AS billed, paid, replaces, closed_reason,
+	string_agg(description, ', ' ORDER BY line_item_id) AS lines
+FROM invoice AS i
+JOIN line_item USING (invoice_id)
+WHERE attendee_id = 21 AND cart_id IS NOT NULL
+GROUP BY i.invoice_id
+ORDER BY i.invoice_id;
+
+\echo 'Ewa would rather join the boat trip than the dinner. One is returned and the other'
+\echo 'bought in one transaction. Her new invoice takes her credit by itself:'
+SELECT invoice_id AS invoice, jsonb_build_array(jsonb_build_object('line_item_id', line_item_id)) AS items
+FROM invoice
+JOIN line_item USING (invoice_id)
+WHERE attendee_id = 5 AND status = 'paid' AND description = 'Conference dinner' \gset
+\o /dev/null
+\set ECHO queries
+BEGIN;
+SELECT return_items(:invoice, :'items', reason => 'Boat trip instead');
+SELECT set_quantity(current_cart(5), product_id => 2, quantity => 1);
+SELECT invoice_cart(current_cart(5));
+COMMIT;
+\set ECHO none
+\o
+SELECT i.invoice_id AS invoice, i.status, value AS billed, paid, replaces,
+	string_agg(description, ', ' ORDER BY line_item_id) AS lines
+FROM invoice AS i
+JOIN line_item USING (invoice_id)
+WHERE attendee_id = 5
+GROUP BY i.invoice_id
+ORDER BY i.invoice_id;
+
+SELECT available_credit(5) AS ewas_credit;
+
+\echo '== 9. Telling others'
 \echo 'All that happened is in the outbox, too. A mailer takes it from there:'
 \set ECHO queries
 WITH taken AS (
@@ -314,7 +368,7 @@ WITH taken AS (
 SELECT kind, count(*) FROM taken GROUP BY kind ORDER BY kind;
 \set ECHO none
 
-\echo '== 9. Does it add up?'
+\echo '== 10. Does it add up?'
 \echo 'All money that came in is on an invoice, in a credit note, or paid back:'
 SELECT came_in, on_invoices, in_credit_notes, paid_back,
 	came_in - on_invoices - in_credit_notes - paid_back AS difference

@@ -21,7 +21,7 @@ SELECT regpaydb.pay(2, 60, '') AS p1, regpaydb.current_cart(1) AS c1;
 CREATE TABLE test.argument (name text PRIMARY KEY, value text);
 INSERT INTO test.argument VALUES
 	('schema_name', '''attack_made'''), ('conference_name', '''Conference'''), ('currency', '''EUR'''),
-	('attendee_id', '1'), ('due', '''1 day''::interval'), ('lines', '''[{"description": "x", "price": 1}]''::jsonb'),
+	('attendee_id', '1'), ('due', '''1 day''::interval'), ('lines', '''[{"description": "x", "price": 1}]''::jsonb'), ('items', '''[{"line_item_id": 1}]''::jsonb'),
 	('invoice_id', '1'), ('amount', '1'), ('reference', '''r'''), ('provider', '''bank'''), ('provider_ref', '''ref'''),
 	('entered_by', '900'), ('credit_note_id', '(SELECT min(credit_note_id) FROM attack_input.credit_note)'), ('percentage', '10'),
 	('cart_id', '1'), ('product_id', '1'), ('quantity', '1'), ('duration', '''1 hour''::interval'), ('limit', '10'),

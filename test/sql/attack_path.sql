@@ -128,6 +128,12 @@ SELECT regpaydb.record_manual_payment(1, 60, 'cash', 900), regpaydb.refund_credi
 SELECT regpaydb.refund_invoice(1), regpaydb.cancellation_fee(6, 10), regpaydb.expire_invoices();
 SELECT regpaydb.manual_invoice(1, '1 day', '[{"description": "x", "price": 0}]');
 SELECT regpaydb.void_invoice(4);
+SELECT regpaydb.set_quantity(regpaydb.current_cart(1), 1, 2);
+INSERT INTO regpaydb.cart_discount (cart_id, product_id, description, quantity, amount) VALUES (2, 1, 'Early bird', 2, 10);
+SELECT regpaydb.pay(regpaydb.invoice_cart(2), 126, '') AS payment_id;
+SELECT regpaydb.return_items(5, '[{"line_item_id": 5, "quantity": 1}, {"line_item_id": 6, "quantity": 1}]', 'ill') AS note \gset
+SELECT regpaydb.charge_credit_note(:note, '[{"description": "Fee", "price": 15, "product_id": 1}]');
+SELECT invoice_id, status, value, replaces FROM regpaydb.invoice;
 SELECT * FROM regpaydb.check_integrity();
 -- Nothing that was made refers to anything that was planted.
 RESET search_path;

@@ -48,7 +48,12 @@ SELECT call, test.raises(call) FROM (VALUES
 	(27, 'SELECT regpaydb.create_ledger(NULL)'),
 	(28, 'SELECT regpaydb.create_ledger(''x'', NULL)'),
 	(29, 'SELECT regpaydb.create_ledger(''x'', ''x'', NULL)'),
-	(30, 'SELECT regpaydb.upgrade_ledger(NULL)')) v (n, call) ORDER BY n;
+	(30, 'SELECT regpaydb.upgrade_ledger(NULL)'),
+	(31, 'SELECT regpaydb.return_items(NULL, ''[]'')'),
+	(32, 'SELECT regpaydb.return_items(1, NULL)'),
+	(33, 'SELECT regpaydb.charge_credit_note(NULL, ''[]'')'),
+	(34, 'SELECT regpaydb.charge_credit_note(2, NULL)'),
+	(35, 'SELECT regpaydb.charge_credit_note(2, ''[]'', NULL)')) v (n, call) ORDER BY n;
 
 -- Amounts: 0, NaN, infinite, too precise, too large are RP003 in every function
 -- that takes one; so is what is below what was paid.
@@ -78,6 +83,8 @@ SELECT id, split_part(test.raises(replace('SELECT regpaydb.pay(#, 1, ''x'')', '#
 	split_part(test.raises(replace('SELECT regpaydb.balance_due(#)', '#', id)), ':', 1) AS balance,
 	split_part(test.raises(replace('SELECT regpaydb.apply_credit_note(#, 1)', '#', id)), ':', 1) AS note,
 	split_part(test.raises(replace('SELECT regpaydb.refund_credit_note(#, ''x'')', '#', id)), ':', 1) AS refund,
+	split_part(test.raises(replace('SELECT regpaydb.return_items(#, ''[{"line_item_id": 1}]'')', '#', id)), ':', 1) AS return,
+	split_part(test.raises(replace('SELECT regpaydb.charge_credit_note(#, ''[{"description": "x", "price": 1}]'')', '#', id)), ':', 1) AS charge,
 	split_part(test.raises(replace('SELECT regpaydb.available_credit(#)', '#', id)), ':', 1) AS credit,
 	split_part(test.raises(replace('SELECT test.invoice(#, 1)', '#', id)), ':', 1) AS invoice,
 	split_part(test.raises(replace('SELECT regpaydb.rotate_access_code(#)', '#', id)), ':', 1) AS code,
@@ -97,7 +104,9 @@ SELECT call, test.raises(call) FROM (VALUES
 	(8, 'SELECT regpaydb.create_ledger(''x'', repeat(''x'', 1000000))'),
 	(9, 'SELECT regpaydb.create_ledger(''x'', ''x'', repeat(''x'', 1000000))'),
 	(10, 'SELECT regpaydb.manual_invoice(1, ''1 day'', jsonb_build_array(jsonb_build_object(''description'', repeat(''x'', 1000000), ''price'', 1)))'),
-	(11, 'SELECT regpaydb.manual_invoice(1, ''1 day'', to_jsonb(repeat(''x'', 1000000)))')) v (n, call) ORDER BY n;
+	(11, 'SELECT regpaydb.manual_invoice(1, ''1 day'', to_jsonb(repeat(''x'', 1000000)))'),
+	(12, 'SELECT regpaydb.return_items(1, ''[{"line_item_id": 1}]'', repeat(''x'', 1000000))'),
+	(13, 'SELECT regpaydb.charge_credit_note(2, jsonb_build_array(jsonb_build_object(''description'', repeat(''x'', 1000000), ''price'', 1)))')) v (n, call) ORDER BY n;
 -- What only reads says no, not an error.
 SELECT regpaydb.can_view(1, NULL, repeat('x', 1000000)), regpaydb.can_view(NULL), regpaydb.can_view(NULL, NULL, NULL);
 

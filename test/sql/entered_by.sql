@@ -62,6 +62,9 @@ BEGIN
 	INSERT INTO staff VALUES (901);
 END $$;
 
+CREATE FUNCTION test.several() RETURNS bigint LANGUAGE sql RETURN regpaydb.manual_invoice(1, '1 day',
+	'[{"description": "x", "price": 3, "quantity": 2}, {"description": "y", "price": 3, "quantity": 2}]');
+
 -- The statements; s is for staff only.
 CREATE TABLE test.entry (n int PRIMARY KEY, s boolean, what text, statement text);
 INSERT INTO test.entry VALUES
@@ -102,7 +105,11 @@ INSERT INTO test.entry VALUES
 	(37, true, 'manual_invoice of nothing', 'SELECT test.invoice(1, 0)'),
 	(38, true, 'manual_invoice that takes credit', 'SELECT regpaydb.void_invoice(1), regpaydb.refund_invoice(4), regpaydb.void_invoice(5); UPDATE conference SET auto_apply_credit = true; SELECT test.invoice(1, 35)'),
 	(39, true, 'expire_invoices', 'SELECT regpaydb.expire_invoices()'),
-	(40, true, 'after void_invoice', 'SELECT regpaydb.void_invoice(1, ''mistake''); INSERT INTO payment (invoice_id, amount) VALUES (1, 5)');
+	(40, true, 'after void_invoice', 'SELECT regpaydb.void_invoice(1, ''mistake''); INSERT INTO payment (invoice_id, amount) VALUES (1, 5)'),
+	(41, true, 'charge_credit_note', 'SELECT regpaydb.charge_credit_note(max(credit_note_id), ''[{"description": "x", "price": 3}]'') FROM credit_note'),
+	(42, true, 'return_items', 'SELECT regpaydb.return_items(2, ''[{"line_item_id": 2}]'')'),
+	(43, true, 'return_items, of several', 'SELECT regpaydb.pay(test.several(), 12, ''''); SELECT regpaydb.return_items(max(invoice_id), jsonb_build_array(jsonb_build_object(''line_item_id'', max(line_item_id), ''quantity'', 1)), ''ill'') FROM line_item'),
+	(44, true, 'return_items, of a cart', 'SELECT regpaydb.set_quantity(1, 3, 2), regpaydb.pay(regpaydb.invoice_cart(1), 151, ''''); SELECT regpaydb.return_items(max(invoice_id), jsonb_build_array(jsonb_build_object(''line_item_id'', max(line_item_id), ''quantity'', 1))) FROM line_item');
 GRANT SELECT ON test.entry TO PUBLIC;
 
 SELECT test.new_entries('entered_by');

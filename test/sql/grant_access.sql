@@ -98,6 +98,8 @@ CREATE TABLE test.access_call AS SELECT * FROM (VALUES
 	(22, 'SELECT regpaydb.available_stock(1)'),
 	(23, 'SELECT regpaydb.expire_invoices()'),
 	(24, 'INSERT INTO payment (invoice_id, amount, reference, provider, provider_ref) VALUES (1, 1, ''x'', ''bank'', ''1'')'),
+	(25, 'SELECT regpaydb.return_items(3, ''[{"line_item_id": 3}]'')'),
+	(26, 'SELECT regpaydb.charge_credit_note((SELECT min(credit_note_id) FROM credit_note WHERE state = ''unclaimed''), ''[{"description": "x", "price": 1}]'')'),
 	(30, 'SELECT regpaydb.upgrade_ledger(''grants'')'),
 	(31, 'SELECT regpaydb.create_ledger(''grants_more'')'),
 	(32, 'SELECT regpaydb.grant_access(current_user, ''staff'')'),

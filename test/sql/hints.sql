@@ -66,6 +66,21 @@ SELECT regpaydb.apply_credit_note(credit_note_id, 14) > 0 AS payment FROM credit
 SELECT credit_note_id, state, test.told(format('SELECT regpaydb.refund_credit_note(%s, '''')', credit_note_id)) FROM credit_note WHERE state <> 'unclaimed' ORDER BY 1;
 SELECT value, state FROM credit_note JOIN payment p ON payment_id = credit_note_id WHERE p.invoice_id = 14;
 
+-- What is returned: where it can be, as much as there is, a discount with what it was given on.
+SELECT invoice_id, status, test.told(format('SELECT regpaydb.return_items(%s, ''[{"line_item_id": %s}]'')', invoice_id, line_item_id)) AS return_items
+FROM invoice JOIN line_item USING (invoice_id) WHERE invoice_id BETWEEN 1 AND 13 ORDER BY 1;
+SELECT regpaydb.manual_invoice(2, '1 day', '[{"description": "Ticket", "price": 50, "quantity": 2}, {"description": "Discount", "price": -10, "quantity": 2}, {"description": "Dinner", "price": 9}]') AS invoice \gset
+SELECT regpaydb.pay(:invoice, 89, '') > 0 AS paid, min(line_item_id) AS ticket, min(line_item_id) + 1 AS discount, max(line_item_id) AS dinner FROM line_item WHERE invoice_id = :invoice \gset
+SELECT test.told(replace(replace('SELECT regpaydb.return_items(i, ''[{"line_item_id": l, "quantity": 3}]'')', 'l,', :'ticket' || ','), 'i,', :'invoice' || ',')) AS three,
+	test.told(format('SELECT regpaydb.return_items(%s, ''[{"line_item_id": %s}, {"line_item_id": %s}]'')', :invoice, :ticket, :discount)) AS "without a quantity";
+SELECT test.told(format('SELECT regpaydb.return_items(%s, ''[{"line_item_id": %s, "quantity": 1}]'')', :invoice, :discount)) AS alone,
+	test.told(format('SELECT regpaydb.return_items(%s, ''[{"line_item_id": %s, "quantity": 1}, {"line_item_id": %s, "quantity": 1}]'')', :invoice, :discount, :ticket)) AS "with it",
+	test.told(format('SELECT regpaydb.return_items(%s, ''[{"line_item_id": %s}]'')', :invoice, :ticket)) AS larger_than_what_is_left;
+SELECT test.told(format('SELECT regpaydb.return_items(%s, ''[{"line_item_id": %s}]'')', 4, :ticket)) AS line_of_another, test.told(format('SELECT regpaydb.return_items(%s, ''[{"id": %s}]'')', :invoice, :ticket)) AS form;
+SELECT regpaydb.return_items(:invoice, jsonb_build_array(jsonb_build_object('line_item_id', :dinner))) AS note \gset
+SELECT test.told(format('SELECT regpaydb.charge_credit_note(%s, ''[{"description": "Fee", "price": 10}]'')', :note)) AS more, test.told(format('SELECT regpaydb.charge_credit_note(%s, ''[{"description": "Fee", "price": 9}]'')', :note)) AS less,
+	test.told(format('SELECT regpaydb.apply_credit_note(%s, test.invoice(2, 10))', :note)) AS "by these two";
+
 -- Who may not.
 SET regpaydb.user_id = '101';
 SELECT test.told('SELECT regpaydb.refund_invoice(4)'), test.told('SELECT regpaydb.record_manual_payment(4, 1, '''')');

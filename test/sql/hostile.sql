@@ -233,7 +233,9 @@ SELECT call, test.raises(call) FROM (VALUES
 	(12, 'SELECT regpaydb.balance_due(1)'),
 	(13, 'SELECT regpaydb.available_credit(1)'),
 	(14, 'SELECT * FROM regpaydb.check_integrity()'),
-	(15, 'UPDATE invoice SET recipient = ''Clerk''')
+	(15, 'UPDATE invoice SET recipient = ''Clerk'''),
+	(16, 'SELECT regpaydb.return_items(2, ''[{"line_item_id": 2}]'')'),
+	(17, 'SELECT regpaydb.charge_credit_note(2, ''[{"description": "x", "price": 1}]'')')
 ) AS c (n, call) ORDER BY n;
 RESET ROLE;
 SELECT invoice_id, status, paid, recipient FROM invoice ORDER BY 1;

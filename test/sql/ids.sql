@@ -61,6 +61,16 @@ BEGIN
 	RETURN NEXT 'on behalf: ' || (SELECT status FROM invoice WHERE invoice_id = bill) || ', ' || (SELECT entered_by = id FROM payment WHERE payment_id = note)
 		|| ', attendees ' || (regpaydb.actor_attendees('attendee') = ARRAY[id]) || ', carts ' || cardinality(regpaydb.actor_carts('cart')) || ', all: ' || (regpaydb.actor_floor('invoice') = -9223372036854775808);
 	PERFORM set_config('regpaydb.user_id', '', true);
+	-- A line of that number is returned in part, and the note is charged.
+	INSERT INTO invoice (invoice_id, attendee_id, value) OVERRIDING SYSTEM VALUE VALUES (CASE WHEN id BETWEEN 1 AND 99 THEN id + 100 ELSE id END, id, 30);
+	bill := (SELECT invoice_id FROM invoice WHERE value = 30 AND status = 'unpaid');
+	INSERT INTO line_item (line_item_id, invoice_id, description, quantity, price, product_id) VALUES (id, bill, 'x', 2, 10, id), (50, bill, 'y', 1, 10, NULL);
+	PERFORM regpaydb.pay(bill, 30, '');
+	note := regpaydb.return_items(bill, jsonb_build_array(jsonb_build_object('line_item_id', id, 'quantity', 1)));
+	RETURN NEXT 'returned: ' || (SELECT format('%s of %s, replaces it: %s', i.status, i.value, regpaydb.invoice_document(bill) -> 'replaced_by' = to_jsonb(i.invoice_id)) FROM invoice i WHERE replaces = bill)
+		|| ', left ' || (SELECT value FROM credit_note WHERE credit_note_id = note);
+	bill := regpaydb.charge_credit_note(note, jsonb_build_array(jsonb_build_object('description', 'x', 'price', 4, 'product_id', id)));
+	RETURN NEXT 'charged: ' || (SELECT status || ' ' || value FROM invoice WHERE invoice_id = bill) || ', left ' || regpaydb.available_credit(id);
 	RETURN NEXT 'a new code: ' || length(regpaydb.rotate_access_code(id));
 	RETURN NEXT 'statement: ' || (SELECT string_agg(entry || ' ' || amount, ', ' ORDER BY entry, amount) FROM report_attendee_statement WHERE attendee_id = id);
 	RETURN QUERY SELECT format('PROBLEM %s %s', object, problem) FROM regpaydb.check_integrity();
@@ -175,7 +185,7 @@ SELECT * FROM regpaydb.check_integrity();
 SELECT test.new_shop('ids_none');
 SELECT call, test.raises('SELECT regpaydb.' || replace(call, '@', '0')) AS "0", test.raises('SELECT regpaydb.' || replace(call, '@', '-1')) = replace(test.raises('SELECT regpaydb.' || replace(call, '@', '0')), ' 0', ' -1') AS "-1",
 	split_part(test.raises('SELECT regpaydb.' || replace(call, '@', '-9223372036854775808')), ':', 1) AS least, split_part(test.raises('SELECT regpaydb.' || replace(call, '@', '9223372036854775807')), ':', 1) AS highest
-FROM unnest('{"pay(@, 1, '''')","record_payment(@, 1, '''', ''b'', ''1'')","record_manual_payment(@, 1, '''', 900)","validate_allowed_to_pay(@)","update_status(@)","balance_due(@)","total_payments(@)","invoice_document(@)","void_invoice(@)","refund_invoice(@)","apply_credit_note(@, @)","refund_credit_note(@, '''')","cancellation_fee(@, 10)","available_credit(@)","rotate_access_code(@)","current_cart(@)","set_quantity(@, 1, 1)","validate_cart(@)","invoice_cart(@)","extend_reservation(@, ''1 hour'')","available_stock(@)","can_view(@, @)"}'::text[]) WITH ORDINALITY AS u (call, n) ORDER BY n;
+FROM unnest('{"pay(@, 1, '''')","record_payment(@, 1, '''', ''b'', ''1'')","record_manual_payment(@, 1, '''', 900)","validate_allowed_to_pay(@)","update_status(@)","balance_due(@)","total_payments(@)","invoice_document(@)","void_invoice(@)","refund_invoice(@)","apply_credit_note(@, @)","refund_credit_note(@, '''')","cancellation_fee(@, 10)","charge_credit_note(@, ''[{\"description\": \"x\", \"price\": 1}]'')","return_items(@, ''[{\"line_item_id\": @}]'')","available_credit(@)","rotate_access_code(@)","current_cart(@)","set_quantity(@, 1, 1)","validate_cart(@)","invoice_cart(@)","extend_reservation(@, ''1 hour'')","available_stock(@)","can_view(@, @)"}'::text[]) WITH ORDINALITY AS u (call, n) ORDER BY n;
 SELECT (SELECT count(*) FROM cart) + (SELECT count(*) FROM invoice) + (SELECT count(*) FROM payment) AS rows;
 RESET regpaydb.ledger;
 DROP FUNCTION test.restore, test.difference;

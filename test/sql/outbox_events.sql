@@ -64,6 +64,19 @@ SELECT count(*) FROM test.take();
 INSERT INTO payment (invoice_id, amount) VALUES (8, 10), (9, 5), (9, 5), (10, 4);
 SELECT * FROM test.take();
 
+-- Lines are returned: all is told that happens to the invoice, its note and its successor,
+-- in that order.
+SELECT regpaydb.manual_invoice(1, '1 day', '[{"description": "Kept", "price": 70}, {"description": "Returned", "price": 30}]') AS invoice_id;
+SELECT regpaydb.pay(11, 100, '') > 0 AS paid, count(*) > 0 AS told FROM test.take();
+DELETE FROM outbox;
+SELECT regpaydb.return_items(11, jsonb_build_array(jsonb_build_object('line_item_id', max(line_item_id)))) > 0 AS returned FROM line_item;
+SELECT outbox_id - min(outbox_id) OVER () AS place, kind, invoice_id, old_status, new_status,
+	(SELECT value FROM credit_note n WHERE n.credit_note_id = o.credit_note_id) AS note FROM outbox o ORDER BY 1;
+SELECT count(*) FROM test.take();
+-- A note is charged.
+SELECT regpaydb.charge_credit_note(max(credit_note_id), '[{"description": "Fee", "price": 5}]') AS invoice_id FROM credit_note;
+SELECT kind, invoice_id, old_status, new_status, (SELECT value FROM credit_note n WHERE n.credit_note_id = t.credit_note_id) AS note FROM test.take() t;
+
 -- None on rollback.
 BEGIN;
 SELECT regpaydb.pay(10, 6, 'rest') > 0 AS paid;

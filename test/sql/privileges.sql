@@ -32,7 +32,9 @@ CREATE TABLE test.call AS SELECT * FROM (VALUES
 	(16, 'SELECT regpaydb.refund_credit_note(2, '''')'),
 	(17, 'SELECT regpaydb.cancellation_fee(2, 10)'),
 	(18, 'SELECT regpaydb.upgrade_ledger(''privileges'')'),
-	(19, 'INSERT INTO privileges.payment (invoice_id, amount) VALUES (1, 1)')) v (n, call);
+	(19, 'INSERT INTO privileges.payment (invoice_id, amount) VALUES (1, 1)'),
+	(20, 'SELECT regpaydb.return_items(3, ''[{"line_item_id": 3}]'')'),
+	(21, 'SELECT regpaydb.charge_credit_note(2, ''[{"description": "x", "price": 1}]'')')) v (n, call);
 GRANT SELECT ON test.call TO PUBLIC;
 
 -- Without any privilege, nothing can be called.
@@ -224,6 +226,10 @@ SELECT regpaydb.apply_credit_note(9, 5);
 SELECT regpaydb.refund_credit_note(11, 'cash');
 INSERT INTO hostile_ledger.payment (invoice_id, amount) VALUES (5, 1), (5, 2);
 SELECT regpaydb.void_invoice(2);
+SELECT regpaydb.manual_invoice(2, '1 day', '[{"description": "Kept", "price": 6}, {"description": "Returned", "price": 4}]');
+SELECT regpaydb.pay(6, 10, '');
+SELECT regpaydb.return_items(6, '[{"line_item_id": 8, "quantity": 1}]', 'too much') AS note \gset
+SELECT regpaydb.charge_credit_note(:note, '[{"description": "Fee", "price": 1}]');
 SET regpaydb.user_id = '101';
 SELECT regpaydb.balance_due(1);
 RESET regpaydb.user_id;

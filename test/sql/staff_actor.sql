@@ -28,6 +28,7 @@ CREATE TABLE calls (function text PRIMARY KEY, call text NOT NULL);
 INSERT INTO calls VALUES
 	('apply_credit_note', 'apply_credit_note(2, 2)'),
 	('cancellation_fee', 'cancellation_fee(2, 10)'),
+	('charge_credit_note', 'charge_credit_note(2, ''[{"description": "x", "price": 1}]'')'),
 	('check_integrity', 'check_integrity()'),
 	('check_grants', 'check_grants()'),
 	('expire_invoices', 'expire_invoices()'),
@@ -36,6 +37,7 @@ INSERT INTO calls VALUES
 	('record_manual_payment', 'record_manual_payment(2, 20, '''')'),
 	('refund_credit_note', 'refund_credit_note(2, '''')'),
 	('refund_invoice', 'refund_invoice(1)'),
+	('return_items', 'return_items(1, ''[{"line_item_id": 1}]'')'),
 	('rotate_access_code', 'rotate_access_code(1)'),
 	('void_invoice', 'void_invoice(2)');
 SELECT coalesce(p.proname, c.function) AS function,

@@ -146,6 +146,28 @@ sub refund
 	  'RESET regpaydb.user_id';
 }
 
+# Something of it is returned, to staff, and the rest is kept.
+sub give_back
+{
+	my ($attendee) = @_;
+	my $line = 'SELECT line_item_id FROM line_item l WHERE l.invoice_id = i.invoice_id AND l.price >= 0 AND l.price * l.quantity <= i.value ORDER BY '
+	  . any('l.quantity', '-l.quantity', 'l.price') . ', 1 LIMIT 1';
+	my $quantity = any('', ', "quantity": 1');
+
+	return 'SET regpaydb.user_id = 900',
+	  invoice($attendee, "status = 'paid' AND EXISTS (SELECT FROM line_item l WHERE l.invoice_id = invoice.invoice_id AND l.price >= 0 AND l.price * l.quantity <= value)",
+		qq{regpaydb.return_items(invoice_id, format('[{"line_item_id": %s$quantity}]', ($line))::jsonb, 'asked for, ' || invoice_id)}),
+	  'RESET regpaydb.user_id';
+}
+
+# A fee of a fixed amount, off what has that much.
+sub charge
+{
+	my ($attendee) = @_;
+	my $price = any('0.00', '5.00', '12.34');
+	return note($attendee, qq{regpaydb.charge_credit_note(credit_note_id, '[{"description": "Handling", "price": $price}]')}) . " WHERE value >= $price";
+}
+
 sub cash_out { return note($_[0], "regpaydb.refund_credit_note(credit_note_id, '" . any('', 'transfer back') . "', 900)") }
 
 # What attendees do; each is a list of statements.
@@ -181,6 +203,9 @@ my @stories = (
 	},
 	sub { fill($_[0]), invoice_cart($_[0]), pay($_[0], 'value - paid') },
 	sub { fill($_[0]), invoice_cart($_[0]), pay($_[0], 'value - paid'), refund($_[0]) },
+	sub { fill($_[0]), invoice_cart($_[0]), pay($_[0], 'value - paid'), give_back($_[0]), give_back($_[0]), charge($_[0]) },
+	sub { fill($_[0]), invoice_cart($_[0]), pay($_[0], 'value - paid + 0.40'), give_back($_[0]), fill($_[0]), invoice_cart($_[0]), pay($_[0], 'value - paid') },
+	sub { manual_invoice($_[0]), pay($_[0], 'value - paid'), give_back($_[0]), charge($_[0]), cash_out($_[0]) },
 	sub { fill($_[0]), invoice_cart($_[0]), lapse($_[0]) },
 	sub { fill($_[0]), lapse($_[0]) },
 	sub { fill($_[0]), invoice_cart($_[0]), pay($_[0], '0.01'), fill($_[0]), invoice_cart($_[0]) },

@@ -56,7 +56,8 @@ INSERT INTO regpaydb.product (category_id, name, price, stock, limit_per_attende
 SELECT regpaydb.manual_invoice(1 + g % $attendees, '1 day', '[{"description": "Ticket", "price": 100}]')
 	FROM generate_series(1, $invoices) g;
 -- What a client may want to do something with.
-CREATE FUNCTION pick(OUT invoice bigint, OUT unpaid bigint, OUT due numeric, OUT note bigint, OUT cart bigint, OUT attendee bigint)
+CREATE FUNCTION pick(OUT invoice bigint, OUT unpaid bigint, OUT due numeric, OUT note bigint, OUT cart bigint, OUT attendee bigint,
+	OUT paid bigint, OUT line bigint)
 LANGUAGE sql SECURITY DEFINER AS \$\$
 	SELECT (SELECT invoice_id FROM (SELECT invoice_id FROM regpaydb.invoice ORDER BY invoice_id DESC LIMIT 25) i
 			ORDER BY random() LIMIT 1),
@@ -64,10 +65,12 @@ LANGUAGE sql SECURITY DEFINER AS \$\$
 		coalesce((SELECT credit_note_id FROM (SELECT credit_note_id FROM regpaydb.credit_note WHERE state = 'unclaimed'
 			ORDER BY credit_note_id DESC LIMIT 8) n ORDER BY random() LIMIT 1), 0),
 		coalesce((SELECT cart_id FROM regpaydb.cart WHERE status = 'active' ORDER BY random() LIMIT 1), 0),
-		1 + floor(random() * $attendees)
+		1 + floor(random() * $attendees), coalesce(p.invoice_id, 0), coalesce(p.line_item_id, 0)
 	FROM (VALUES (1)) one LEFT JOIN (
 		SELECT * FROM (SELECT * FROM regpaydb.invoice WHERE status = 'unpaid' ORDER BY invoice_id DESC LIMIT 12) i
-		ORDER BY random() LIMIT 1) u ON true
+		ORDER BY random() LIMIT 1) u ON true LEFT JOIN (
+		SELECT * FROM (SELECT * FROM regpaydb.invoice WHERE status = 'paid' ORDER BY invoice_id DESC LIMIT 12) i
+		JOIN regpaydb.line_item USING (invoice_id) ORDER BY random() LIMIT 1) p ON true
 \$\$;
 SQL
 
@@ -141,10 +144,20 @@ my %work = (
 	manual => [ 4, '', sub {"$call regpaydb.record_manual_payment(:invoice, " . amount() . ", 'cash', 900)"} ],
 	manual_back => [ 4, 'RP003', sub {"$call regpaydb.record_manual_payment(:invoice, -" . amount() . ", 'cash', 900)"} ],
 	refund => [ 4, 'RP008', sub {"$call regpaydb.refund_invoice(:invoice)"} ],
+	give_back => [ 5, 'RP00[238]', sub {
+			my $items = 'jsonb_build_array(' . any("jsonb_build_object('line_item_id', :line)", "jsonb_build_object('line_item_id', :line, 'quantity', 1)") . ')';
+			return "$call regpaydb.return_items(:paid, $items, 'returned')";
+		} ],
+	substitute => [ 3, 'RP00[1-9]|25P02|40001', sub {
+			return transaction("SELECT /* several */ regpaydb.return_items(:paid, jsonb_build_array(jsonb_build_object('line_item_id', :line, 'quantity', 1)), 'exchanged')",
+				'SELECT /* several */ regpaydb.set_quantity(regpaydb.current_cart(:attendee), ' . product() . ', 1)',
+				'SELECT /* several */ regpaydb.invoice_cart(regpaydb.current_cart(:attendee))', any('COMMIT', 'COMMIT', 'ROLLBACK'));
+		} ],
 	void => [ 2, 'RP00[78]', sub {"$call regpaydb.void_invoice(:invoice)"} ],
 	apply => [ 6, 'RP00[1-6]', sub {"$call regpaydb.apply_credit_note(:note, :unpaid)"} ],
 	cash_out => [ 3, 'RP00[26]', sub {"$call regpaydb.refund_credit_note(:note, 'bank', 900)"} ],
 	fee => [ 3, 'RP00[236]', sub {"$call regpaydb.cancellation_fee(:note, " . any(5, 33.3, 100) . ')'} ],
+	charge => [ 3, 'RP00[236]', sub {"$call regpaydb.charge_credit_note(:note, '[{\"description\": \"Fee\", \"price\": " . any(0, 5, 40, 100) . "}]')"} ],
 	update_status => [ 1, '', sub {"$call regpaydb.update_status(:invoice)"} ],
 	rotate => [ 2, '', sub {"$call regpaydb.rotate_access_code(:attendee)"} ],
 	look => [ 2, 'RP00[2458]', sub {
@@ -224,7 +237,7 @@ sub start_client
 {
 	my ($client) = @_;
 	my @lines = map { [ 'setup', $_ ] } '\set VERBOSITY verbose', '\set invoice 1', '\set unpaid 1', '\set due 1',
-	  '\set note 0', '\set cart 0', '\set attendee 1';
+	  '\set note 0', '\set cart 0', '\set attendee 1', '\set paid 0', '\set line 0';
 	my $name = "$folder/client." . ++$scripts;
 
 	if ($client->{name} eq 'killer')
@@ -347,7 +360,13 @@ UNION ALL SELECT 'units of product', product_id::text, format('%s taken of %s, %
 	WHERE taken > stock OR free <> coalesce(stock, 0) - taken
 UNION ALL SELECT 'paid cart without its invoice', cart_id::text, count(invoice_id)::text
 	FROM cart c LEFT JOIN (SELECT * FROM invoice WHERE status = 'paid') i USING (cart_id)
-	WHERE c.status = 'paid' GROUP BY cart_id HAVING count(invoice_id) <> 1;
+	WHERE c.status = 'paid' GROUP BY cart_id HAVING count(invoice_id) <> 1
+-- An invoice of which something is returned, and the one with the rest, are one deed.
+UNION ALL SELECT 'replaced but not refunded', s.invoice_id::text, p.status::text FROM invoice s JOIN invoice p ON p.invoice_id = s.replaces
+	WHERE p.status IN ('unpaid', 'paid') OR s.status = 'unpaid'
+UNION ALL SELECT 'not in the cart that was kept', i.invoice_id::text, l.description FROM invoice i JOIN line_item l USING (invoice_id)
+	LEFT JOIN cart_item q ON q.cart_id = i.cart_id AND q.product_id = l.product_id
+	WHERE i.replaces IS NOT NULL AND i.cart_id IS NOT NULL AND l.price >= 0 AND l.quantity IS DISTINCT FROM q.quantity;
 COMMIT;
 SQL
 

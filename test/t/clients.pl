@@ -223,6 +223,8 @@ sub work
 		"SELECT regpaydb.rotate_access_code($invoice)",
 		"SELECT regpaydb.cancellation_fee(min(credit_note_id), 10) FROM $schema.credit_note WHERE state = 'unclaimed'",
 		"SELECT regpaydb.pay(regpaydb.manual_invoice($invoice, '1 day', '[{\"description\": \"Dinner\", \"price\": 50}]'), 10, 'x')",
+		"SELECT regpaydb.pay(regpaydb.manual_invoice($invoice, '1 day', '[{\"description\": \"Lunch\", \"price\": 5, \"quantity\": 20}]'), 100, 'x')",
+		"SELECT regpaydb.charge_credit_note(regpaydb.return_items(max(invoice_id), jsonb_build_array(jsonb_build_object('line_item_id', max(line_item_id), 'quantity', 8))), '[{\"description\": \"Fee\", \"price\": 15}]') FROM $schema.line_item WHERE description = 'Lunch' AND quantity = 20",
 		'SELECT count(*) FROM regpaydb.check_integrity()')
 	{
 		my ($out, $err) = ask($session, $sql);

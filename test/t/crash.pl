@@ -1,5 +1,5 @@
-# kill -9, again and again, while clients pay: what a client was told to be
-# recorded is recorded, once, and the ledger is sound.
+# kill -9, again and again, while clients pay, and items are returned: what a client was
+# told to be recorded is recorded, once, nothing is done by half, and the ledger is sound.
 #
 # Tests run with fsync = off.  That is no less strict here: a killed process
 # does not take the operating system's cache with it.
@@ -38,6 +38,39 @@ SELECT regpaydb.create_ledger();
 INSERT INTO regpaydb.staff VALUES (1);
 INSERT INTO regpaydb.attendee (user_id) SELECT generate_series(1, $invoices);
 CREATE TABLE charge (payment_id bigint PRIMARY KEY REFERENCES regpaydb.payment, reference text NOT NULL UNIQUE);
+INSERT INTO regpaydb.category (name) VALUES ('Ticket');
+INSERT INTO regpaydb.product (category_id, name, price, stock) VALUES (1, 'Full', 70, 100000), (1, 'Dinner', 20, 100000);
+-- Somebody buys a ticket and three dinners, one of them for less.
+CREATE FUNCTION buy(attendee_id bigint) RETURNS bigint LANGUAGE plpgsql AS \$\$
+DECLARE
+	basket bigint := regpaydb.current_cart(attendee_id);
+	bill bigint;
+BEGIN
+	PERFORM regpaydb.set_quantity(basket, 1, 1), regpaydb.set_quantity(basket, 2, 3);
+	IF NOT EXISTS (SELECT FROM regpaydb.cart_discount d WHERE d.cart_id = basket) THEN
+		INSERT INTO regpaydb.cart_discount (cart_id, product_id, description, quantity, amount) VALUES (basket, 2, 'Volunteer', 1, 5);
+	END IF;
+	bill := regpaydb.invoice_cart(basket);
+	IF regpaydb.balance_due(bill) > 0 THEN
+		PERFORM regpaydb.pay(bill, regpaydb.balance_due(bill), 'x');
+	END IF;
+	RETURN bill;
+END \$\$;
+-- One of what there are several of is returned, of one of the newest invoices that are
+-- paid; which one, and the note.
+CREATE FUNCTION give_back() RETURNS text LANGUAGE plpgsql AS \$\$
+DECLARE
+	line record;
+BEGIN
+	SELECT i.invoice_id, l.line_item_id INTO line
+		FROM (SELECT * FROM regpaydb.invoice WHERE status = 'paid' ORDER BY invoice_id DESC LIMIT 40) i JOIN regpaydb.line_item l USING (invoice_id)
+		WHERE l.quantity > 1 ORDER BY random() LIMIT 1;
+	IF NOT FOUND THEN
+		RETURN NULL;
+	END IF;
+	RETURN line.invoice_id || ':' || regpaydb.return_items(line.invoice_id,
+		jsonb_build_array(jsonb_build_object('line_item_id', line.line_item_id, 'quantity', 1)), 'given back');
+END \$\$;
 SQL
 
 # ---- clients ----
@@ -72,9 +105,11 @@ sub statements
 	  . "INSERT INTO charge SELECT payment_id, '$one' FROM p;\nCOMMIT;\n\\echo ack pay $one\n\\echo ack charge $one\n"
 	  if $kind < 0.85;
 	return "SELECT 'ack refund ' || note FROM regpaydb.refund_invoice($invoice) note WHERE note IS NOT NULL;\n"
-	  if $kind < 0.9;
+	  if $kind < 0.87;
+	return "SELECT 'ack buy ' || buy(" . (1 + int(rand($invoices))) . ");\n" if $kind < 0.895;
+	return "SELECT 'ack return ' || bill FROM give_back() bill WHERE bill IS NOT NULL;\n" if $kind < 0.925;
 	return "SELECT 'ack cash ' || regpaydb.refund_credit_note(max(credit_note_id), 'x') FROM regpaydb.credit_note "
-	  . "WHERE state = 'unclaimed' HAVING max(credit_note_id) IS NOT NULL;\n" if $kind < 0.94;
+	  . "WHERE state = 'unclaimed' HAVING max(credit_note_id) IS NOT NULL;\n" if $kind < 0.95;
 	return "SELECT 'ack apply ' || regpaydb.apply_credit_note(min(credit_note_id), $invoice) FROM regpaydb.credit_note "
 	  . "WHERE state = 'unclaimed' HAVING min(credit_note_id) IS NOT NULL;\n";
 }
@@ -85,7 +120,8 @@ sub start_clients
 	my ($round) = @_;
 	my $first = $node->safe_psql('postgres', <<'SQL');
 SELECT min(regpaydb.manual_invoice(attendee_id, '1 day', jsonb_build_array(jsonb_build_object(
-	'description', 'Ticket', 'price', CASE attendee_id % 3 WHEN 0 THEN 100 ELSE 5000 END))))
+	'description', 'Ticket', 'price', CASE attendee_id % 3 WHEN 0 THEN 40 ELSE 4940 END), jsonb_build_object(
+	'description', 'Dinner', 'price', 20, 'quantity', 3))))
 FROM regpaydb.attendee
 SQL
 	my @clients;
@@ -157,7 +193,7 @@ sub check_round
 	}
 	note(join ', ', "round $round", map { "$_: $count{$_}" } sort keys %count);
 	cmp_ok($count{pay} // 0, '>', $enough, "$round: enough payments were acknowledged");
-	ok($count{$_}, "$round: $_ was acknowledged") for qw(charge refund cash apply);
+	ok($count{$_}, "$round: $_ was acknowledged") for qw(charge refund cash apply buy return);
 	is(join("\n", @$unexpected), '', "$round: no error but the expected ones");
 	is(lost(), '', "$round: what was acknowledged is there, once");
 
@@ -167,7 +203,7 @@ sub check_round
 		"$round: hardly more is there");
 	integrity($node, 'postgres', 'regpaydb', "$round: sound");
 	money_is_conserved($node, 'postgres', 'regpaydb', "$round: keeps the money");
-	is($node->safe_psql('postgres', <<'SQL'), '0|0|0', "$round: nothing is half done");
+	is($node->safe_psql('postgres', <<'SQL'), '0|0|0|0|0', "$round: nothing is half done");
 WITH note AS (SELECT credit_note_id, count(*) FILTER (WHERE kind = 'credit_note_created') AS made,
 		count(*) FILTER (WHERE kind <> 'credit_note_created') AS claimed
 	FROM regpaydb.outbox GROUP BY 1),
@@ -177,7 +213,20 @@ SELECT (SELECT count(*) FROM regpaydb.credit_note LEFT JOIN note USING (credit_n
 	(SELECT count(*) FROM regpaydb.credit_note LEFT JOIN note USING (credit_note_id)
 		WHERE claimed IS DISTINCT FROM (state <> 'unclaimed')::int),
 	(SELECT count(*) FROM regpaydb.invoice LEFT JOIN change USING (invoice_id)
-		WHERE coalesce(number, 0) <> (status <> 'unpaid')::int + (status = 'refunded')::int)
+		WHERE coalesce(number, 0) <> (status <> 'unpaid')::int + (status = 'refunded')::int),
+	-- What was given back has a successor, which has one less of all that there was.
+	(SELECT count(*) FROM regpaydb.invoice p WHERE closed_reason = 'given back' AND NOT EXISTS (
+		SELECT FROM regpaydb.invoice s WHERE s.replaces = p.invoice_id AND s.value = p.value - 20 AND s.status <> 'unpaid'
+			AND (SELECT sum(quantity) FROM regpaydb.line_item l WHERE l.invoice_id = s.invoice_id)
+				= (SELECT sum(quantity) FROM regpaydb.line_item l WHERE l.invoice_id = p.invoice_id) - 1)),
+	-- And so has the cart.
+	(SELECT count(*) FROM regpaydb.invoice s JOIN regpaydb.invoice p ON p.invoice_id = s.replaces LEFT JOIN regpaydb.cart c ON c.cart_id = s.cart_id
+		WHERE (s.cart_id IS NULL) <> (p.cart_id IS NULL) OR s.cart_id IS NOT NULL AND (
+			(SELECT status <> 'released' FROM regpaydb.cart b WHERE b.cart_id = p.cart_id) OR (c.status = 'paid') <> (s.status = 'paid') OR
+			(SELECT sum(quantity) FROM regpaydb.cart_item q WHERE q.cart_id = s.cart_id)
+				<> (SELECT sum(quantity) FROM regpaydb.cart_item q WHERE q.cart_id = p.cart_id) - 1 OR
+			(SELECT count(*) FROM regpaydb.cart_discount d WHERE d.cart_id = s.cart_id)
+				<> (SELECT count(*) FROM regpaydb.cart_discount d WHERE d.cart_id = p.cart_id)))
 SQL
 	return;
 }
@@ -200,6 +249,11 @@ WHERE 1 <> CASE what
 	WHEN 'charge' THEN (SELECT count(*) FROM charge WHERE reference = which)
 	WHEN 'refund' THEN (SELECT count(*) FROM regpaydb.credit_note WHERE credit_note_id::text = which)
 	WHEN 'cash' THEN (SELECT count(*) FROM regpaydb.credit_note_refund WHERE credit_note_refund_id::text = which)
+	WHEN 'buy' THEN (SELECT count(*) FROM regpaydb.invoice JOIN regpaydb.cart USING (cart_id)
+		WHERE invoice_id::text = which AND invoice.status = CASE cart.status WHEN 'paid' THEN 'paid' WHEN 'released' THEN 'refunded' END::regpaydb.invoice_status)
+	WHEN 'return' THEN (SELECT count(*) FROM regpaydb.invoice s JOIN regpaydb.invoice p ON p.invoice_id = s.replaces
+		JOIN regpaydb.credit_note n ON n.credit_note_id = split_part(which, ':', 2)::bigint
+		WHERE p.invoice_id = split_part(which, ':', 1)::bigint AND p.status = 'refunded' AND n.attendee_id = p.attendee_id AND n.value = 20)
 	WHEN 'apply' THEN (SELECT count(*) FROM regpaydb.credit_note_application WHERE payment_id::text = which)
 END
 ORDER BY 1, 2

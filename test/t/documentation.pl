@@ -344,8 +344,14 @@ WHERE pronamespace = 'regpaydb'::regnamespace AND prorettype <> 'trigger'::regty
 SQL
 {
 	my ($function, $call) = split /\|/, $line;
-	my ($verb, $columns) = ($section{$function} // '') =~ /^- Privilege: ([A-Z]+) on (.*)$/m;
-	my @grants = map { s/^(\w+)\.(\w+)$/$verb ($2) ON regpaydb.$1/r } ($columns // '') =~ /`(\w+\.\w+)`/g;
+	my ($privileges) = ($section{$function} // '') =~ /^- Privilege: (.*)$/m;
+	my ($verb, @grants);
+
+	while (($privileges // '') =~ /\b([A-Z]+) on |`(\w+)\.(\w+)`/g)
+	{
+		if (defined $1) { $verb = $1 }
+		else { push @grants, "$verb ($3) ON regpaydb.$2" }
+	}
 
 	if (!@grants)
 	{

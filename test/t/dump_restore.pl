@@ -199,6 +199,59 @@ BEGIN
 	END LOOP;
 END;
 $$;
+-- Items are returned, again and again, of what was bought by carts and by hand: what
+-- is kept is on successors of successors.  Money arrives late for those before them.
+DO $$
+DECLARE
+	attendee bigint;
+	basket bigint;
+	bill bigint;
+	one text := '[{"line_item_id": %s, "quantity": 1}]';
+BEGIN
+	FOR i IN 1 .. 12 LOOP
+		INSERT INTO attendee (user_id, recipient) VALUES (4000 + i, E'Returner\t' || i) RETURNING attendee_id INTO attendee;
+		IF i % 3 = 0 THEN
+			bill := regpaydb.manual_invoice(attendee, '1 day', '[{"description": "Booth; \\N", "price": 40.05, "quantity": 6, "product_id": 3},
+				{"description": "Rebate", "price": -0.05}, {"description": "Lunch", "price": 0}]');
+			PERFORM regpaydb.pay(bill, 240.25, 'by hand');
+		ELSE
+			basket := regpaydb.current_cart(attendee);
+			PERFORM regpaydb.set_quantity(basket, 1, 1), regpaydb.set_quantity(basket, 3, 6);
+			INSERT INTO cart_discount (cart_id, product_id, description, quantity, amount)
+				VALUES (basket, 3, E'Early; \\N\t', 2, 5.05), (basket, 1, 'Speaker', 1, 100);
+			bill := regpaydb.invoice_cart(basket);
+			PERFORM regpaydb.pay(bill, 140.50 + i % 2, 'for a cart');
+		END IF;
+		FOR n IN 1 .. i % 5 LOOP
+			PERFORM set_config('regpaydb.user_id', '1', true);
+			PERFORM regpaydb.return_items(bill, format(one, (SELECT max(line_item_id) FROM line_item WHERE invoice_id = bill
+				AND price > 0 AND description ~ 'Shirt|Booth'))::jsonb, CASE n % 2 WHEN 0 THEN 'too big' END);
+			PERFORM set_config('regpaydb.user_id', '', true);
+			bill := (SELECT invoice_id FROM invoice WHERE replaces = bill);
+		END LOOP;
+		-- The row of the first one comes after those of its successors then.
+		IF i % 4 = 2 THEN
+			INSERT INTO payment (invoice_id, amount, reference) SELECT min(v.invoice_id), 2.75, 'late' FROM invoice v WHERE v.attendee_id = attendee;
+		END IF;
+		IF i % 4 = 3 THEN
+			PERFORM regpaydb.charge_credit_note(max(credit_note_id), '[{"description": "Handling", "price": 3.30}]')
+				FROM credit_note WHERE attendee_id = attendee AND state = 'unclaimed';
+		END IF;
+		-- What is kept is worth nothing, or the last one is refunded, or her next cart takes the note.
+		IF i IN (4, 8) THEN
+			PERFORM regpaydb.return_items(bill, (SELECT jsonb_agg(jsonb_build_object('line_item_id', line_item_id)) FROM line_item
+				WHERE invoice_id = bill AND product_id = 3));
+		ELSIF i = 7 THEN
+			PERFORM regpaydb.refund_invoice(bill, 'ill');
+		ELSIF i = 11 THEN
+			UPDATE conference SET auto_apply_credit = true;
+			PERFORM regpaydb.set_quantity(regpaydb.current_cart(attendee), 3, 1);
+			PERFORM regpaydb.invoice_cart(regpaydb.current_cart(attendee));
+			UPDATE conference SET auto_apply_credit = false;
+		END IF;
+	END LOOP;
+END;
+$$;
 -- What a consumer has taken.
 DELETE FROM outbox WHERE outbox_id % 7 = 0;
 UPDATE invoice SET purchase_order = 'PO ' || invoice_id WHERE invoice_id % 3 = 0;
@@ -314,7 +367,7 @@ my %least = (
 	'no roll' => 20, 'purchase order' => 80, 'cheque' => 20, 'out of order' => 40,
 	'cart active' => 25, 'cart paid' => 20, 'cart released' => 8, 'lapsed' => 8, 'empty' => 8, 'discount' => 30,
 	'cart unpaid' => 20, 'cart void' => 15, 'cart refunded' => 8, 'cart part paid' => 2, 'amended often' => 10,
-	'gone' => 1, 'reserved' => 30);
+	'gone' => 1, 'reserved' => 30, 'successor' => 20, 'chain' => 10, 'worth nothing, and a successor' => 2, 'before what it replaces' => 1);
 
 for my $ledger (@ledgers)
 {
@@ -339,6 +392,10 @@ UNION ALL SELECT 'cart part paid', count(*) FROM invoice WHERE cart_id IS NOT NU
 UNION ALL SELECT 'amended often', count(*) FROM cart WHERE revision > 3
 UNION ALL SELECT 'gone', count(*) FROM invoice i JOIN cart_problem p USING (cart_id) WHERE status = 'unpaid' AND kind = 'sold_out'
 UNION ALL SELECT 'reserved', count(*) FROM current_reservation
+UNION ALL SELECT 'successor', count(*) FROM invoice WHERE replaces IS NOT NULL
+UNION ALL SELECT 'chain', count(*) FROM invoice s JOIN invoice p ON p.invoice_id = s.replaces WHERE p.replaces IS NOT NULL
+UNION ALL SELECT 'worth nothing, and a successor', count(*) FROM invoice WHERE replaces IS NOT NULL AND value = 0
+UNION ALL SELECT 'before what it replaces', count(*) FROM invoice s JOIN invoice p ON p.invoice_id = s.replaces WHERE s.ctid < p.ctid
 UNION ALL SELECT 'out of order', count(*)
 	FROM (SELECT payment_id < lag(payment_id) OVER (ORDER BY ctid) AS late FROM payment) p WHERE late
 SQL
@@ -400,6 +457,15 @@ SELECT i.invoice_id AS gone_invoice, i.value - i.paid AS due FROM invoice i JOIN
 	WHERE i.status = 'unpaid' AND p.kind = 'sold_out' ORDER BY 1 LIMIT 1 \gset
 INSERT INTO payment (invoice_id, amount) VALUES (:gone_invoice, :due);
 SELECT 'gone', status, paid FROM invoice WHERE invoice_id = :gone_invoice;
+-- Something of what was kept before is returned, too.
+SELECT i.invoice_id AS kept, i.value AS kept_value, l.line_item_id AS line, l.price, p.sold FROM invoice i JOIN line_item l USING (invoice_id)
+	JOIN product_stock p USING (product_id) WHERE i.replaces IS NOT NULL AND i.status = 'paid' AND i.cart_id IS NOT NULL
+	AND p.product_id = 3 AND l.price BETWEEN 1 AND i.value ORDER BY 1 LIMIT 1 \gset
+SELECT regpaydb.return_items(:kept, jsonb_build_array(jsonb_build_object('line_item_id', :line, 'quantity', 1)), 'after') AS left_over \gset
+SELECT 'returned', value = :price, state FROM credit_note WHERE credit_note_id = :left_over;
+SELECT i.cart_id AS kept_cart FROM invoice i WHERE i.replaces = :kept \gset
+SELECT 'kept', i.status, i.value = :kept_value - :price, c.status, p.sold - :sold FROM invoice i JOIN cart c USING (cart_id), product_stock p
+	WHERE i.replaces = :kept AND p.product_id = 3;
 SELECT 'access code', length(access_code) FROM attendee WHERE attendee_id = 1;
 SELECT 'problems', count(*) FROM regpaydb.check_integrity();
 \set ON_ERROR_STOP 0
@@ -409,6 +475,8 @@ UPDATE payment SET amount = 1 WHERE payment_id = :old_id;
 SELECT regpaydb.set_quantity(:cart_id, 3, 1);
 \echo error :LAST_ERROR_SQLSTATE
 SELECT regpaydb.set_quantity(:other_cart, 4, 2);
+\echo error :LAST_ERROR_SQLSTATE
+INSERT INTO cart_discount (cart_id, product_id, description, quantity, amount) VALUES (:kept_cart, 3, 'Late', 1, 1);
 \echo error :LAST_ERROR_SQLSTATE
 SQL
 my $went_on = <<'TEXT';
@@ -425,11 +493,14 @@ cart paid|t
 sold|paid|t|0
 amended|void|1|77
 gone|void|0.00
+returned|t|unclaimed
+kept|paid|t|paid|-1
 access code|16
 problems|0
 error RP011
 error RP008
 error RP005
+error RP008
 TEXT
 chomp $went_on;
 
@@ -626,6 +697,7 @@ SELECT regpaydb.void_invoice(regpaydb.invoice_cart(-1), 'by mistake');
 INSERT INTO payment (payment_id, invoice_id, amount) SELECT 0, regpaydb.invoice_cart(-1), 1 + $least;
 INSERT INTO payment (payment_id, invoice_id, amount) SELECT -1, invoice_id, $least FROM payment WHERE payment_id = 0;
 SELECT regpaydb.refund_invoice(invoice_id, 'ill') FROM payment WHERE payment_id = 0;
+SELECT regpaydb.return_items(1, '[{"line_item_id": 1, "quantity": 1}]');
 RESET regpaydb.user_id;
 SQL
 }
@@ -701,6 +773,9 @@ fault('a payment posted twice', 'rows', "UPDATE invoice SET paid = paid * 2 WHER
 fault('a lost payment', 'rows', 'DELETE FROM payment WHERE payment_id = (SELECT max(payment_id) FROM payment)', 1);
 fault('a note claimed', 'rows', q{UPDATE credit_note SET state = 'refunded' WHERE state = 'unclaimed'}, 1);
 fault('a lost line', 'rows', 'DELETE FROM line_item WHERE line_item_id = 1', 1);
+fault('a successor of another invoice', 'rows', q{UPDATE invoice SET replaces = (SELECT max(invoice_id) FROM invoice WHERE status = 'unpaid')
+	WHERE invoice_id = (SELECT max(invoice_id) FROM invoice WHERE replaces IS NOT NULL)}, 1);
+fault('a successor that is one no more', 'rows', 'UPDATE invoice SET replaces = NULL WHERE replaces IS NOT NULL', 0);
 fault('a revision', 'rows', q{UPDATE cart SET revision = revision + 1 WHERE cart_id = (SELECT min(cart_id) FROM cart WHERE status = 'paid')}, 1);
 fault('a lost reservation', 'rows', 'DELETE FROM reservation WHERE product_id = 4', 1);
 fault('a column of the users', 'rows', q{UPDATE payment SET roll = 'north' WHERE roll IS NULL}, 0);

@@ -126,6 +126,17 @@ sub expected_reports
 		return $status eq 'active' ? $reserved{"$entry->{cart_id} $entry->{product_id}"} ? 'reserved' : 'unreserved' : $status;
 	};
 
+	# What remained when something was returned was not given back, though it is in the
+	# released cart, too.
+	my %came_from = map { $_->{cart_id} => $invoice{ $_->{replaces} }{cart_id} }
+	  grep { defined $_->{cart_id} && defined $_->{replaces} } @{ $table{invoice} };
+	my $count = sub {
+		my ($counts, $entry) = @_;
+
+		$counts->{ $held->($entry) } += $entry->{quantity};
+		$counts->{ $cart{ $came_from{ $entry->{cart_id} } }{status} } -= $entry->{quantity} if $came_from{ $entry->{cart_id} };
+	};
+
 	# ---- sales ----
 
 	my ($sold, $part, $all, $received, $made, $applied, $refunded, $unclaimed) = (0) x 8;
@@ -186,7 +197,7 @@ sub expected_reports
 
 	my (%status_of, %discount);
 
-	$status_of{ $_->{product_id} }{ $held->($_) } += $_->{quantity} foreach @{ $table{cart_item} };
+	$count->($status_of{ $_->{product_id} } //= {}, $_) foreach @{ $table{cart_item} };
 	for my $product (@{ $table{product} })
 	{
 		my @count = map { $_ // 0 } @{ $status_of{ $product->{product_id} } // {} }{qw(paid reserved unreserved released)};
@@ -200,7 +211,7 @@ sub expected_reports
 	{
 		my $sums = $discount{ join ' ', @{$given}{ 'product_id', 'amount', 'description' } } //= { %$given, paid => 0 };
 
-		$sums->{ $held->($given) } += $given->{quantity};
+		$count->($sums, $given);
 	}
 	$expected{report_discount_status} = [ totals(\%discount, sub {
 		my ($d) = @_;
@@ -357,6 +368,9 @@ my %number_of = (
 	'paid invoices' => "invoice WHERE status = 'paid' AND value > 0", 'unpaid invoices' => "invoice WHERE status = 'unpaid'",
 	'part-paid invoices' => "invoice WHERE status = 'unpaid' AND paid > 0", 'refunded invoices' => "invoice WHERE status = 'refunded'",
 	'refunds by somebody, for a reason' => 'invoice WHERE closed_by = 900 AND closed_reason IS NOT NULL',
+	'successors' => "invoice WHERE replaces IS NOT NULL AND status = 'paid' AND cart_id IS NOT NULL",
+	'successors of those' => 'invoice s JOIN invoice p ON p.invoice_id = s.replaces WHERE p.replaces IS NOT NULL',
+	'fixed fees' => "line_item WHERE description = 'Handling'",
 	'dates of the bank' => 'payment WHERE value_date IS NOT NULL',
 	'void invoices' => "invoice WHERE status = 'void' AND payment_count = 0",
 	'void invoices that had money' => "invoice WHERE status = 'void' AND payment_count > 0",
@@ -427,6 +441,7 @@ is($primary->safe_psql('postgres', "$in_conf " . <<'SQL'), "$number|0", 'invoice
 SELECT count(*), count(*) FILTER (WHERE d IS DISTINCT FROM jsonb_build_object(
 	'invoice_id', i.invoice_id, 'conference', 'Conference', 'currency', 'USD', 'status', i.status, 'attendee_id', i.attendee_id,
 	'recipient', i.recipient, 'issue_time', i.issue_time, 'due_time', i.due_time, 'paid_time', i.paid_time, 'closed_time', i.closed_time,
+	'replaces', i.replaces, 'replaced_by', (SELECT s.invoice_id FROM invoice s WHERE s.replaces = i.invoice_id),
 	'lines', (SELECT coalesce(jsonb_agg(to_jsonb(l) - '{line_item_id,invoice_id}'::text[]
 		|| jsonb_build_object('total', l.quantity * l.price) ORDER BY line_item_id), '[]') FROM line_item l WHERE l.invoice_id = i.invoice_id),
 	'payments', (SELECT coalesce(jsonb_agg(to_jsonb(p) - '{invoice_id,provider_ref,entered_by,value_date}'::text[]
@@ -545,6 +560,11 @@ SELECT paid_time::date, count(*), sum(value), count(*), sum(value) FROM invoice 
 SQL
   [ 'lapsed carts taken for reserved', 'report_product_status', <<'SQL' ],
 SELECT category_id, category, product_id, product, price, stock, paid, reserved + unreserved, 0, refunded, available FROM report_product_status
+SQL
+  [ 'what is kept taken for refunded', 'report_product_status', <<'SQL' ],
+SELECT category_id, category, product_id, product, price, stock, paid, reserved, unreserved,
+	(SELECT coalesce(sum(quantity), 0) FROM cart_item i JOIN cart c USING (cart_id) WHERE i.product_id = r.product_id AND status = 'released'), available
+FROM report_product_status r
 SQL
   [ 'notes received as money', 'report_received_by_day', <<'SQL' ];
 SELECT "time"::date, kind, provider, count(*), sum(amount), array_agg(coalesce(provider_ref, reference) ORDER BY payment_id) FROM payment GROUP BY 1, 2, 3

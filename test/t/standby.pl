@@ -70,9 +70,12 @@ my %writes = (
 	'manual_invoice' => q{SELECT regpaydb.manual_invoice(1, '1 day', '[{"description": "x", "price": 1}]')},
 	'void_invoice' => "SELECT regpaydb.void_invoice($unpaid)",
 	'refund_invoice' => "SELECT regpaydb.refund_invoice($paid)",
+	'return_items' => qq{SELECT regpaydb.return_items($paid, (SELECT jsonb_agg(jsonb_build_object('line_item_id', line_item_id)) FROM regpaydb.line_item WHERE invoice_id = $paid))},
 	'apply_credit_note' => "SELECT regpaydb.apply_credit_note($note, $part)",
 	'refund_credit_note' => "SELECT regpaydb.refund_credit_note($note, 'cash')",
 	'cancellation_fee' => "SELECT regpaydb.cancellation_fee($note, 10)",
+	'charge_credit_note' => qq{SELECT regpaydb.charge_credit_note($note, '[{"description": "x", "price": 1}]')},
+	'return_items' => "SELECT regpaydb.return_items($paid, (SELECT jsonb_build_array(jsonb_build_object('line_item_id', min(line_item_id))) FROM regpaydb.line_item WHERE invoice_id = $paid))",
 	'rotate_access_code' => 'SELECT regpaydb.rotate_access_code(1)',
 	'create_ledger' => q{SELECT regpaydb.create_ledger('another')},
 	'upgrade_ledger' => 'SELECT regpaydb.upgrade_ledger()');

@@ -348,6 +348,10 @@ $$ DECLARE
 	active text := 'SELECT cart_id FROM regpaydb.cart WHERE status = ''active''';
 	unpaid text := 'SELECT format(''%s, %s'', invoice_id, value - paid) FROM regpaydb.invoice WHERE status = ''unpaid''';
 	paid text := 'SELECT invoice_id FROM regpaydb.invoice WHERE status = ''paid''';
+	-- One unit of a paid invoice, or all of a line.
+	item text := 'SELECT format(''%s, jsonb_build_array(jsonb_build_object(''''line_item_id'''', %s%s))'', invoice_id, line_item_id,
+		CASE WHEN random() < 0.6 THEN '', ''''quantity'''', 1'' END) FROM regpaydb.invoice JOIN regpaydb.line_item USING (invoice_id) WHERE status = ''paid''';
+	credit text := 'SELECT credit_note_id FROM regpaydb.credit_note WHERE state = ''unclaimed''';
 	which int := random() * 100;
 	n int := floor(random() * 6);
 	product int := 1 + floor(random() * 4);
@@ -357,7 +361,9 @@ $$ DECLARE
 		WHEN which < 50 THEN 'SELECT regpaydb.record_payment(#unpaid, ''late'', ''bank'', ''#reference'')'
 		WHEN which < 54 THEN 'SELECT regpaydb.pay(#unpaid, ''in time'')'
 		WHEN which < 59 THEN 'INSERT INTO regpaydb.payment (invoice_id, amount) SELECT * FROM (VALUES (#unpaid), (#other), (#third)) v (i, a) WHERE a > 0'
-		WHEN which < 65 THEN 'SELECT regpaydb.refund_invoice(#paid)'
+		WHEN which < 62 THEN 'SELECT regpaydb.refund_invoice(#paid)'
+		WHEN which < 68 THEN 'SELECT regpaydb.return_items(#item)'
+		WHEN which < 70 THEN 'SELECT regpaydb.charge_credit_note(#credit, ''[{"description": "Fee", "price": 7}]'')'
 		WHEN which < 73 THEN 'UPDATE regpaydb.cart SET time_last_updated = now() - interval ''1 day'' WHERE cart_id = #cart AND status = ''active'''
 		WHEN which < 76 THEN 'SELECT regpaydb.expire_invoices(20)'
 		WHEN which < 79 THEN 'SELECT regpaydb.extend_reservation(#cart, ''1 hour'')'
@@ -371,6 +377,8 @@ BEGIN
 	text_of := replace(replace(text_of, '#product', product::text), '#person', (1 + floor(random() * 40))::text);
 	text_of := replace(replace(text_of, '#reference', nextval('visitor')::text), '#n', n::text);
 	text_of := replace(replace(text_of, '#unpaid', one_of(unpaid)), '#other', one_of(unpaid));
+	text_of := replace(text_of, '#item', coalesce(nullif(one_of(item), '0, 0'), '0, ''[{"line_item_id": 0}]'''));
+	text_of := replace(text_of, '#credit', split_part(one_of(credit), ',', 1));
 	text_of := replace(replace(text_of, '#third', one_of(unpaid)), '#paid', split_part(one_of(paid), ',', 1));
 	RETURN replace(replace(text_of, '#cart', split_part(one_of(active), ',', 1)), '#basket', split_part(one_of(active), ',', 1));
 END $$;

@@ -238,6 +238,18 @@ sub sells
 	is($sql->(qq{UPDATE category SET stock = 5 WHERE name = 'Ticket'; $left(1); $left(2)}), "2\n2", "$database: a category gets a stock");
 	$refuses->(buy(103, 2, 3), qr/only 2 of "Ticket" are left/, 'which counts');
 	is($sql->(buy(103, 2, 2) . "$left(1)"), "\npaid\n0", "$database: all of it is bought");
+
+	# Of what was bought before the upgrade something is returned, by staff of before; a fee is charged.
+	my $as_shop = sub { my ($sql) = @_; return $node->safe_psql($database, "SET regpaydb.ledger = 'conf'; $sql", extra_params => [ '-U', 'upgrade_shop' ]) };
+	my $note = $as_shop->(q{SELECT regpaydb.return_items(1, '[{"line_item_id": 1}, {"line_item_id": 2}]', 'ill')});
+	is($sql->("SELECT value, state FROM credit_note WHERE credit_note_id = $note; $status 1; $left(1); $left(3)"), "90.00|unclaimed\nrefunded|0.00\n1\n0",
+		"$database: a ticket is returned, and the dinner is kept");
+	is($sql->(q{SELECT i.status, i.value, i.paid, c.status, q.product_id, q.quantity FROM invoice i JOIN cart c USING (cart_id) JOIN cart_item q USING (cart_id) WHERE replaces = 1}),
+		'paid|75.50|75.50|paid|3|1', "$database: on an invoice of its own");
+	my $fee = $as_shop->(qq{SELECT regpaydb.charge_credit_note($note, '[{"description": "Handling", "price": 4.50}]')});
+	is($sql->(qq{$status $fee; SELECT regpaydb.available_credit(attendee_id) FROM invoice WHERE invoice_id = $fee}), "paid|4.50\n85.50",
+		"$database: a fee is charged");
+	is($sql->(buy(104, 1, 1) . "$left(1)"), "\npaid\n0", "$database: another one buys the ticket");
 	return if $old eq '0.1.0';
 
 	# A lapsed cart whose workshops are not all there any more, and one whose poster is.

@@ -1,8 +1,9 @@
 # That the attacks which our tests see fail do succeed where the defence against
 # them is missing: each is run against the sound library, and then against one
 # that is compiled from weakened sources.  So is cart_check.sql, which has to notice
-# faults in what the engine finds out about carts; and so are tests of the stock, each
-# against a fault for which units would be sold twice, or lost.
+# faults in what the engine finds out about carts; and so are tests of the stock and of
+# returns, each against a fault for which units would be sold twice, or lost, or money be
+# somebody else's.
 
 use strict;
 use warnings FATAL => 'all';
@@ -1145,6 +1146,74 @@ my @faults = (
 		what => 'who makes the slots of a category waits for who gives it a stock',
 		weak => [ [ 'if (row_try_lock_category(ledger, pool->id))', 'if (row_lock_pool(ledger, pool), true)' ] ],
 		spec => [ stock_order => 'move1 begin1 any1 ten(seat) soon1(*) seat(soon1) check' ]
+	},
+
+	# Items that are returned.
+	{
+		what => 'what is kept is given back, too',
+		weak => [ [ 'int32		kept = successor == NULL ? 0 : successor_keeps(successor, items[i].product_id);', 'int32		kept = 0;' ] ],
+		sql => 'return_items'
+	},
+	{
+		what => 'what is kept is given back, and taken again',
+		weak => [ [ 'int32		kept = successor == NULL ? 0 : successor_keeps(successor, items[i].product_id);', 'int32		kept = 0;' ],
+			[ "	if (successor != NULL)\n		make_successor_cart(ledger, invoice, successor);\n", <<'C' ] ],
+	for (int i = 0; i < nitems && successor != NULL; i++)
+	{
+		StockChange again = {items[i].product_id, successor_keeps(successor, items[i].product_id)};
+
+		if (again.quantity > 0 && !stock_take(ledger, &again, 1, invoice->cart_id))
+			ereport(ERROR, (errcode(RP_CART_INVALID), errmsg("sold out")));
+	}
+	if (successor != NULL)
+		make_successor_cart(ledger, invoice, successor);
+C
+		sql => 'return_items'
+	},
+	{
+		what => 'the cart of a successor is sold as others are',
+		weak => [ [ 'if (cart == CART_PAY && !invoice->is_successor)', 'if (cart == CART_PAY)' ] ],
+		sql => 'return_items'
+	},
+	{
+		what => 'the cart of a successor has to be for sale',
+		weak => [ [ '!invoice->cart_checked && !invoice->is_successor && cart_is_unsellable', '!invoice->cart_checked && cart_is_unsellable' ] ],
+		sql => 'return_items'
+	},
+	{
+		what => 'a discount is dropped from the cart of the successor',
+		weak => [ [ "		if (is_discount(line))\n", "		if (false)\n" ] ],
+		sql => 'return_items'
+	},
+	{
+		what => 'a discount is returned by itself',
+		weak => [ [ "	check_value(ledger, invoice, &successor);\n", "	(void) check_value;\n" ] ],
+		sql => 'return_items'
+	},
+	{
+		what => 'what is left over is nobody\'s answer',
+		weak => [ [ '		*residual_id = settlement.credit_note_id;', '		;' ] ],
+		sql => 'return_items'
+	},
+	{
+		what => 'what is left over is another attendee\'s',
+		weak => [ [ 'settlement = begin_settlement(&locked, note->attendee_id, NULL);', 'settlement = begin_settlement(&locked, 2, NULL);' ] ],
+		sql => 'return_items'
+	},
+	{
+		what => 'items of an invoice that is not paid are returned',
+		weak => [ [ "	check_paid(invoice);\n	find_successor", "	(void) check_paid;\n	find_successor" ] ],
+		sql => 'return_items'
+	},
+	{
+		what => 'the same, of two who return at once',
+		weak => [ [ "	check_paid(invoice);\n	find_successor", "	(void) check_paid;\n	find_successor" ] ],
+		spec => [ return_twice => 'rc1 rc2 front1 shirt2 c1 c2 check' ]
+	},
+	{
+		what => 'a note is charged with more than it has',
+		weak => [ [ 'if (value_of_lines(lines, nlines, ledger->decimals) > note->value)', 'if (false)' ] ],
+		sql => 'charge_credit_note'
 	});
 
 $node->safe_psql('postgres', "CREATE DATABASE tested TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'");

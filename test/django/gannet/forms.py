@@ -46,6 +46,43 @@ class ReasonForm(forms.Form):
     )
 
 
+class ReturnForm(ReasonForm):
+    """How many of each line of an invoice are returned, and for which fee."""
+
+    fee = forms.DecimalField(
+        min_value=0,
+        max_digits=12 + settings.CURRENCY_DECIMALS,
+        decimal_places=settings.CURRENCY_DECIMALS,
+        required=False,
+        help_text="Kept of what the attendee gets back.",
+    )
+
+    def __init__(self, *args, lines, **kwargs):
+        super().__init__(*args, label_suffix="", **kwargs)
+        self.lines = list(lines)
+        for line in self.lines:
+            self.fields[f"line_{line.pk}"] = forms.IntegerField(
+                label=line.description,
+                min_value=0,
+                max_value=line.quantity,
+                initial=0,
+                required=False,
+            )
+
+    def rows(self):
+        return [(line, self[f"line_{line.pk}"]) for line in self.lines]
+
+    def items(self):
+        """As return_items() takes them."""
+        quantities = [(line.pk, self.cleaned_data.get(f"line_{line.pk}")) for line in self.lines]
+        return [{"line_item_id": pk, "quantity": many} for pk, many in quantities if many]
+
+    def clean(self):
+        super().clean()
+        if not self.errors and not self.items():
+            raise forms.ValidationError("Please say what is returned.")
+
+
 class CashOutForm(forms.ModelForm):
     reference = forms.CharField(max_length=1000, label="Reference of the transfer")
     platform_ref = forms.CharField(

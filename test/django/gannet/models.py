@@ -126,6 +126,10 @@ class Invoice(models.Model):
     issued_by = models.BigIntegerField(null=True)
     closed_by = models.BigIntegerField(null=True)
     closed_reason = models.TextField(null=True)
+    # That of which something was returned; what remained of it is on this one.
+    replaces = models.OneToOneField(
+        "self", models.DO_NOTHING, null=True, db_column="replaces", related_name="replaced_by"
+    )
 
     class Meta:
         managed = False

@@ -32,6 +32,7 @@ urlpatterns = [
                 path("payment/", views.record_payment, name="record_payment"),
                 path("refund/", views.refund, name="refund"),
                 path("void/", views.void, name="void"),
+                path("change/", views.change_registration, name="change_registration"),
                 path("apply/<bigint:credit_note_id>/", views.apply_note, name="apply_note"),
                 path("cash-out/<bigint:credit_note_id>/", views.cash_out, name="cash_out"),
                 path("fee/<bigint:credit_note_id>/", views.charge_fee, name="charge_fee"),

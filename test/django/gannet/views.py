@@ -27,6 +27,7 @@ from .forms import (
     FeeForm,
     ManualPaymentForm,
     ReasonForm,
+    ReturnForm,
 )
 from .ledger import ADVICE, call, from_minor_units, ledger_errors
 from .middleware import without_actor
@@ -398,6 +399,53 @@ def refund(request, invoice_id, reason):
 @staff_action(ReasonForm, "The invoice is void.")
 def void(request, invoice_id, reason):
     call("void_invoice", invoice_id=invoice_id, reason=reason or None)
+
+
+@staff_required
+def change_registration(request, invoice_id):
+    """
+    Items are returned, and the others stay paid for, in two steps: what comes of it is
+    shown before it is done. It is done for that, too, as nothing else is as exact, but
+    in a transaction that is rolled back.
+    """
+    invoice = get_object_or_404(Invoice, pk=invoice_id)
+    form = ReturnForm(request.POST or None, lines=invoice.lines.order_by("pk"))
+    confirmed, change = "confirm" in request.POST, None
+    if "edit" not in request.POST and form.is_valid():
+        try:
+            with transaction.atomic():
+                change = return_items(
+                    invoice, form.items(), form.cleaned_data["reason"], form.cleaned_data["fee"]
+                )
+                transaction.set_rollback(not confirmed)
+        except ValidationError as error:
+            form.add_error(None, error)
+    if change and confirmed:
+        messages.success(request, "The registration is changed.")
+        return redirect("staff_invoice", (change["successor"] or invoice).pk)
+    return render(
+        request, "staff_change.html", {"invoice": invoice, "form": form, "change": change}
+    )
+
+
+def return_items(invoice, items, reason, fee):
+    """Returns them, and what comes of it: two invoices and a note, each of which may be None."""
+    note_id = call(
+        "return_items", invoice_id=invoice.pk, items=json.dumps(items), reason=reason or None
+    )
+    note, fee_id = CreditNote.objects.filter(pk=note_id).first(), None
+    if fee:
+        back = note.value if note else 0
+        if fee > back:  # the database says it, too, of a note that nobody will ever see
+            raise ValidationError(f"The attendee gets {back} back, which is less than the fee.")
+        lines = [{"description": f"Fee for a change of invoice {invoice.pk}", "price": str(fee)}]
+        fee_id = call("charge_credit_note", credit_note_id=note_id, lines=json.dumps(lines))
+        note = CreditNote.objects.filter(payment__invoice=fee_id).first()  # of the rest
+    return {
+        "successor": Invoice.objects.filter(replaces=invoice).prefetch_related("lines").first(),
+        "fee": Invoice.objects.filter(pk=fee_id).first(),
+        "note": note,
+    }
 
 
 @staff_action(Form, "The credit note is applied.")

@@ -52,6 +52,21 @@ class LedgerTests:
         )
         return self.fresh(pk)
 
+    def manual(self, attendee, *lines):
+        """A paid invoice of lines that are (description, quantity, price)."""
+        names = ("description", "quantity", "price")
+        invoice = self.fresh(
+            call(
+                "manual_invoice",
+                attendee_id=attendee.pk,
+                due=timedelta(days=30),
+                lines=json.dumps([dict(zip(names, line)) for line in lines]),
+            )
+        )
+        if invoice.due:
+            call("pay", invoice_id=invoice.pk, amount=invoice.due, reference="card")
+        return self.fresh(invoice)
+
     def fresh(self, invoice):
         return Invoice.objects.using("owner").get(pk=getattr(invoice, "pk", invoice))
 

@@ -1,4 +1,5 @@
 """Models, operations and errors."""
+import json
 import os
 from datetime import date, timedelta
 from decimal import Decimal
@@ -9,7 +10,7 @@ import psycopg2
 from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import DatabaseError, IntegrityError, connection, connections, transaction
+from django.db import DatabaseError, DataError, IntegrityError, connection, connections, transaction
 from django.db.models import Count, DecimalField
 from django.test import SimpleTestCase, TransactionTestCase, override_settings
 
@@ -243,6 +244,162 @@ class OperationTests(LedgerTests, TransactionTestCase):
         self.assertEqual(call("expire_invoices", limit=1000), 0)
         call("set_quantity", cart_id=cart_id, product_id=product.pk, quantity=0)
         self.assertEqual(call("available_stock", product_id=product.pk), 3)
+
+    def lines(self, invoice):
+        lines = self.fresh(invoice).lines.order_by("pk")
+        return list(lines.values_list("description", "quantity", "price"))
+
+    def give_back(self, invoice, *quantities, **arguments):
+        """Quantities of the first lines; None is all of one, and left to the default."""
+        items = []
+        for line, quantity in zip(self.fresh(invoice).lines.order_by("pk"), quantities):
+            item = {"line_item_id": line.pk, "quantity": quantity}
+            if quantity is None:
+                del item["quantity"]
+            if quantity != 0:
+                items.append(item)
+        return call("return_items", invoice_id=invoice.pk, items=json.dumps(items), **arguments)
+
+    def test_return_items(self):
+        """One of two tickets and the tutorial are kept, and nobody else can have them."""
+        attendee = self.attendee()
+        ticket, tutorial = self.product(stock=2), self.product("75.00", stock=1)
+        cart_id = call("current_cart", attendee_id=attendee.pk)
+        for product, quantity in (ticket, 2), (tutorial, 1):
+            call("set_quantity", cart_id=cart_id, product_id=product.pk, quantity=quantity)
+        invoice = self.fresh(call("invoice_cart", cart_id=cart_id))
+        call("pay", invoice_id=invoice.pk, amount=1355, reference="card")
+        bought = self.lines(invoice)
+        self.assertEqual([quantity for _, quantity, _ in bought], [2, 1])
+
+        note = call(
+            "return_items",
+            invoice_id=invoice.pk,
+            items=json.dumps(
+                [{"line_item_id": invoice.lines.get(quantity=2).pk, "quantity": 1}]
+            ),
+            reason="One comes alone",
+        )
+        self.assertEqual(CreditNote.objects.using("owner").get(pk=note).value, 640)
+        self.assertEqual(call("available_credit", attendee_id=attendee.pk), 640)
+        old = self.fresh(invoice)
+        self.assertEqual((old.status, old.closed_reason), ("refunded", "One comes alone"))
+        self.assertEqual(old.cart.status, "released")
+        new = old.replaced_by
+        self.assertEqual((new.replaces, new.status, new.value, new.paid), (old, "paid", 715, 715))
+        self.assertEqual(self.lines(new), [(bought[0][0], 1, 640), bought[1]])
+        self.assertEqual(
+            (new.cart.status, dict(new.cart.items.values_list("product", "quantity"))),
+            ("paid", {ticket.pk: 1, tutorial.pk: 1}),
+        )
+        for product, free in (ticket, 1), (tutorial, 0):
+            self.assertEqual(call("available_stock", product_id=product.pk), free)
+
+        # And again, until nothing remains: then it is a refund.
+        self.assertEqual(
+            CreditNote.objects.using("owner").get(pk=self.give_back(new, 0, None)).value, 75
+        )
+        last = self.fresh(new).replaced_by
+        self.assertEqual((last.replaces, last.value), (new, 640))
+        self.give_back(last, None)
+        self.assertEqual(self.fresh(last).status, "refunded")
+        self.assertFalse(Invoice.objects.using("owner").filter(replaces=last))
+        self.assertEqual(call("available_credit", attendee_id=attendee.pk), 1355)
+        for product, free in (ticket, 2), (tutorial, 1):
+            self.assertEqual(call("available_stock", product_id=product.pk), free)
+
+    def test_return_items_of_a_manual_invoice(self):
+        """At the prices that were paid; a discount goes back like any other line."""
+        lines = ("Ticket", 3, "100.00"), ("Group discount", 3, "-10.00"), ("Bag", 1, "0.00")
+        invoice = self.manual(self.attendee(), *lines)
+        note = self.give_back(invoice, 1, 1)
+        self.assertEqual(CreditNote.objects.using("owner").get(pk=note).value, 90)
+        new = self.fresh(invoice).replaced_by
+        self.assertIsNone(new.cart)
+        self.assertEqual(
+            self.lines(new), [("Ticket", 2, 100), ("Group discount", 2, -10), ("Bag", 1, 0)]
+        )
+        # What was free is no credit.
+        self.assertIsNone(self.give_back(new, 0, 0, 1))
+        last = self.fresh(new).replaced_by
+        self.assertEqual((last.status, last.value, last.lines.count()), ("paid", 180, 2))
+
+    def test_what_can_not_be_returned(self):
+        attendee = self.attendee()
+        unpaid, other = self.invoice(attendee), self.manual(self.attendee(), ("Bag", 1, "5.00"))
+        paid = self.manual(attendee, ("Ticket", 2, "100.00"), ("Discount", 1, "-10.00"))
+        ticket, discount = paid.lines.order_by("pk")
+        cases = [
+            ("RP002", 2**62, [{"line_item_id": ticket.pk}]),
+            ("RP002", paid.pk, [{"line_item_id": other.lines.get().pk}]),
+            ("RP003", paid.pk, [{"line_item_id": ticket.pk, "quantity": 0}]),
+            ("RP003", paid.pk, [{"line_item_id": ticket.pk, "quantity": 3}]),
+            ("RP003", paid.pk, [{"line_item_id": ticket.pk}]),
+            ("RP003", paid.pk, [{"line_item_id": discount.pk}]),
+            ("RP008", unpaid.pk, [{"line_item_id": unpaid.lines.get().pk}]),
+        ]
+        for code, invoice_id, items in cases:
+            with self.subTest(code, items=items), self.assertRaises(ValidationError) as caught:
+                call("return_items", invoice_id=invoice_id, items=json.dumps(items))
+            self.assertEqual(caught.exception.code, code)
+        # What no form of ours sends is a mistake of the code's.
+        for items in "{}", "[]", '[{"line_item_id": 1.5}]', '[{"line": 1}]':
+            with self.subTest(items), self.assertRaises(DataError) as caught:
+                call("return_items", invoice_id=paid.pk, items=items)
+            cause = caught.exception.__cause__
+            self.assertEqual(getattr(cause, "sqlstate", None) or cause.pgcode, "22023")
+        self.assertEqual(self.fresh(paid).status, "paid")
+        self.assertEqual(call("available_credit", attendee_id=attendee.pk), 0)
+
+    def test_a_successor_is_one(self):
+        """Which invoice it replaces is the engine's to say."""
+        attendee = self.attendee()
+        old, other = self.manual(attendee, ("Ticket", 2, "100.00")), self.invoice(attendee)
+        self.give_back(old, 1)
+        new = self.fresh(old).replaced_by
+        for invoice, replaces in (new, None), (other, old):
+            with self.assertRaises(ValidationError) as caught:
+                with ledger_errors(), transaction.atomic(using="owner"):
+                    Invoice.objects.using("owner").filter(pk=invoice.pk).update(replaces=replaces)
+            self.assertEqual(caught.exception.code, "RP011")
+
+    def test_substitution(self):
+        """A workshop for another: the new invoice takes the note, all in one transaction."""
+        attendee = self.attendee()
+        old = self.manual(attendee, ("Ticket", 1, "640.00"), ("Tutorial", 1, "75.00"))
+        with transaction.atomic():
+            self.give_back(old, 0, 1)
+            cart_id = call("current_cart", attendee_id=attendee.pk)
+            workshop = self.product("90.00")
+            call("set_quantity", cart_id=cart_id, product_id=workshop.pk, quantity=1)
+            invoice_id = call("invoice_cart", cart_id=cart_id)
+        self.assertEqual(self.fresh(old).replaced_by.value, 640)
+        new = self.fresh(invoice_id)
+        self.assertEqual((new.status, new.value, new.paid, new.due), ("unpaid", 90, 75, 15))
+        self.assertEqual(call("available_credit", attendee_id=attendee.pk), 0)
+
+    def test_charge_credit_note(self):
+        attendee = self.attendee()
+        note = self.note(attendee)
+        lines = [{"description": "Fee", "price": "12.50"}, {"description": "Bag", "price": 5}]
+        with self.assertRaises(ValidationError) as caught:
+            call(
+                "charge_credit_note",
+                credit_note_id=note,
+                lines=json.dumps([*lines, {"description": "More", "price": "82.51"}]),
+            )
+        self.assertEqual(caught.exception.code, "RP003")
+        self.assertEqual(self.state(note), "unclaimed")
+        charge = {"credit_note_id": note, "lines": json.dumps(lines), "due": timedelta(days=7)}
+        charged = self.fresh(call("charge_credit_note", **charge))
+        self.assertEqual((charged.status, charged.value), ("paid", Decimal("17.50")))
+        self.assertEqual(charged.due_time - charged.issue_time, timedelta(days=7))
+        self.assertEqual(self.lines(charged), [("Fee", 1, Decimal("12.50")), ("Bag", 1, 5)])
+        self.assertEqual(self.state(note), "applied")
+        self.assertEqual(call("available_credit", attendee_id=attendee.pk), Decimal("82.50"))
+        with self.assertRaises(ValidationError) as caught:
+            call("charge_credit_note", **charge)
+        self.assertEqual(caught.exception.code, "RP006")
 
     def test_access_code(self):
         attendee = self.attendee()

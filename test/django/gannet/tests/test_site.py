@@ -352,6 +352,163 @@ class StaffTests(LedgerTests, TransactionTestCase):
         call("pay", invoice_id=invoice.pk, amount=100, reference="card")
         return invoice
 
+    def change(self, invoice, *quantities, **data):
+        """The page's form as it is sent, with so many of the first lines returned."""
+        for line, quantity in zip(invoice.lines.order_by("pk"), quantities):
+            data[f"line_{line.pk}"] = quantity
+        return self.post("change_registration", invoice.pk, **{"reason": "", "fee": "", **data})
+
+    def everything(self):
+        """What a change of a registration could touch."""
+        models = Cart, CartItem, CreditNote, Invoice, LineItem, Outbox, Payment
+        return [list(model.objects.using("owner").order_by("pk").values()) for model in models]
+
+    def test_what_the_attendee_will_get(self):
+        invoice = self.manual(self.ada, ("Ticket", 2, "640.00"), ("Dinner", 1, "75.00"))
+        page = self.client.get(reverse("staff_invoice", args=[invoice.pk]))
+        self.assertContains(page, reverse("change_registration", args=[invoice.pk]))
+        page = self.client.get(reverse("change_registration", args=[invoice.pk]))
+        self.assertContains(page, "Show what the attendee gets")
+        self.assertEqual(
+            [(line.description, field.value()) for line, field in page.context["form"].rows()],
+            [("Ticket", 0), ("Dinner", 0)],
+        )
+
+        before = self.everything()
+        page = self.change(invoice, 1, 0, fee="20.50", reason="One comes alone")
+        change = page.context["change"]
+        self.assertEqual(
+            [(line.description, line.quantity) for line in change["successor"].lines.all()],
+            [("Ticket", 1), ("Dinner", 1)],
+        )
+        self.assertEqual(
+            (change["successor"].value, change["fee"].value, change["note"].value),
+            (715, Decimal("20.50"), Decimal("619.50")),
+        )
+        for amount in "1355.00", "-715.00", "-20.50", "619.50":
+            self.assertContains(page, f">{amount}</td>")
+        self.assertEqual(self.everything(), before)
+
+        # Its other button leads back to what was chosen.
+        page = self.change(invoice, 1, 0, fee="20.50", reason="One comes alone", edit="")
+        self.assertContains(page, "Show what the attendee gets")
+        form = page.context["form"]
+        self.assertEqual([field.value() for _, field in form.rows()], ["1", "0"])
+        self.assertEqual((form["fee"].value(), form["reason"].value()), ("20.50", "One comes alone"))
+        self.assertEqual(self.everything(), before)
+
+    def test_a_registration_is_changed(self):
+        invoice = self.manual(self.ada, ("Ticket", 2, "640.00"), ("Dinner", 1, "75.00"))
+        chosen = {"fee": "20.50", "reason": "One comes alone"}
+        shown = self.change(invoice, 1, 0, **chosen).context["change"]
+        page = self.change(invoice, 1, 0, **chosen, confirm="")
+        old = self.fresh(invoice)
+        new = old.replaced_by
+        self.assertRedirects(page, reverse("staff_invoice", args=[new.pk]))
+        self.assertContains(page, "The registration is changed.")
+        self.assertContains(page, f">invoice {old.pk}</a>")
+        self.assertContains(page, f"Made by {self.user}.")
+        # As it was shown.
+        fee = Invoice.objects.using("owner").get(attendee=self.ada, replaces=None, status="paid")
+        note = CreditNote.objects.using("owner").get(attendee=self.ada, state="unclaimed")
+        self.assertEqual(
+            (new.value, fee.value, note.value),
+            (shown["successor"].value, shown["fee"].value, shown["note"].value),
+        )
+        self.assertEqual(fee.lines.get().description, f"Fee for a change of invoice {old.pk}")
+        self.assertEqual((old.closed_by, old.closed_reason), (self.user.pk, "One comes alone"))
+        page = self.client.get(reverse("staff_invoice", args=[old.pk]))
+        self.assertContains(page, f">invoice {new.pk}</a>")
+        self.assertNotContains(page, "Change this registration")
+        # The attendee's pages say it, too.
+        for one, other in (old, new), (new, old):
+            page = Client().get(reverse("invoice", args=[self.ada.access_code, one.pk]))
+            address = reverse("invoice", args=[self.ada.access_code, other.pk])
+            self.assertContains(page, f'href="{address}">invoice {other.pk}</a>')
+
+    def test_all_is_returned(self):
+        invoice = self.manual(self.ada, ("Ticket", 2, "640.00"))
+        page = self.change(invoice, 2)
+        self.assertContains(page, "There is none: all of the invoice is returned.")
+        page = self.change(invoice, 2, confirm="")
+        self.assertRedirects(page, reverse("staff_invoice", args=[invoice.pk]))
+        self.assertEqual(self.fresh(invoice).status, "refunded")
+        self.assertEqual(call("available_credit", attendee_id=self.ada.pk), 1280)
+
+    def test_a_fee_of_all_that_is_left_over(self):
+        invoice = self.manual(self.ada, ("Ticket", 2, "640.00"))
+        self.assertContains(self.change(invoice, 1, fee="640"), '"number due">0</td>')
+        self.change(invoice, 1, fee="640", confirm="")
+        self.assertEqual(call("available_credit", attendee_id=self.ada.pk), 0)
+
+    def test_what_is_free(self):
+        """What is left over is nothing, or an invoice of nothing."""
+        invoice = self.manual(self.ada, ("Ticket", 1, "640.00"), ("Bag", 1, "0.00"))
+        self.assertContains(self.change(invoice, 0, 1), '"number due">0</td>')
+        page = self.change(invoice, 0, 1, fee="5")
+        self.assertContains(page, "The attendee gets 0 back, which is less than the fee.")
+        self.assertContains(self.change(invoice, 1, 0), '"number due">640.00</td>')
+        self.change(invoice, 1, 0, confirm="")
+        bag = self.fresh(invoice).replaced_by
+        self.assertEqual((bag.status, bag.value), ("paid", 0))
+        self.assertEqual(call("available_credit", attendee_id=self.ada.pk), 640)
+
+    def test_what_can_not_be_returned(self):
+        lines = ("Ticket", 2, "100.00"), ("Discount", 1, "-10.00")
+        invoice, unpaid = self.manual(self.ada, *lines), self.invoice(self.ada)
+        before = self.everything()
+        for data, words in [
+            ({}, "Please say what is returned."),
+            ({"quantities": (0, 0)}, "Please say what is returned."),
+            ({"quantities": ("", "")}, "Please say what is returned."),
+            ({"quantities": (3,)}, "less than or equal to 2"),
+            ({"quantities": (-1,)}, "greater than or equal to 0"),
+            ({"quantities": ("1.5",)}, "Enter a whole number."),
+            ({"quantities": (1,), "fee": "-1"}, "greater than or equal to 0"),
+            ({"quantities": (1,), "fee": "1.005"}, "no more than 2 decimal places"),
+            ({"quantities": (1,), "reason": "x" * 1001}, "at most 1000 characters"),
+            ({"quantities": (1,), "fee": "100.01"}, "The attendee gets 100.00 back, which is less than the fee."),
+            # The ledger's.
+            ({"quantities": (0, 1)}, "Return a discount together with what it was given on."),
+            ({"quantities": (2, 0)}, "less than zero"),
+        ]:
+            for button in {}, {"confirm": ""}:
+                with self.subTest(words, button=button):
+                    page = self.change(invoice, *data.get("quantities", ()), **button, **{
+                        name: value for name, value in data.items() if name != "quantities"
+                    })
+                    self.assertContains(page, words)
+                    self.assertContains(page, "Show what the attendee gets")
+                    self.assertNotContains(page, "regpaydb.")
+        page = self.change(unpaid, 1)
+        self.assertContains(page, f"Invoice {unpaid.pk} is unpaid. Items of a paid invoice")
+        self.assertEqual(self.everything(), before)
+        self.assertEqual(self.client.get("/staff/invoice/0/change/").status_code, 404)
+
+    def test_two_who_change_a_registration_at_once(self):
+        invoice = self.manual(self.ada, ("Ticket", 3, "100.00"))
+        data = {f"line_{invoice.lines.get().pk}": 1, "confirm": ""}
+        url = reverse("change_registration", args=[invoice.pk])
+        clients = [Client() for _ in range(4)]
+        for client in clients:
+            client.force_login(self.user)
+        answers = at_once(4, lambda number: clients[number].post(url, data))
+        self.assertEqual(sorted(answer.status_code for answer in answers), [200, 200, 200, 302])
+        for answer in answers:
+            if answer.status_code == 200:
+                self.assertContains(answer, f"Invoice {invoice.pk} is refunded.")
+        self.assertEqual(self.fresh(invoice).replaced_by.value, 200)
+        self.assertEqual(call("available_credit", attendee_id=self.ada.pk), 100)
+
+    def test_a_change_is_all_or_nothing(self):
+        invoice = self.manual(self.ada, ("Ticket", 2, "100.00"))
+        before = self.everything()
+        self.client.raise_request_exception = False
+        with patch("gannet.views.redirect", side_effect=RuntimeError("a fault after it")):
+            with self.assertLogs("django.request"):
+                self.assertEqual(self.change(invoice, 1, confirm="").status_code, 500)
+        self.assertEqual(self.everything(), before)
+
     def test_mistakes_are_shown_in_words(self):
         invoice = self.paid()
         for data, words in [
@@ -415,10 +572,14 @@ class NotStaffTests(LedgerTests, TransactionTestCase):
         yield reverse("apply_note", args=[self.unpaid.pk, self.note.pk]), {}
         yield reverse("cash_out", args=[self.paid.pk, self.note.pk]), {"reference": "x"}
         yield reverse("charge_fee", args=[self.paid.pk, self.note.pk]), {"percentage": "10"}
+        items = {f"line_{self.paid.lines.get().pk}": "1"}
+        yield reverse("change_registration", args=[self.paid.pk]), items
+        yield reverse("change_registration", args=[self.paid.pk]), {**items, "confirm": ""}
 
     def test_pages(self):
         pages = [reverse("staff_home"), reverse("staff_refunds")]
         pages.append(reverse("staff_invoice", args=[self.paid.pk]))
+        pages.append(reverse("change_registration", args=[self.paid.pk]))
         attendee, stranger = Client(), Client()
         attendee.force_login(self.ada.user)
         stranger.get(reverse("invoice", args=[self.ada.access_code]))
@@ -450,15 +611,18 @@ class NotStaffTests(LedgerTests, TransactionTestCase):
 
     def test_functions(self):
         lines = json.dumps([{"description": "x", "price": "-1.00"}])
+        items = json.dumps([{"line_item_id": self.paid.lines.get().pk}])
         invoice, note = self.unpaid.pk, self.note.pk
         arguments = {  # of those that need some
             "apply_credit_note": {"credit_note_id": note, "invoice_id": invoice},
             "cancellation_fee": {"credit_note_id": note, "percentage": 0},
+            "charge_credit_note": {"credit_note_id": note, "lines": lines},
             "manual_invoice": {"attendee_id": self.ada.pk, "due": timedelta(1), "lines": lines},
             "reconciliation": {"as_of": datetime.now(timezone.utc)},
             "record_manual_payment": {"invoice_id": invoice, "amount": 100, "reference": "x"},
             "refund_credit_note": {"credit_note_id": note, "reference": "x"},
             "refund_invoice": {"invoice_id": self.paid.pk},
+            "return_items": {"invoice_id": self.paid.pk, "items": items},
             "rotate_access_code": {"attendee_id": self.ada.pk},
             "void_invoice": {"invoice_id": invoice},
         }
@@ -734,6 +898,21 @@ class OutboxTests(LedgerTests, TransactionTestCase):
         self.assertEqual([message.subject for message in mail.outbox], subjects)
         self.assertEqual(mail.outbox[0].to, [self.ada.email])
         self.assertEqual(Outbox.objects.using("owner").count(), 0)
+
+    def test_mail_about_a_change(self):
+        old = self.manual(self.ada, ("Ticket", 2, "100.00"))
+        items = [{"line_item_id": old.lines.get().pk, "quantity": 1}]
+        call("return_items", invoice_id=old.pk, items=json.dumps(items))
+        new = self.fresh(old).replaced_by
+        call_command("consume_outbox", once=True)
+        self.assertEqual(
+            [message.body.partition("\n\n")[2] for message in mail.outbox],
+            [
+                f"Invoice {old.pk} is paid: 200.00.\n",
+                f"Invoice {old.pk} is refunded: 200.00.\nIt is replaced by invoice {new.pk}.\n",
+                f"Invoice {new.pk} is paid: 100.00.\n",
+            ],
+        )
 
     def test_two_workers_share_the_work(self):
         subjects = self.paid_invoices(30)

@@ -65,9 +65,14 @@ def handle(row, database):
         .get(pk=row.invoice_id)
     )
     subject = SUBJECTS[row.new_status].format(invoice.pk)
+    text = f"Dear {invoice.attendee.recipient},\n\n{subject}: {invoice.value}.\n"
+    # Something was returned: she should not think that all of it was.
+    successor = Invoice.objects.using(database).filter(replaces=invoice).only("pk").first()
+    if successor and row.new_status != Invoice.Status.PAID:
+        text += f"It is replaced by invoice {successor.pk}.\n"
     send_mail(
         subject,
-        f"Dear {invoice.attendee.recipient},\n\n{subject}: {invoice.value}.\n",
+        text,
         settings.DEFAULT_FROM_EMAIL,
         [invoice.attendee.email],
     )

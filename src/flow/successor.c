@@ -1,0 +1,199 @@
+/*
+ * successor.c
+ *	  What remains of an invoice of which lines are returned: lines, and a cart that
+ *	  has them.
+ *
+ * Spec section 9.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/builtins.h"
+
+#include "base/compat.h"
+#include "base/errors.h"
+#include "flow/successor.h"
+#include "rows/cart_rows.h"
+
+/* ---- lines ---- */
+
+/* Both begin with the line's id, and are in the order of these. */
+static int
+compare_lines(const void *a, const void *b)
+{
+	int64		left = *(const int64 *) a;
+	int64		right = *(const int64 *) b;
+
+	StaticAssertStmt(offsetof(LineItemRow, line_item_id) == 0 &&
+					 offsetof(ReturnedLine, line_item_id) == 0, "they begin with the id");
+	return left < right ? -1 : left > right;
+}
+
+pg_noreturn static void
+no_such_line(const InvoiceRow *invoice, int64 line_item_id)
+{
+	ereport(ERROR,
+			(errcode(RP_NOT_FOUND),
+			 errmsg("invoice " INT64_FORMAT " has no line " INT64_FORMAT, invoice->invoice_id,
+					line_item_id),
+			 errdetail("Lines are named by line_item_id, and a successor's are others."),
+			 errhint("Look for the lines of the invoice in table line_item.")));
+}
+
+/* How many of a line remain. */
+static int32
+remaining(const LineItemRow *line, const ReturnedLine *returned)
+{
+	if (returned == NULL)
+		return line->quantity;
+	if (returned->quantity > line->quantity)
+		ereport(ERROR,
+				(errcode(RP_INVALID_AMOUNT),
+				 errmsg("line " INT64_FORMAT " has less than what is returned",
+						line->line_item_id),
+				 errdetail("%d are on the invoice, and %d are returned.", line->quantity,
+						   returned->quantity),
+				 errhint("Without a quantity, all of the line is returned.")));
+	return returned->quantity == 0 ? 0 : line->quantity - returned->quantity;
+}
+
+/*
+ * find_successor
+ *		The lines that remain of those of an invoice; none, where all is returned.  Both
+ *		lists are in the order of the lines' ids.
+ *
+ * Raises RP002 for a line that is not one of them, RP003 where there is less of it.
+ */
+void
+find_successor(const InvoiceRow *invoice, const LineItemRow *lines, int nlines,
+			   const ReturnedLine *returned, int nreturned, Successor *successor)
+{
+	LineItemRow *kept = palloc(Max(nlines, 1) * sizeof(LineItemRow));
+	int			nkept = 0;
+
+	for (int i = 0; i < nreturned; i++)
+		if (bsearch(&returned[i], lines, nlines, sizeof(LineItemRow), compare_lines) == NULL)
+			no_such_line(invoice, returned[i].line_item_id);
+	for (int i = 0; i < nlines; i++)
+	{
+		int32		quantity = remaining(&lines[i], bsearch(&lines[i], returned, nreturned,
+														   sizeof(ReturnedLine), compare_lines));
+
+		CHECK_FOR_INTERRUPTS();
+		if (quantity == 0)
+			continue;
+		kept[nkept] = lines[i];
+		kept[nkept++].quantity = quantity;
+	}
+	*successor = (Successor)
+	{
+		.lines = kept,
+		.nlines = nkept
+	};
+}
+
+/* ---- the cart ---- */
+
+/* Lines of a cart's invoice are its items or, with a price below zero, its discounts. */
+static bool
+is_item(const LineItemRow *line)
+{
+	return line->product_id != NULL && line->price >= 0;
+}
+
+static bool
+is_discount(const LineItemRow *line)
+{
+	return line->product_id != NULL && line->price < 0;
+}
+
+/* successor_keeps: how many of a product remain. */
+int32
+successor_keeps(const Successor *successor, int64 product_id)
+{
+	int32		quantity = 0;
+
+	for (int i = 0; i < successor->nlines; i++)
+		if (is_item(&successor->lines[i]) && *successor->lines[i].product_id == product_id)
+			quantity += successor->lines[i].quantity;
+	return quantity;
+}
+
+/* As column cart_discount.description has it. */
+#define MAX_REASON_LENGTH	150
+
+/* Whether a line's description may be made of this reason: see view cart_line. */
+static bool
+begins_with(const text *description, const text *reason)
+{
+	Size		length = VARSIZE_ANY_EXHDR(reason);
+	const char *begin = VARDATA_ANY(description);
+
+	return VARSIZE_ANY_EXHDR(description) > length + 2 &&
+		memcmp(begin, VARDATA_ANY(reason), length) == 0 && memcmp(begin + length, " (", 2) == 0;
+}
+
+/*
+ * Why the discount of a line was given.  The line says it, too, but with the names of
+ * category and product behind it, which may be others by now.  Where one reason begins
+ * with another one, it is the longer.
+ */
+static text *
+reason_of(const LineItemRow *line, const CartDiscountRow *discounts, int ndiscounts)
+{
+	text	   *reason = NULL;
+
+	for (int i = 0; i < ndiscounts; i++)
+	{
+		const CartDiscountRow *discount = &discounts[i];
+
+		if (discount->product_id == *line->product_id && discount->amount == -line->price &&
+			begins_with(line->description, discount->description) &&
+			(reason == NULL || VARSIZE_ANY_EXHDR(discount->description) > VARSIZE_ANY_EXHDR(reason)))
+			reason = discount->description;
+	}
+	if (reason != NULL)
+		return reason;
+	return DatumGetTextPP(DirectFunctionCall2(text_left, PointerGetDatum(line->description),
+											  Int32GetDatum(MAX_REASON_LENGTH)));
+}
+
+static void
+insert_discount(Ledger *ledger, int64 cart_id, const LineItemRow *line,
+				const CartDiscountRow *discounts, int ndiscounts)
+{
+	CartDiscountRow discount = {
+		*line->product_id, reason_of(line, discounts, ndiscounts), line->quantity, -line->price
+	};
+
+	row_insert_discount(ledger, cart_id, &discount);
+}
+
+/*
+ * make_successor_cart
+ *		A cart that is paid from the start, and has the items and discounts that remain
+ *		of an invoice whose cart has just been released.
+ *
+ * Nobody is asked for units: they were its predecessor's, and never free.
+ */
+void
+make_successor_cart(Ledger *ledger, const InvoiceRow *invoice, Successor *successor)
+{
+	int			ndiscounts;
+	CartDiscountRow *discounts = row_cart_discounts(ledger, invoice->cart_id, &ndiscounts);
+	int			nentries = 0;
+
+	for (int i = 0; i < successor->nlines; i++)
+		nentries += is_item(&successor->lines[i]) || is_discount(&successor->lines[i]);
+	successor->cart_id = row_insert_paid_cart(ledger, invoice->attendee_id, nentries);
+	for (int i = 0; i < successor->nlines; i++)
+	{
+		const LineItemRow *line = &successor->lines[i];
+
+		CHECK_FOR_INTERRUPTS();
+		if (is_item(line))
+			row_set_item(ledger, successor->cart_id, *line->product_id, line->quantity);
+		if (is_discount(line))
+			insert_discount(ledger, successor->cart_id, line, discounts, ndiscounts);
+	}
+}
