@@ -510,7 +510,7 @@ SQL
 	},
 	{
 		what => 'who closed an invoice is changed',
-		weak => [ [ 'sql/ledger/70_triggers.sql', "		'closed_by', 'closed_reason');", "		'closed_reason');" ] ],
+		weak => [ [ 'sql/ledger/70_triggers.sql', "		'closed_by', 'closed_reason', 'replaces');", "		'closed_reason');" ] ],
 		attack => <<'SQL',
 SELECT fill('made');
 SELECT regpaydb.void_invoice(1);
