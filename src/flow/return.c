@@ -90,11 +90,36 @@ bill_successor(Ledger *ledger, const InvoiceRow *predecessor, const Successor *s
 }
 
 /*
+ * Raise 09000 where triggers of users' have made something else of the successor: then
+ * nothing may be left of the return.
+ */
+static void
+check_successor(Ledger *ledger, const InvoiceRow *predecessor, const Successor *successor,
+				int64 invoice_id)
+{
+	InvoiceRow	invoice;
+
+	if (row_invoice(ledger, invoice_id, &invoice) && invoice.state.status == INVOICE_PAID &&
+		invoice.is_successor && invoice.replaces == predecessor->invoice_id &&
+		invoice.attendee_id == predecessor->attendee_id &&
+		invoice.has_cart == predecessor->has_cart &&
+		(!invoice.has_cart || (invoice.cart_id == successor->cart_id &&
+							   successor_cart_is_sound(ledger, predecessor, successor))))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
+			 errmsg("what remains of invoice " INT64_FORMAT " was changed while items were returned",
+					predecessor->invoice_id),
+			 errdetail("A trigger changed its successor, or the successor's cart."),
+			 errhint("Triggers on a ledger's tables must let the engine's rows pass.")));
+}
+
+/*
  * return_lines
  *		Take lines of a locked invoice back.  What is left over is a credit note, whose
  *		id goes to credit_note_id; false where there is none.
  *
- * Raises RP002, RP003, RP008.  reason may be NULL.
+ * Raises RP002, RP003, RP008, 09000.  reason may be NULL.
  */
 bool
 return_lines(Ledger *ledger, const InvoiceRow *invoice, const ReturnedLine *returned,
@@ -115,9 +140,12 @@ return_lines(Ledger *ledger, const InvoiceRow *invoice, const ReturnedLine *retu
 	check_value(ledger, invoice, &successor);
 	has_note = settle_return(ledger, invoice, reason, &successor, credit_note_id);
 	bill_successor(ledger, invoice, &successor, &bill);
-	if (bill.state.status != INVOICE_UNPAID)
-		return has_note;
-	lock_unclaimed_note(ledger, *credit_note_id, &note);
-	(void) settle_application(ledger, &bill, &note, credit_note_id);
-	return note.value > bill.state.value;
+	if (bill.state.status == INVOICE_UNPAID)
+	{
+		lock_unclaimed_note(ledger, *credit_note_id, &note);
+		(void) settle_application(ledger, &bill, &note, credit_note_id);
+		has_note = note.value > bill.state.value;
+	}
+	check_successor(ledger, invoice, &successor, bill.invoice_id);
+	return has_note;
 }

@@ -107,6 +107,16 @@ is_discount(const LineItemRow *line)
 	return line->product_id != NULL && line->price < 0;
 }
 
+static int
+count_lines(const Successor *successor, bool (*is_kind) (const LineItemRow *line))
+{
+	int			n = 0;
+
+	for (int i = 0; i < successor->nlines; i++)
+		n += is_kind(&successor->lines[i]);
+	return n;
+}
+
 /* successor_keeps: how many of a product remain. */
 int32
 successor_keeps(const Successor *successor, int64 product_id)
@@ -181,11 +191,10 @@ make_successor_cart(Ledger *ledger, const InvoiceRow *invoice, Successor *succes
 {
 	int			ndiscounts;
 	CartDiscountRow *discounts = row_cart_discounts(ledger, invoice->cart_id, &ndiscounts);
-	int			nentries = 0;
 
-	for (int i = 0; i < successor->nlines; i++)
-		nentries += is_item(&successor->lines[i]) || is_discount(&successor->lines[i]);
-	successor->cart_id = row_insert_paid_cart(ledger, invoice->attendee_id, nentries);
+	successor->cart_id = row_insert_paid_cart(ledger, invoice->attendee_id,
+											  count_lines(successor, is_item) +
+											  count_lines(successor, is_discount));
 	for (int i = 0; i < successor->nlines; i++)
 	{
 		const LineItemRow *line = &successor->lines[i];
@@ -196,4 +205,60 @@ make_successor_cart(Ledger *ledger, const InvoiceRow *invoice, Successor *succes
 		if (is_discount(line))
 			insert_discount(ledger, successor->cart_id, line, discounts, ndiscounts);
 	}
+}
+
+/* Whether the cart has the items that remain, and no others. */
+static bool
+has_items(Ledger *ledger, const Successor *successor)
+{
+	int			nitems;
+	CartItemRow *items = row_cart_items(ledger, successor->cart_id, &nitems);
+
+	for (int i = 0; i < nitems; i++)
+		if (items[i].quantity != successor_keeps(successor, items[i].product_id))
+			return false;
+	return nitems == count_lines(successor, is_item);
+}
+
+/* The same of its discounts, which were inserted in the order of the lines. */
+static bool
+has_discounts(Ledger *ledger, const Successor *successor)
+{
+	int			ndiscounts;
+	CartDiscountRow *discounts = row_cart_discounts(ledger, successor->cart_id, &ndiscounts);
+	int			n = 0;
+
+	if (ndiscounts != count_lines(successor, is_discount))
+		return false;
+	for (int i = 0; i < successor->nlines; i++)
+	{
+		const LineItemRow *line = &successor->lines[i];
+
+		if (!is_discount(line))
+			continue;
+		if (discounts[n].product_id != *line->product_id ||
+			discounts[n].quantity != line->quantity || discounts[n].amount != -line->price)
+			return false;
+		n++;
+	}
+	return true;
+}
+
+/*
+ * successor_cart_is_sound
+ *		Whether what remains of an invoice is in its successor's cart, as it was made,
+ *		and the invoice's own is released: triggers of users' may have had other ideas.
+ */
+bool
+successor_cart_is_sound(Ledger *ledger, const InvoiceRow *invoice, const Successor *successor)
+{
+	CartRow		released;
+	CartRow		cart;
+
+	return row_cart(ledger, invoice->cart_id, &released) &&
+		released.status == CART_STATUS_RELEASED &&
+		row_cart(ledger, successor->cart_id, &cart) &&
+		cart.status == CART_STATUS_PAID && cart.attendee_id == invoice->attendee_id &&
+		cart.entry_count == count_lines(successor, is_item) + count_lines(successor, is_discount) &&
+		has_items(ledger, successor) && has_discounts(ledger, successor);
 }

@@ -11,5 +11,7 @@ extern void find_successor(const InvoiceRow *invoice, const LineItemRow *lines, 
 						   const ReturnedLine *returned, int nreturned, Successor *successor);
 extern int32 successor_keeps(const Successor *successor, int64 product_id);
 extern void make_successor_cart(Ledger *ledger, const InvoiceRow *invoice, Successor *successor);
+extern bool successor_cart_is_sound(Ledger *ledger, const InvoiceRow *invoice,
+									const Successor *successor);
 
 #endif							/* REGPAYDB_SUCCESSOR_H */
