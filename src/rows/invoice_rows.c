@@ -129,7 +129,7 @@ row_invoice_of_revision(Ledger *ledger, const CartRow *cart, int64 *invoice_id)
 	return found;
 }
 
-/* When a new invoice is due; never before it is issued. */
+/* When a new invoice is due; a cart's never before it is issued. */
 static TimestampTz
 due_time(Ledger *ledger, const InvoiceRow *invoice, Interval *due)
 {
