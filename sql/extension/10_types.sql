@@ -66,11 +66,17 @@ SELECT pg_catalog.set_config('regpaydb_update.known', '', true);
 CREATE TYPE regpaydb.invoice_status AS ENUM ('unpaid', 'paid', 'refunded', 'void');
 COMMENT ON TYPE regpaydb.invoice_status IS 'Status of an invoice.';
 
-CREATE TYPE regpaydb.payment_kind AS ENUM ('payment', 'manual', 'credit_note', 'credit_application');
-COMMENT ON TYPE regpaydb.payment_kind IS 'Where a payment comes from.';
+-- In this order: those before credit_note are external, the others move money that
+-- is in the ledger.
+CREATE TYPE regpaydb.payment_kind AS ENUM ('payment', 'manual', 'reversal',
+	'credit_note', 'credit_application', 'refund_failed');
+COMMENT ON TYPE regpaydb.payment_kind IS 'Where a payment comes from. Those before credit_note are money from outside, or that went back there.';
 
 CREATE TYPE regpaydb.credit_note_state AS ENUM ('unclaimed', 'applied', 'refunded');
 COMMENT ON TYPE regpaydb.credit_note_state IS 'What became of a credit note.';
+
+CREATE TYPE regpaydb.refund_state AS ENUM ('requested', 'done', 'failed');
+COMMENT ON TYPE regpaydb.refund_state IS 'How far a refund is.';
 
 CREATE TYPE regpaydb.cart_status AS ENUM ('active', 'paid', 'released');
 COMMENT ON TYPE regpaydb.cart_status IS 'Status of a cart.';
@@ -78,5 +84,6 @@ COMMENT ON TYPE regpaydb.cart_status IS 'Status of a cart.';
 CREATE TYPE regpaydb.outbox_kind AS ENUM (
 	'invoice_created', 'invoice_updated',
 	'credit_note_created', 'credit_note_applied', 'credit_note_refunded',
-	'cart_paid', 'cart_released');
+	'cart_paid', 'cart_released',
+	'refund_done', 'refund_failed', 'payment_reversed', 'reversal_loss');
 COMMENT ON TYPE regpaydb.outbox_kind IS 'What an outbox row tells of.';

@@ -10,11 +10,12 @@ CREATE FUNCTION regpaydb.reconciliation(
 		credit_notes_refunded numeric,
 		difference numeric,
 		sales numeric,
-		due numeric)
+		due numeric,
+		losses numeric)
 	LANGUAGE c STABLE PARALLEL RESTRICTED
 	AS 'MODULE_PATHNAME', 'regpaydb_reconciliation';
 REVOKE ALL ON FUNCTION regpaydb.reconciliation(timestamptz) FROM PUBLIC;
-COMMENT ON FUNCTION regpaydb.reconciliation(timestamptz) IS 'Where the money that had been received by a time was then: on invoices, in unclaimed credit notes or refunded, which leaves a difference of 0. Beside it the value of the invoices that were paid, and what was due on the others.';
+COMMENT ON FUNCTION regpaydb.reconciliation(timestamptz) IS 'Where the money that had been received by a time was then: on invoices, in unclaimed credit notes or refunded, which leaves a difference of 0. Beside it the value of the invoices that were paid, what was due on the others, and what platforms took back that no invoice had.';
 
 CREATE FUNCTION regpaydb.invoice_document(
 		invoice_id bigint)

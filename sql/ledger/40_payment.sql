@@ -22,7 +22,7 @@ CREATE INDEX payment_time_idx ON payment ("time");
 COMMENT ON TABLE payment IS 'Money put on invoices, or taken off where negative. Append-only: a statement that inserts payments settles the invoices it touches. An application adds columns of its own in a table whose primary key references payment_id.';
 COMMENT ON COLUMN payment.payment_id IS 'Key.';
 COMMENT ON COLUMN payment.invoice_id IS 'The invoice that this payment applies to.';
-COMMENT ON COLUMN payment.kind IS 'payment (from a payment platform), manual (entered by staff), credit_note (money taken off into a credit note), credit_application (a credit note put on the invoice).';
+COMMENT ON COLUMN payment.kind IS 'payment (from a payment platform), manual (entered by staff), reversal (taken back by a platform), credit_note (money taken off into a credit note), credit_application (a credit note put on the invoice), refund_failed (money of a refund that came back).';
 COMMENT ON COLUMN payment."time" IS 'When the payment was recorded: the time of that transaction.';
 COMMENT ON COLUMN payment.reference IS 'What people identify the payment by, as on a bank or card statement.';
 COMMENT ON COLUMN payment.amount IS 'Amount in the conference''s currency; never 0.';

@@ -7,7 +7,8 @@ CREATE TABLE outbox (
 	new_status regpaydb.invoice_status,
 	credit_note_id bigint,
 	cart_id bigint,
-	entered_by bigint
+	entered_by bigint,
+	reversal_id bigint
 );
 COMMENT ON TABLE outbox IS 'One row for each thing that happened, written in the same transaction. Consumers take rows FOR UPDATE SKIP LOCKED and delete them; nothing else depends on them. Rows are never updated.';
 COMMENT ON COLUMN outbox.outbox_id IS 'Key.';
@@ -19,6 +20,7 @@ COMMENT ON COLUMN outbox.new_status IS 'Status of the invoice after.';
 COMMENT ON COLUMN outbox.credit_note_id IS 'The credit note it happened to.';
 COMMENT ON COLUMN outbox.cart_id IS 'The cart it happened to.';
 COMMENT ON COLUMN outbox.entered_by IS 'user_id on whose behalf it was done; NULL where there was no actor.';
+COMMENT ON COLUMN outbox.reversal_id IS 'The reversal that it tells of.';
 
 -- An invoice changes its status at most twice, so its own row keeps the whole
 -- history, whatever consumers delete from the outbox.

@@ -184,14 +184,36 @@ CREATE TRIGGER credit_note_application_guard_truncate
 	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.guard_rows();
 COMMENT ON TRIGGER credit_note_application_guard_truncate ON credit_note_application IS 'Append-only.';
 
+CREATE TRIGGER credit_note_refund_guard_update
+	BEFORE UPDATE ON credit_note_refund
+	FOR EACH ROW EXECUTE FUNCTION regpaydb.guard_rows('credit_note_refund_id');
+COMMENT ON TRIGGER credit_note_refund_guard_update ON credit_note_refund IS 'Append-only but for its end.';
 CREATE TRIGGER credit_note_refund_guard
-	BEFORE INSERT OR UPDATE OR DELETE ON credit_note_refund
+	BEFORE INSERT OR DELETE ON credit_note_refund
 	FOR EACH ROW EXECUTE FUNCTION regpaydb.guard_rows();
 COMMENT ON TRIGGER credit_note_refund_guard ON credit_note_refund IS 'Append-only, and written by the engine.';
 CREATE TRIGGER credit_note_refund_guard_truncate
 	BEFORE TRUNCATE ON credit_note_refund
 	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.guard_rows();
 COMMENT ON TRIGGER credit_note_refund_guard_truncate ON credit_note_refund IS 'Append-only.';
+
+CREATE TRIGGER credit_note_refund_part_guard
+	BEFORE INSERT OR UPDATE OR DELETE ON credit_note_refund_part
+	FOR EACH ROW EXECUTE FUNCTION regpaydb.guard_rows();
+COMMENT ON TRIGGER credit_note_refund_part_guard ON credit_note_refund_part IS 'Append-only, and written by the engine.';
+CREATE TRIGGER credit_note_refund_part_guard_truncate
+	BEFORE TRUNCATE ON credit_note_refund_part
+	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.guard_rows();
+COMMENT ON TRIGGER credit_note_refund_part_guard_truncate ON credit_note_refund_part IS 'Append-only.';
+
+CREATE TRIGGER reversal_guard
+	BEFORE INSERT OR UPDATE OR DELETE ON reversal
+	FOR EACH ROW EXECUTE FUNCTION regpaydb.guard_rows();
+COMMENT ON TRIGGER reversal_guard ON reversal IS 'Append-only, and written by the engine.';
+CREATE TRIGGER reversal_guard_truncate
+	BEFORE TRUNCATE ON reversal
+	FOR EACH STATEMENT EXECUTE FUNCTION regpaydb.guard_rows();
+COMMENT ON TRIGGER reversal_guard_truncate ON reversal IS 'Append-only.';
 
 -- Taken rows may be deleted.
 CREATE TRIGGER outbox_guard

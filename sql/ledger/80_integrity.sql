@@ -1,3 +1,6 @@
+-- Values of kind that younger versions have brought are told by their place among the
+-- others, or as texts: as values they can't be used yet in the transaction that brings
+-- them, which may be that of upgrade_ledger().
 CREATE VIEW integrity_problem WITH (security_invoker = true) AS
 WITH total AS (
 	SELECT i.invoice_id, i.status, i.value, i.paid, i.payment_count, i.last_payment_id,
@@ -264,15 +267,98 @@ LEFT JOIN invoice p ON p.invoice_id = s.replaces
 WHERE s.replaces IS NOT NULL
 	AND (p.invoice_id IS NULL OR p.attendee_id <> s.attendee_id OR p.status IN ('unpaid', 'paid'))
 UNION ALL
+SELECT format('refund %s', r.credit_note_refund_id),
+	format('is %s, but its money %s', r.state, CASE
+		WHEN r.returned_payment_id IS NULL THEN 'did not come back'
+		ELSE format('came back as payment %s: %s of kind %s on invoice %s, of %s from invoice %s',
+			r.returned_payment_id, p.amount, p.kind, p.invoice_id, n.value, made.invoice_id)
+	END)
+FROM credit_note_refund r
+LEFT JOIN credit_note n ON n.credit_note_id = r.credit_note_id
+LEFT JOIN payment made ON made.payment_id = r.credit_note_id
+LEFT JOIN payment p ON p.payment_id = r.returned_payment_id
+WHERE CASE WHEN r.state = 'failed' THEN p.kind::text IS DISTINCT FROM 'refund_failed'
+		OR p.amount IS DISTINCT FROM n.value OR p.invoice_id IS DISTINCT FROM made.invoice_id
+	ELSE r.returned_payment_id IS NOT NULL END
+UNION ALL
+SELECT format('refund %s', credit_note_refund_id),
+	format('is %s, which does not fit the time at which it ended (%s), its reference (%s) or why it failed (%s)',
+		state, closed_time, provider_ref, failure_reason)
+FROM credit_note_refund
+WHERE NOT CASE state
+	WHEN 'requested' THEN closed_time IS NULL AND provider IS NULL AND failure_reason IS NULL
+	WHEN 'done' THEN failure_reason IS NULL
+	ELSE closed_time IS NOT NULL AND provider IS NULL AND failure_reason IS NOT NULL
+END
+UNION ALL
+SELECT format('payment %s', p.payment_id), 'is of kind refund_failed, but no refund failed'
+FROM payment p
+WHERE p.kind > 'credit_application'
+	AND NOT EXISTS (SELECT FROM credit_note_refund r WHERE r.returned_payment_id = p.payment_id)
+UNION ALL
+SELECT format('refund %s', t.credit_note_refund_id),
+	format('has parts of %s, but its credit note has a value of %s', t.amount, n.value)
+FROM (
+	SELECT credit_note_refund_id, sum(amount) AS amount
+	FROM credit_note_refund_part GROUP BY credit_note_refund_id) t
+LEFT JOIN credit_note_refund r ON r.credit_note_refund_id = t.credit_note_refund_id
+LEFT JOIN credit_note n ON n.credit_note_id = r.credit_note_id
+WHERE n.value IS DISTINCT FROM t.amount
+UNION ALL
+SELECT format('payment %s', back.payment_id),
+	format('is of kind %s and brought %s, but %s went back to it', p.kind, p.amount, back.amount)
+FROM (
+	SELECT payment_id, sum(amount) AS amount
+	FROM (
+		SELECT t.payment_id, t.amount
+		FROM credit_note_refund_part t
+		JOIN credit_note_refund r ON r.credit_note_refund_id = t.credit_note_refund_id
+		WHERE r.state <> 'failed' AND t.payment_id IS NOT NULL
+		UNION ALL
+		SELECT payment_id, amount
+		FROM reversal) b
+	GROUP BY payment_id) back
+LEFT JOIN payment p ON p.payment_id = back.payment_id
+WHERE (back.amount <= p.amount AND p.kind < 'credit_note') IS NOT TRUE
+UNION ALL
+SELECT format('reversal %s', v.reversal_id),
+	format('took %s, of which %s is a loss, but its payment %s is of kind %s and amount %s on invoice %s',
+		v.amount, v.loss, coalesce(v.reversing_payment_id::text, 'is missing'), p.kind, p.amount,
+		p.invoice_id)
+FROM reversal v
+LEFT JOIN payment brought ON brought.payment_id = v.payment_id
+LEFT JOIN payment p ON p.payment_id = v.reversing_payment_id
+WHERE CASE WHEN v.loss = v.amount THEN v.reversing_payment_id IS NOT NULL
+	ELSE p.kind::text IS DISTINCT FROM 'reversal' OR p.amount IS DISTINCT FROM v.loss - v.amount
+		OR p.invoice_id IS DISTINCT FROM brought.invoice_id END
+UNION ALL
+SELECT format('payment %s', p.payment_id), 'is of kind reversal, but no reversal took it'
+FROM payment p
+WHERE p.kind < 'credit_note' AND p.kind > 'manual'
+	AND NOT EXISTS (SELECT FROM reversal v WHERE v.reversing_payment_id = p.payment_id)
+UNION ALL
 SELECT 'ledger',
 	format('%s came in, but %s is on invoices, %s in unclaimed credit notes and %s was refunded',
 		received, retained, unclaimed, refunded)
 FROM (SELECT
-	(SELECT coalesce(sum(amount), 0) FROM payment WHERE kind IN ('payment', 'manual')) AS received,
+	(SELECT coalesce(sum(amount), 0) FROM payment WHERE kind < 'credit_note') AS received,
 	(SELECT coalesce(sum(paid), 0) FROM invoice) AS retained,
 	(SELECT coalesce(sum(value), 0) FROM credit_note WHERE state = 'unclaimed') AS unclaimed,
-	(SELECT coalesce(sum(value), 0) FROM credit_note WHERE state = 'refunded') AS refunded) AS money
-WHERE received <> retained + unclaimed + refunded;
+	(SELECT coalesce(sum(value), 0) FROM credit_note WHERE state = 'refunded')
+		- (SELECT coalesce(sum(n.value), 0)
+			FROM credit_note_refund r
+			JOIN credit_note n ON n.credit_note_id = r.credit_note_id
+			WHERE r.state = 'failed') AS refunded) AS money
+WHERE received <> retained + unclaimed + refunded
+UNION ALL
+SELECT 'ledger',
+	format('platforms took %s back, but %s was taken off invoices, and %s is a loss',
+		reversed, taken, lost)
+FROM (SELECT
+	(SELECT coalesce(sum(amount), 0) FROM reversal) AS reversed,
+	(SELECT coalesce(-sum(amount), 0) FROM payment WHERE kind < 'credit_note' AND kind > 'manual') AS taken,
+	(SELECT coalesce(sum(loss), 0) FROM reversal) AS lost) AS money
+WHERE reversed <> taken + lost;
 COMMENT ON VIEW integrity_problem IS 'Whatever in this ledger does not agree with the facts: no rows, when all is well. check_integrity() reads it.';
 COMMENT ON COLUMN integrity_problem.object IS 'What it is about.';
 COMMENT ON COLUMN integrity_problem.problem IS 'What is wrong with it.';

@@ -12,8 +12,9 @@ CREATE VIEW report_sales_and_payments WITH (security_invoker = true) AS
 		money.applied AS credit_notes_applied,
 		refund.amount AS credit_notes_refunded,
 		unclaimed.amount AS credit_notes_unclaimed,
-		money.credit_notes - money.applied - refund.amount - unclaimed.amount
-			AS credit_notes_difference
+		money.credit_notes - money.applied - refund.amount - unclaimed.amount - money.returned
+			AS credit_notes_difference,
+		money.returned AS credit_notes_returned
 	FROM (
 		SELECT coalesce(sum(l.price * l.quantity), 0.00) AS amount
 		FROM line_item l
@@ -25,14 +26,16 @@ CREATE VIEW report_sales_and_payments WITH (security_invoker = true) AS
 		WHERE status = 'unpaid') AS part
 	CROSS JOIN (
 		SELECT coalesce(sum(amount), 0.00) AS payments,
-			coalesce(sum(amount) FILTER (WHERE kind IN ('payment', 'manual')), 0.00) AS received,
+			coalesce(sum(amount) FILTER (WHERE kind < 'credit_note'), 0.00) AS received,
 			coalesce(-sum(amount) FILTER (WHERE kind = 'credit_note'), 0.00) AS credit_notes,
-			coalesce(sum(amount) FILTER (WHERE kind = 'credit_application'), 0.00) AS applied
+			coalesce(sum(amount) FILTER (WHERE kind = 'credit_application'), 0.00) AS applied,
+			coalesce(sum(amount) FILTER (WHERE kind > 'credit_application'), 0.00) AS returned
 		FROM payment) AS money
 	CROSS JOIN (
 		SELECT coalesce(sum(n.value), 0.00) AS amount
 		FROM credit_note_refund r
-		JOIN credit_note n ON n.credit_note_id = r.credit_note_id) AS refund
+		JOIN credit_note n ON n.credit_note_id = r.credit_note_id
+		WHERE r.state <> 'failed') AS refund
 	CROSS JOIN (
 		SELECT coalesce(sum(value), 0.00) AS amount
 		FROM credit_note
@@ -48,6 +51,7 @@ COMMENT ON COLUMN report_sales_and_payments.credit_notes_applied IS 'Of these, p
 COMMENT ON COLUMN report_sales_and_payments.credit_notes_refunded IS 'Of these, paid out.';
 COMMENT ON COLUMN report_sales_and_payments.credit_notes_unclaimed IS 'Of these, unclaimed.';
 COMMENT ON COLUMN report_sales_and_payments.credit_notes_difference IS 'Credit notes of which none of that is known: 0, when all is well.';
+COMMENT ON COLUMN report_sales_and_payments.credit_notes_returned IS 'Of these, with refunds that failed: their money is in newer notes.';
 
 CREATE VIEW report_items_sold WITH (security_invoker = true) AS
 	SELECT l.product_id, l.description, l.price, sum(l.quantity) AS quantity,

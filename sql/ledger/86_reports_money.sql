@@ -36,7 +36,7 @@ CREATE VIEW report_payments WITH (security_invoker = true) AS
 COMMENT ON VIEW report_payments IS 'Every payment, credit notes and their applications included, and whose invoice it is on.';
 COMMENT ON COLUMN report_payments.payment_id IS 'Key: the payment.';
 COMMENT ON COLUMN report_payments."time" IS 'When it was recorded.';
-COMMENT ON COLUMN report_payments.kind IS 'payment, manual, credit_note (taken off the invoice) or credit_application.';
+COMMENT ON COLUMN report_payments.kind IS 'payment, manual, reversal (taken back by a platform), credit_note (taken off the invoice), credit_application or refund_failed.';
 COMMENT ON COLUMN report_payments.amount IS 'Amount; negative where money was taken off the invoice.';
 COMMENT ON COLUMN report_payments.reference IS 'What people identify it by.';
 COMMENT ON COLUMN report_payments.provider IS 'The payment platform.';
@@ -52,11 +52,11 @@ CREATE VIEW report_received_by_day WITH (security_invoker = true) AS
 	SELECT "time"::date AS date, kind, provider, count(*) AS payments, sum(amount) AS amount,
 		array_agg(coalesce(provider_ref, reference) ORDER BY payment_id) AS reference_list
 	FROM payment
-	WHERE kind IN ('payment', 'manual')
+	WHERE kind < 'credit_note'
 	GROUP BY "time"::date, kind, provider;
 COMMENT ON VIEW report_received_by_day IS 'Money from outside by day and payment platform, to hold against the platform''s or the bank''s file.';
 COMMENT ON COLUMN report_received_by_day.date IS 'The day, in the session''s time zone.';
-COMMENT ON COLUMN report_received_by_day.kind IS 'payment, or manual where staff entered it.';
+COMMENT ON COLUMN report_received_by_day.kind IS 'payment, manual where staff entered it, or reversal where a platform took it back.';
 COMMENT ON COLUMN report_received_by_day.provider IS 'The payment platform; NULL where none was given.';
 COMMENT ON COLUMN report_received_by_day.payments IS 'How many payments.';
 COMMENT ON COLUMN report_received_by_day.amount IS 'Their sum, less what was given back.';
@@ -70,10 +70,14 @@ CREATE VIEW report_credit_notes WITH (security_invoker = true) AS
 		CASE n.state
 			WHEN 'unclaimed' THEN 'unclaimed'
 			WHEN 'applied' THEN concat_ws(' to invoice ', 'applied', used.invoice_id)
-			ELSE concat_ws(': ', 'refunded', nullif(r.reference, ''))
+			ELSE concat_ws(': ', CASE r.state
+				WHEN 'requested' THEN 'refund requested'
+				WHEN 'failed' THEN 'refund failed'
+				ELSE 'refunded'
+			END, nullif(r.reference, ''))
 		END AS status,
 		p.invoice_id AS from_invoice_id, used.invoice_id AS to_invoice_id,
-		coalesce(used."time", r."time") AS claim_time
+		coalesce(used."time", r."time") AS claim_time, r.state AS refund_state
 	FROM credit_note n
 	JOIN attendee a ON a.attendee_id = n.attendee_id
 	LEFT JOIN payment p ON p.payment_id = n.credit_note_id
@@ -93,24 +97,83 @@ COMMENT ON COLUMN report_credit_notes.status IS 'The same for people: which invo
 COMMENT ON COLUMN report_credit_notes.from_invoice_id IS 'The invoice that it came from.';
 COMMENT ON COLUMN report_credit_notes.to_invoice_id IS 'The invoice that it was applied to, if it was.';
 COMMENT ON COLUMN report_credit_notes.claim_time IS 'When it was applied or refunded, if it was.';
+COMMENT ON COLUMN report_credit_notes.refund_state IS 'How far its refund is, if it has one: the money of a failed one is in a newer note.';
 
 CREATE VIEW report_credit_note_refunds WITH (security_invoker = true) AS
 	SELECT r.credit_note_refund_id, r."time", r.credit_note_id, n.value, r.reference,
-		r.entered_by, n.attendee_id, a.user_id, a.recipient AS owner, a.email
+		r.entered_by, n.attendee_id, a.user_id, a.recipient AS owner, a.email, r.state,
+		r.provider, r.provider_ref, r.closed_time, r.closed_by, r.failure_reason,
+		(SELECT jsonb_agg(jsonb_build_object('payment_id', t.payment_id, 'amount', t.amount,
+				'provider', p.provider, 'provider_ref', p.provider_ref, 'reference', p.reference)
+				ORDER BY t.payment_id)
+			FROM credit_note_refund_part t
+			LEFT JOIN payment p ON p.payment_id = t.payment_id
+			WHERE t.credit_note_refund_id = r.credit_note_refund_id) AS parts
 	FROM credit_note_refund r
 	JOIN credit_note n ON n.credit_note_id = r.credit_note_id
 	JOIN attendee a ON a.attendee_id = n.attendee_id;
-COMMENT ON VIEW report_credit_note_refunds IS 'Every credit note that was paid out.';
+COMMENT ON VIEW report_credit_note_refunds IS 'Every refund of a credit note, those that are requested or have failed included.';
 COMMENT ON COLUMN report_credit_note_refunds.credit_note_refund_id IS 'Key: the refund.';
 COMMENT ON COLUMN report_credit_note_refunds."time" IS 'When it was recorded.';
 COMMENT ON COLUMN report_credit_note_refunds.credit_note_id IS 'The note.';
 COMMENT ON COLUMN report_credit_note_refunds.value IS 'The amount.';
 COMMENT ON COLUMN report_credit_note_refunds.reference IS 'What people identify the refund by.';
 COMMENT ON COLUMN report_credit_note_refunds.entered_by IS 'user_id of who entered it, or on whose behalf it was recorded, if any.';
-COMMENT ON COLUMN report_credit_note_refunds.attendee_id IS 'Who got it.';
+COMMENT ON COLUMN report_credit_note_refunds.attendee_id IS 'Who gets it.';
 COMMENT ON COLUMN report_credit_note_refunds.user_id IS 'The attendee''s key in the application.';
 COMMENT ON COLUMN report_credit_note_refunds.owner IS 'The attendee''s name and address, as printed on invoices.';
 COMMENT ON COLUMN report_credit_note_refunds.email IS 'Where to write to.';
+COMMENT ON COLUMN report_credit_note_refunds.state IS 'requested, done or failed.';
+COMMENT ON COLUMN report_credit_note_refunds.provider IS 'The payment platform that made it, where that is known.';
+COMMENT ON COLUMN report_credit_note_refunds.provider_ref IS 'The platform''s own key of the refund.';
+COMMENT ON COLUMN report_credit_note_refunds.closed_time IS 'When it was done or failed.';
+COMMENT ON COLUMN report_credit_note_refunds.closed_by IS 'user_id on whose behalf that was recorded, if any.';
+COMMENT ON COLUMN report_credit_note_refunds.failure_reason IS 'Why it failed, if it did.';
+COMMENT ON COLUMN report_credit_note_refunds.parts IS 'How much goes back to which payment, as a list of objects; payment_id is null for what goes some other way. NULL for those of before version 0.3.0.';
+
+CREATE VIEW report_refunds_in_flight WITH (security_invoker = true) AS
+	SELECT r.credit_note_refund_id, r."time", now() - r."time" AS age, r.credit_note_id, n.value,
+		r.reference, r.entered_by, n.attendee_id, a.user_id, a.recipient AS owner, a.email
+	FROM credit_note_refund r
+	JOIN credit_note n ON n.credit_note_id = r.credit_note_id
+	JOIN attendee a ON a.attendee_id = n.attendee_id
+	WHERE r.state = 'requested';
+COMMENT ON VIEW report_refunds_in_flight IS 'Refunds that were requested, and of which nobody has said yet that they are done or failed.';
+COMMENT ON COLUMN report_refunds_in_flight.credit_note_refund_id IS 'Key: the refund.';
+COMMENT ON COLUMN report_refunds_in_flight."time" IS 'When it was requested.';
+COMMENT ON COLUMN report_refunds_in_flight.age IS 'For how long it has been on its way.';
+COMMENT ON COLUMN report_refunds_in_flight.credit_note_id IS 'The note.';
+COMMENT ON COLUMN report_refunds_in_flight.value IS 'The amount.';
+COMMENT ON COLUMN report_refunds_in_flight.reference IS 'What people identify the refund by.';
+COMMENT ON COLUMN report_refunds_in_flight.entered_by IS 'user_id of who entered it, or on whose behalf it was recorded, if any.';
+COMMENT ON COLUMN report_refunds_in_flight.attendee_id IS 'Who is to get it.';
+COMMENT ON COLUMN report_refunds_in_flight.user_id IS 'The attendee''s key in the application.';
+COMMENT ON COLUMN report_refunds_in_flight.owner IS 'The attendee''s name and address, as printed on invoices.';
+COMMENT ON COLUMN report_refunds_in_flight.email IS 'Where to write to.';
+
+CREATE VIEW report_reversals WITH (security_invoker = true) AS
+	SELECT v.reversal_id, v."time", v.provider, v.reversal_ref, v.amount, v.loss, v.reference,
+		v.entered_by, v.payment_id, p.provider_ref AS payment_ref, p.amount AS payment_amount,
+		p.invoice_id, i.status AS invoice_status, i.attendee_id, i.recipient
+	FROM reversal v
+	JOIN payment p ON p.payment_id = v.payment_id
+	JOIN invoice i ON i.invoice_id = p.invoice_id;
+COMMENT ON VIEW report_reversals IS 'Money that platforms took back, and what of it is lost.';
+COMMENT ON COLUMN report_reversals.reversal_id IS 'Key: the reversal.';
+COMMENT ON COLUMN report_reversals."time" IS 'When it was recorded.';
+COMMENT ON COLUMN report_reversals.provider IS 'The payment platform.';
+COMMENT ON COLUMN report_reversals.reversal_ref IS 'The platform''s own key of the reversal.';
+COMMENT ON COLUMN report_reversals.amount IS 'How much.';
+COMMENT ON COLUMN report_reversals.loss IS 'How much of it was spent elsewhere already.';
+COMMENT ON COLUMN report_reversals.reference IS 'What people identify it by.';
+COMMENT ON COLUMN report_reversals.entered_by IS 'user_id on whose behalf it was recorded, if any.';
+COMMENT ON COLUMN report_reversals.payment_id IS 'The payment that had brought the money.';
+COMMENT ON COLUMN report_reversals.payment_ref IS 'The platform''s own key of that payment.';
+COMMENT ON COLUMN report_reversals.payment_amount IS 'What it had brought.';
+COMMENT ON COLUMN report_reversals.invoice_id IS 'The invoice that it was for.';
+COMMENT ON COLUMN report_reversals.invoice_status IS 'Status of the invoice now.';
+COMMENT ON COLUMN report_reversals.attendee_id IS 'Who is invoiced.';
+COMMENT ON COLUMN report_reversals.recipient IS 'What was printed as recipient.';
 
 CREATE VIEW report_unclaimed_ageing WITH (security_invoker = true) AS
 	SELECT n.credit_note_id, n.attendee_id, a.user_id, a.recipient AS owner, a.email, n.value,
@@ -186,13 +249,16 @@ CREATE VIEW report_attendee_statement WITH (security_invoker = true) AS
 				WHEN 'manual' THEN
 					CASE WHEN p.amount > 0 THEN 'manual payment' ELSE 'manual payment returned' END
 				WHEN 'credit_note' THEN 'credit to somebody else'
-				ELSE 'credit of somebody else'
+				WHEN 'credit_application' THEN 'credit of somebody else'
+				ELSE CASE WHEN p.amount < 0 THEN 'payment reversed' ELSE 'refund of somebody else failed' END
 			END,
 			p.invoice_id, coalesce(c.credit_note_id, n.credit_note_id), p.reference, -p.amount
 		FROM invoice i
 		JOIN payment p ON p.invoice_id = i.invoice_id
 		LEFT JOIN credit_note_application c ON c.payment_id = p.payment_id
-		LEFT JOIN credit_note n ON n.credit_note_id = coalesce(c.credit_note_id, p.payment_id)
+		LEFT JOIN credit_note_refund f ON f.returned_payment_id = p.payment_id
+		LEFT JOIN credit_note n ON n.credit_note_id = coalesce(c.credit_note_id, f.credit_note_id,
+			p.payment_id)
 		WHERE n.attendee_id IS DISTINCT FROM i.attendee_id
 		UNION ALL
 		SELECT n.attendee_id, p."time", 3, n.credit_note_id,
@@ -220,7 +286,14 @@ CREATE VIEW report_attendee_statement WITH (security_invoker = true) AS
 		SELECT n.attendee_id, r."time", 6, r.credit_note_refund_id, 'credit paid out' AS entry,
 			NULL AS invoice_id, n.credit_note_id, r.reference, n.value
 		FROM credit_note n
-		JOIN credit_note_refund r ON r.credit_note_id = n.credit_note_id) AS entry
+		JOIN credit_note_refund r ON r.credit_note_id = n.credit_note_id
+		UNION ALL
+		SELECT n.attendee_id, r.closed_time, 7, r.credit_note_refund_id,
+			'credit not paid out' AS entry, NULL AS invoice_id, n.credit_note_id,
+			r.failure_reason, -n.value
+		FROM credit_note n
+		JOIN credit_note_refund r ON r.credit_note_id = n.credit_note_id
+		WHERE r.state = 'failed') AS entry
 	WINDOW entries AS (PARTITION BY attendee_id ORDER BY "time", place, id
 		ROWS UNBOUNDED PRECEDING);
 COMMENT ON VIEW report_attendee_statement IS 'What every attendee was charged, paid and got back, with the running balance. Moves between her own invoices and credit leave that as it is and are left out.';

@@ -211,14 +211,14 @@ regpaydb_create_ledger(PG_FUNCTION_ARGS)
 
 /* Run the step that leads on from a version; returns the version it leads to, or NULL where there is none. */
 static const char *
-run_upgrade_step(const char *version)
+run_upgrade_step(const char *version, int decimals)
 {
 	for (int i = 0; i < (int) lengthof(upgrade_steps); i++)
 	{
 		if (upgrade_steps[i].sql == NULL ||
 			strcmp(upgrade_steps[i].version_before, version) != 0)
 			continue;
-		ddl_execute(upgrade_steps[i].sql);
+		ddl_execute(for_decimals(upgrade_steps[i].sql, decimals));
 		return upgrade_steps[i].version_after;
 	}
 	return NULL;
@@ -254,7 +254,7 @@ ledger_to_upgrade(Oid schema, const char *schema_name, Oid function)
  * False where it is of this version already.
  */
 static bool
-upgrade_tables(const char *schema_name)
+upgrade_tables(const char *schema_name, int decimals)
 {
 	const char *version;
 	bool		upgraded = false;
@@ -271,7 +271,7 @@ upgrade_tables(const char *schema_name)
 		no_ledger(schema_name);
 	while (strcmp(version, REGPAYDB_VERSION) != 0)
 	{
-		const char *next = run_upgrade_step(version);
+		const char *next = run_upgrade_step(version, decimals);
 		Oid			argtype = TEXTOID;
 		Datum		arg;
 
@@ -308,6 +308,7 @@ regpaydb_upgrade_ledger(PG_FUNCTION_ARGS)
 	const char *schema_name;
 	Oid			schema;
 	Oid			owner;
+	int			decimals;
 	Datum		before;
 	Oid			save_userid;
 	int			save_sec_context;
@@ -332,8 +333,9 @@ regpaydb_upgrade_ledger(PG_FUNCTION_ARGS)
 						   (owner != save_userid ? SECURITY_RESTRICTED_OPERATION : 0));
 	before = ddl_relations(schema);
 	ddl_search_path(schema_name);
-	if (upgrade_tables(schema_name))
-		ddl_execute(for_decimals(ledger_views_sql, ledger_of_schema(schema)->decimals));
+	decimals = ledger_of_schema(schema)->decimals;
+	if (upgrade_tables(schema_name, decimals))
+		ddl_execute(for_decimals(ledger_views_sql, decimals));
 	ddl_own_relations(schema, before);
 	grants_refresh(ledger_of_schema(schema), function);
 	SetUserIdAndSecContext(save_userid, save_sec_context);

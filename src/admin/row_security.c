@@ -56,6 +56,9 @@ static const struct
 	{"credit_note_claim", BY_NOTE("credit_note_claim"), NULL},
 	{"credit_note_application", BY_NOTE("credit_note_application"), NULL},
 	{"credit_note_refund", BY_NOTE("credit_note_refund"), NULL},
+	{"credit_note_refund_part", "EXISTS (SELECT FROM credit_note_refund r WHERE "
+	"r.credit_note_refund_id = credit_note_refund_part.credit_note_refund_id)", NULL},
+	{"reversal", "EXISTS (SELECT FROM payment p WHERE p.payment_id = reversal.payment_id)", NULL},
 	{"outbox", "outbox_id >= regpaydb.actor_floor('outbox')", NULL},
 };
 

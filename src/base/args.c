@@ -65,3 +65,35 @@ check_text_length(text *value, const char *name, int max_length)
 				 errmsg("%s is too long", name),
 				 errdetail("It has %d characters; at most %d are allowed.", length, max_length)));
 }
+
+/*
+ * provider_args
+ *		A platform and its reference, of which both or the platform, or none, may be
+ *		given; those that are not are NULL.  Raises 22001, 22004, 22023.
+ */
+void
+provider_args(FunctionCallInfo fcinfo, int number, const char *ref_name, text **provider,
+			  text **ref)
+{
+	*provider = NULL;
+	*ref = NULL;
+	if (PG_ARGISNULL(number) && PG_ARGISNULL(number + 1))
+		return;
+	*provider = text_arg(fcinfo, number, "provider", MAX_PROVIDER_LENGTH);
+	*ref = optional_text_arg(fcinfo, number + 1, ref_name, MAX_PROVIDER_LENGTH);
+	if (VARSIZE_ANY_EXHDR(*provider) == 0 || (*ref != NULL && VARSIZE_ANY_EXHDR(*ref) == 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("provider and %s must not be empty", ref_name),
+				 errhint("Leave out what is not known.")));
+}
+
+/* needed_provider_args: the same where neither may be NULL. */
+void
+needed_provider_args(FunctionCallInfo fcinfo, int number, const char *ref_name, text **provider,
+					 text **ref)
+{
+	require_arg(fcinfo, number, "provider");
+	require_arg(fcinfo, number + 1, ref_name);
+	provider_args(fcinfo, number, ref_name, provider, ref);
+}

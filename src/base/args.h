@@ -17,6 +17,10 @@ extern text *optional_text_arg(FunctionCallInfo fcinfo, int number, const char *
 							   int max_length);
 extern text *text_arg(FunctionCallInfo fcinfo, int number, const char *name,
 					  int max_length);
+extern void provider_args(FunctionCallInfo fcinfo, int number, const char *ref_name,
+						  text **provider, text **ref);
+extern void needed_provider_args(FunctionCallInfo fcinfo, int number, const char *ref_name,
+								 text **provider, text **ref);
 extern void require_arg(FunctionCallInfo fcinfo, int number, const char *name);
 extern void check_text_length(text *value, const char *name, int max_length);
 

@@ -5,13 +5,11 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
-#include "utils/snapmgr.h"
 
 #include "base/ddl.h"
 #include "base/errors.h"
@@ -66,7 +64,6 @@ engine_check_privilege(LedgerTable table, const char *column, AclMode privilege)
 void
 engine_check_version(Ledger *ledger, bool missing_ok)
 {
-	Ledger		reader;
 	char	   *version;
 
 	/*
@@ -77,15 +74,7 @@ engine_check_version(Ledger *ledger, bool missing_ok)
 	if (ledger->version_checked && ledger->original->valid)
 		return;
 
-	/*
-	 * The version as it is now, whatever the transaction's snapshot shows.
-	 * (No snapshot is taken in parallel mode, which only reads.)
-	 */
-	reader = *ledger;
-	reader.read_only = true;
-	PushActiveSnapshot(IsInParallelMode() ? GetActiveSnapshot() : GetLatestSnapshot());
-	version = row_ledger_version(&reader);
-	PopActiveSnapshot();
+	version = row_ledger_version(ledger);
 	if (version == NULL)
 	{
 		if (missing_ok)

@@ -245,13 +245,12 @@ settle_added(Ledger *ledger, const InvoiceRow *invoice, const SettleAdded *added
 
 /* See settle_payment; settlement has the note that it makes, if it makes one. */
 static void
-settle_one(Ledger *ledger, Settlement *settlement, const PaymentRow *payment, SettleCheck check)
+settle_checked(Ledger *ledger, Settlement *settlement, const SettleAdded *added, SettleCheck check)
 {
-	SettleAdded added = {payment->amount, 1, payment->payment_id, payment->payment_id};
 	PaymentTotals totals;
 	InvoiceRow	checked = *settlement->invoice;
 
-	if (settle_is_counted(ledger, &checked, &added, &totals))
+	if (settle_is_counted(ledger, &checked, added, &totals))
 		return;
 	if (check != NULL)
 	{
@@ -259,7 +258,7 @@ settle_one(Ledger *ledger, Settlement *settlement, const PaymentRow *payment, Se
 		checked.cart_checked = true;
 	}
 	settlement->invoice = &checked;
-	settle_more(ledger, settlement, &added, &totals);
+	settle_more(ledger, settlement, added, &totals);
 }
 
 /*
@@ -273,9 +272,35 @@ void
 settle_payment(Ledger *ledger, const InvoiceRow *invoice, const PaymentRow *payment,
 			   SettleCheck check, int64 credit_owner)
 {
+	SettleAdded added = {0};
 	Settlement	settlement = begin_settlement(invoice, credit_owner, NULL);
 
-	settle_one(ledger, &settlement, payment, check);
+	settle_add(&added, payment);
+	settle_checked(ledger, &settlement, &added, check);
+}
+
+/*
+ * settle_inserted
+ *		Settle an invoice with payments that the engine has just inserted for it.
+ *		What is too much is a note of this owner, whose id goes to credit_note_id;
+ *		false where nothing is.
+ *
+ * Its row is locked already, but triggers that these payments have fired may have
+ * changed it.
+ */
+bool
+settle_inserted(Ledger *ledger, int64 invoice_id, const SettleAdded *added, int64 credit_owner,
+				int64 *credit_note_id)
+{
+	InvoiceRow	invoice;
+	Settlement	settlement;
+
+	if (!settle_lock_invoice(ledger, invoice_id, &invoice))
+		elog(ERROR, "invoice " INT64_FORMAT " is gone", invoice_id);
+	settlement = begin_settlement(&invoice, credit_owner, NULL);
+	settle_checked(ledger, &settlement, added, NULL);
+	*credit_note_id = settlement.credit_note_id;
+	return settlement.verdict.credit > 0;
 }
 
 /*
@@ -322,6 +347,31 @@ settle_void(Ledger *ledger, const InvoiceRow *invoice, text *reason)
 }
 
 /*
+ * settle_put_note
+ *		Put a locked, unclaimed credit note on an invoice, which is to be settled with
+ *		that; returns the payment's id.
+ */
+int64
+settle_put_note(Ledger *ledger, int64 invoice_id, const CreditNoteRow *note, SettleAdded *added)
+{
+	PaymentRow	payment = {
+		.payment_id = row_next_payment_id(ledger),
+		.invoice_id = invoice_id,
+		.kind = PAYMENT_CREDIT_APPLICATION,
+		.amount = note->value,
+		.reference = cstring_to_text(psprintf("Credit note " INT64_FORMAT,
+											  note->credit_note_id)),
+	};
+
+	row_claim_credit_note(ledger, note, CREDIT_NOTE_APPLIED);
+	row_insert_payment(ledger, &payment);
+	row_insert_application(ledger, payment.payment_id, note->credit_note_id);
+	row_log_credit_note(ledger, OUTBOX_CREDIT_NOTE_APPLIED, note->credit_note_id, &invoice_id);
+	settle_add(added, &payment);
+	return payment.payment_id;
+}
+
+/*
  * settle_application
  *		Put a locked, unclaimed credit note on a locked invoice; returns the
  *		payment's id.  What is left over is a note of the same owner, whose id goes to
@@ -331,44 +381,12 @@ int64
 settle_application(Ledger *ledger, const InvoiceRow *invoice, const CreditNoteRow *note,
 				   int64 *residual_id)
 {
-	PaymentRow	payment = {
-		.payment_id = row_next_payment_id(ledger),
-		.invoice_id = invoice->invoice_id,
-		.kind = PAYMENT_CREDIT_APPLICATION,
-		.amount = note->value,
-		.reference = cstring_to_text(psprintf("Credit note " INT64_FORMAT,
-											  note->credit_note_id)),
-	};
-	InvoiceRow	locked;
-	Settlement	settlement;
+	SettleAdded added = {0};
+	int64		payment_id = settle_put_note(ledger, invoice->invoice_id, note, &added);
+	int64		credit_note_id;
 
-	row_claim_credit_note(ledger, note, CREDIT_NOTE_APPLIED);
-	row_insert_payment(ledger, &payment);
-	row_insert_application(ledger, payment.payment_id, note->credit_note_id);
-	row_log_credit_note(ledger, OUTBOX_CREDIT_NOTE_APPLIED, note->credit_note_id,
-						&invoice->invoice_id);
-	if (!settle_lock_invoice(ledger, invoice->invoice_id, &locked))
-		elog(ERROR, "invoice " INT64_FORMAT " is gone", invoice->invoice_id);
-	settlement = begin_settlement(&locked, note->attendee_id, NULL);
-	settle_one(ledger, &settlement, &payment, NULL);
-	if (residual_id != NULL && settlement.verdict.credit > 0)
-		*residual_id = settlement.credit_note_id;
-	return payment.payment_id;
-}
-
-/*
- * settle_note_refund
- *		Record that a locked, unclaimed credit note was paid out in full; returns the
- *		refund's id.  entered_by is NULL for the actor, if there is one.
- */
-int64
-settle_note_refund(Ledger *ledger, const CreditNoteRow *note, text *reference,
-				   const int64 *entered_by)
-{
-	int64		refund_id;
-
-	row_claim_credit_note(ledger, note, CREDIT_NOTE_REFUNDED);
-	refund_id = row_insert_refund(ledger, note->credit_note_id, reference, entered_by);
-	row_log_credit_note(ledger, OUTBOX_CREDIT_NOTE_REFUNDED, note->credit_note_id, NULL);
-	return refund_id;
+	if (settle_inserted(ledger, invoice->invoice_id, &added, note->attendee_id,
+						&credit_note_id) && residual_id != NULL)
+		*residual_id = credit_note_id;
+	return payment_id;
 }

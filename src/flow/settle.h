@@ -17,6 +17,8 @@ extern bool settle_lock_invoice(Ledger *ledger, int64 invoice_id, InvoiceRow *in
 extern void settle_payment(Ledger *ledger, const InvoiceRow *invoice,
 						   const PaymentRow *payment, SettleCheck check,
 						   int64 credit_owner);
+extern bool settle_inserted(Ledger *ledger, int64 invoice_id, const SettleAdded *added,
+							int64 credit_owner, int64 *credit_note_id);
 extern void settle_added(Ledger *ledger, const InvoiceRow *invoice, const SettleAdded *added,
 						 const PaymentTotals *totals, int64 credit_owner);
 extern InvoiceStatus settle_afresh(Ledger *ledger, const InvoiceRow *invoice);
@@ -27,7 +29,7 @@ extern bool settle_refund(Ledger *ledger, const InvoiceRow *invoice, text *reaso
 extern void settle_void(Ledger *ledger, const InvoiceRow *invoice, text *reason);
 extern int64 settle_application(Ledger *ledger, const InvoiceRow *invoice,
 								const CreditNoteRow *note, int64 *residual_id);
-extern int64 settle_note_refund(Ledger *ledger, const CreditNoteRow *note, text *reference,
-								const int64 *entered_by);
+extern int64 settle_put_note(Ledger *ledger, int64 invoice_id, const CreditNoteRow *note,
+							 SettleAdded *added);
 
 #endif							/* REGPAYDB_SETTLE_H */

@@ -45,8 +45,8 @@ check_new(const NewPayment *payments, int64 npayments)
 					(errcode(RP_INVALID_STATE),
 					 errmsg("payment " INT64_FORMAT " is of a kind that only the engine makes",
 							payments[i].payment_id),
-					 errdetail("Payments of kind credit_note and credit_application belong to a credit note."),
-					 errhint("Use regpaydb.refund_invoice() or regpaydb.apply_credit_note().")));
+					 errdetail("Such payments belong to a credit note, a refund or a reversal."),
+					 errhint("Use regpaydb.refund_invoice(), regpaydb.apply_credit_note(), regpaydb.fail_refund() or regpaydb.record_reversal().")));
 		if (payments[i].other_time)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

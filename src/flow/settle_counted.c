@@ -102,6 +102,17 @@ are_surely_new(Ledger *ledger, const InvoiceRow *invoice, const SettleAdded *add
 	return true;
 }
 
+/* settle_add: one more, of an id above the others'. */
+void
+settle_add(SettleAdded *added, const PaymentRow *payment)
+{
+	if (added->npayments == 0)
+		added->first_id = payment->payment_id;
+	added->last_id = payment->payment_id;
+	added->amount += payment->amount;
+	added->npayments++;
+}
+
 /*
  * settle_is_counted
  *		Whether the invoice's row counts these payments already, as it does when a

@@ -16,6 +16,7 @@ typedef struct SettleAdded
 	int64		last_id;
 } SettleAdded;
 
+extern void settle_add(SettleAdded *added, const PaymentRow *payment);
 extern bool settle_is_counted(Ledger *ledger, const InvoiceRow *invoice,
 							  const SettleAdded *added, PaymentTotals *totals);
 

@@ -1,6 +1,6 @@
 /*
  * credit_note.c
- *	  Credit notes: applied to an invoice, paid out, charged with a fee.
+ *	  Credit notes: applied to an invoice, charged with a fee.
  */
 #include "postgres.h"
 
@@ -42,36 +42,6 @@ regpaydb_apply_credit_note(PG_FUNCTION_ARGS)
 	payment_id = settle_application(ledger, &invoice, &note, NULL);
 	engine_end();
 	PG_RETURN_INT64(payment_id);
-}
-
-/*
- * refund_credit_note(credit_note_id, reference, entered_by DEFAULT NULL)
- *	   -> credit_note_refund_id
- *		Record that a credit note was paid out in full.
- *
- * entered_by is a user of the staff's; the actor, where it is NULL.  Raises RP002,
- * RP006, RP010, RP012, 22001, 22004, 42501.  Spec section 3.
- */
-PG_FUNCTION_INFO_V1(regpaydb_refund_credit_note);
-Datum
-regpaydb_refund_credit_note(PG_FUNCTION_ARGS)
-{
-	Ledger	   *ledger = staff_begin(CREDIT_NOTE_REFUND, "credit_note_id", ACL_INSERT);
-	int64		credit_note_id = int8_arg(fcinfo, 0, "credit_note_id");
-	text	   *reference = text_arg(fcinfo, 1, "reference", MAX_TEXT_LENGTH);
-	int64		entered_by;
-	CreditNoteRow note;
-	int64		refund_id;
-
-	if (!PG_ARGISNULL(2))
-	{
-		entered_by = PG_GETARG_INT64(2);
-		check_entered_by(ledger, entered_by);
-	}
-	lock_unclaimed_note(ledger, credit_note_id, &note);
-	refund_id = settle_note_refund(ledger, &note, reference, PG_ARGISNULL(2) ? NULL : &entered_by);
-	engine_end();
-	PG_RETURN_INT64(refund_id);
 }
 
 /*

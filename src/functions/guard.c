@@ -12,7 +12,6 @@
 #include "storage/lmgr.h"
 #include "utils/datum.h"
 #include "utils/rel.h"
-#include "utils/snapmgr.h"
 
 #include "base/errors.h"
 #include "base/money.h"
@@ -196,10 +195,7 @@ regpaydb_guard_conference(PG_FUNCTION_ARGS)
 		 */
 		LockRelationOid(ledger->tables[PAYMENT], ShareRowExclusiveLock);
 		engine_begin_as_owner(ledger);
-		/* Whatever the transaction's snapshot shows. */
-		PushActiveSnapshot(GetLatestSnapshot());
 		has_payments = row_has_payments(engine_reader());
-		PopActiveSnapshot();
 		engine_end();
 		if (has_payments)
 			refuse_change(trigger, "currency");

@@ -60,24 +60,6 @@ check_arrives(int64 amount)
 				 errhint("Staff give money back by regpaydb.refund_invoice() and regpaydb.refund_credit_note(), or report what was given back by regpaydb.record_manual_payment().")));
 }
 
-/* The provider and its reference, of which both or the provider may be given. */
-static void
-get_provider_args(FunctionCallInfo fcinfo, int number, PaymentRow *payment)
-{
-	if (PG_ARGISNULL(number) && PG_ARGISNULL(number + 1))
-		return;
-	payment->provider = text_arg(fcinfo, number, "provider", MAX_PROVIDER_LENGTH);
-	if (!PG_ARGISNULL(number + 1))
-		payment->provider_ref = text_arg(fcinfo, number + 1, "provider_ref",
-										 MAX_PROVIDER_LENGTH);
-	if (VARSIZE_ANY_EXHDR(payment->provider) == 0 ||
-		(payment->provider_ref != NULL && VARSIZE_ANY_EXHDR(payment->provider_ref) == 0))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("provider and provider_ref must not be empty"),
-				 errhint("Leave out what is not known.")));
-}
-
 /*
  * If the provider's payment is recorded already, its id goes to payment.
  * Raises RP009 where it is recorded with another invoice or amount.
@@ -156,7 +138,7 @@ regpaydb_pay(PG_FUNCTION_ARGS)
 	InvoiceRow	invoice;
 
 	get_payment_args(fcinfo, ledger, &payment);
-	get_provider_args(fcinfo, 3, &payment);
+	provider_args(fcinfo, 3, "provider_ref", &payment.provider, &payment.provider_ref);
 	check_arrives(payment.amount);
 
 	find_invoice(ledger, payment.invoice_id, &invoice);
@@ -202,9 +184,7 @@ regpaydb_record_payment(PG_FUNCTION_ARGS)
 	InvoiceRow	invoice;
 
 	get_payment_args(fcinfo, ledger, &payment);
-	require_arg(fcinfo, 3, "provider");
-	require_arg(fcinfo, 4, "provider_ref");
-	get_provider_args(fcinfo, 3, &payment);
+	needed_provider_args(fcinfo, 3, "provider_ref", &payment.provider, &payment.provider_ref);
 	payment.value_date = date_arg(fcinfo, 5);
 	check_arrives(payment.amount);
 
@@ -240,7 +220,7 @@ regpaydb_record_manual_payment(PG_FUNCTION_ARGS)
 	if (!PG_ARGISNULL(3) || !actor_user_id(&entered_by))
 		entered_by = int8_arg(fcinfo, 3, "entered_by");
 	payment.entered_by = &entered_by;
-	get_provider_args(fcinfo, 4, &payment);
+	provider_args(fcinfo, 4, "provider_ref", &payment.provider, &payment.provider_ref);
 	payment.value_date = date_arg(fcinfo, 6);
 	check_not_zero(payment.amount);
 	check_entered_by(ledger, entered_by);
@@ -262,8 +242,6 @@ typedef struct PaymentColumns
 	int			time;
 	int32		time_typmod;
 	int			entered_by;		/* 0 where there is no actor, to whom it has to be compared */
-	Oid			credit_note;	/* values of kind that only the engine writes */
-	Oid			credit_application;
 } PaymentColumns;
 
 static void
@@ -278,8 +256,14 @@ find_payment_columns(TriggerData *trigger, PaymentColumns *columns)
 										 columns->time - 1)->atttypmod;
 	columns->entered_by = actor_is_set() ?
 		find_trigger_column(trigger, "entered_by", INT8OID) : 0;
-	columns->credit_note = enum_oid(ENUM_PAYMENT_KIND, PAYMENT_CREDIT_NOTE);
-	columns->credit_application = enum_oid(ENUM_PAYMENT_KIND, PAYMENT_CREDIT_APPLICATION);
+}
+
+/* Whether only the engine writes payments of this kind. */
+static bool
+is_engine_kind(Oid kind)
+{
+	return kind != enum_oid(ENUM_PAYMENT_KIND, PAYMENT_PLAIN) &&
+		kind != enum_oid(ENUM_PAYMENT_KIND, PAYMENT_MANUAL);
 }
 
 /* Nobody signs for somebody else. */
@@ -345,7 +329,7 @@ read_new_payments(TriggerData *trigger, const Ledger *ledger, int64 *npayments)
 		payment.amount = money_from_numeric(DatumGetNumeric(payment_column(slot, columns.amount)),
 											ledger->decimals, "amount");
 		MemoryContextSwitchTo(save_context);
-		payment.engine_kind = kind == columns.credit_note || kind == columns.credit_application;
+		payment.engine_kind = is_engine_kind(kind);
 		payment.other_time = !is_of_now(DatumGetTimestampTz(payment_column(slot, columns.time)),
 										columns.time_typmod);
 		payments = room_for_one(payments, *npayments, sizeof(NewPayment));

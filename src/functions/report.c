@@ -19,7 +19,7 @@
 /*
  * reconciliation(as_of) -> table (money_received, on_paid_invoices,
  *	   part_payments, credit_notes_unclaimed, credit_notes_refunded, difference,
- *	   sales, due)
+ *	   sales, due, losses)
  *		Where the money that had been received by a time was then, in units of
  *		the ledger's currency: one row.
  *

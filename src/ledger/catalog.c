@@ -24,14 +24,22 @@ const char *const invoice_status_names[] = {
 const char *const payment_kind_names[] = {
 	[PAYMENT_PLAIN] = "payment",
 	[PAYMENT_MANUAL] = "manual",
+	[PAYMENT_REVERSAL] = "reversal",
 	[PAYMENT_CREDIT_NOTE] = "credit_note",
 	[PAYMENT_CREDIT_APPLICATION] = "credit_application",
+	[PAYMENT_REFUND_FAILED] = "refund_failed",
 };
 
 const char *const credit_note_state_names[] = {
 	[CREDIT_NOTE_UNCLAIMED] = "unclaimed",
 	[CREDIT_NOTE_APPLIED] = "applied",
 	[CREDIT_NOTE_REFUNDED] = "refunded",
+};
+
+const char *const refund_state_names[] = {
+	[REFUND_REQUESTED] = "requested",
+	[REFUND_DONE] = "done",
+	[REFUND_FAILED] = "failed",
 };
 
 const char *const outbox_kind_names[] = {
@@ -42,6 +50,10 @@ const char *const outbox_kind_names[] = {
 	[OUTBOX_CREDIT_NOTE_REFUNDED] = "credit_note_refunded",
 	[OUTBOX_CART_PAID] = "cart_paid",
 	[OUTBOX_CART_RELEASED] = "cart_released",
+	[OUTBOX_REFUND_DONE] = "refund_done",
+	[OUTBOX_REFUND_FAILED] = "refund_failed",
+	[OUTBOX_PAYMENT_REVERSED] = "payment_reversed",
+	[OUTBOX_REVERSAL_LOSS] = "reversal_loss",
 };
 
 const char *const cart_status_names[] = {
@@ -50,7 +62,7 @@ const char *const cart_status_names[] = {
 	[CART_STATUS_RELEASED] = "released",
 };
 
-#define MAX_LABELS 8
+#define MAX_LABELS 11
 
 static const struct
 {
@@ -59,10 +71,11 @@ static const struct
 	int			nlabels;
 }			enum_specs[ENUM_TYPES] = {
 	[ENUM_INVOICE_STATUS] = {"invoice_status", invoice_status_names, INVOICE_VOID + 1},
-	[ENUM_PAYMENT_KIND] = {"payment_kind", payment_kind_names, PAYMENT_CREDIT_APPLICATION + 1},
-	[ENUM_OUTBOX_KIND] = {"outbox_kind", outbox_kind_names, OUTBOX_CART_RELEASED + 1},
+	[ENUM_PAYMENT_KIND] = {"payment_kind", payment_kind_names, PAYMENT_REFUND_FAILED + 1},
+	[ENUM_OUTBOX_KIND] = {"outbox_kind", outbox_kind_names, OUTBOX_REVERSAL_LOSS + 1},
 	[ENUM_CART_STATUS] = {"cart_status", cart_status_names, CART_STATUS_RELEASED + 1},
 	[ENUM_CREDIT_NOTE_STATE] = {"credit_note_state", credit_note_state_names, CREDIT_NOTE_REFUNDED + 1},
+	[ENUM_REFUND_STATE] = {"refund_state", refund_state_names, REFUND_FAILED + 1},
 };
 
 static struct
@@ -102,12 +115,18 @@ catalog_init(void)
 	CacheRegisterSyscacheCallback(TYPEOID, type_changed, 0);
 }
 
+static Oid
+find_type(Oid schema, const char *name)
+{
+	return GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum(name),
+						   ObjectIdGetDatum(schema));
+}
+
 /* extension_type: the OID of a type of the extension's. */
 Oid
 extension_type(const char *name)
 {
-	Oid			type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum(name),
-									   ObjectIdGetDatum(get_namespace_oid("regpaydb", false)));
+	Oid			type = find_type(get_namespace_oid("regpaydb", false), name);
 
 	if (!OidIsValid(type))
 		elog(ERROR, "type \"regpaydb.%s\" does not exist", name);
@@ -122,28 +141,26 @@ trigger_function(const char *name)
 						   ObjectIdGetDatum(get_namespace_oid("regpaydb", false)));
 }
 
+/*
+ * What an extension of an older version has not is InvalidOid: such calls come as far
+ * as the ledger's version, which then tells what to do.
+ */
 static void
 load_catalog(void)
 {
 	uint64		changes_before = changes;
+	Oid			schema = get_namespace_oid("regpaydb", false);
 
 	for (int type = 0; type < ENUM_TYPES; type++)
 	{
-		catalog.types[type] = extension_type(enum_specs[type].name);
+		catalog.types[type] = find_type(schema, enum_specs[type].name);
 		catalog.hashes[type] = GetSysCacheHashValue1(TYPEOID,
 													 ObjectIdGetDatum(catalog.types[type]));
 		for (int value = 0; value < enum_specs[type].nlabels; value++)
-		{
-			const char *label = enum_specs[type].labels[value];
-			Oid			oid = GetSysCacheOid2(ENUMTYPOIDNAME, Anum_pg_enum_oid,
-											  ObjectIdGetDatum(catalog.types[type]),
-											  CStringGetDatum(label));
-
-			if (!OidIsValid(oid))
-				elog(ERROR, "type %s has no value \"%s\"",
-					 format_type_be(catalog.types[type]), label);
-			catalog.values[type][value] = oid;
-		}
+			catalog.values[type][value] =
+				GetSysCacheOid2(ENUMTYPOIDNAME, Anum_pg_enum_oid,
+								ObjectIdGetDatum(catalog.types[type]),
+								CStringGetDatum(enum_specs[type].labels[value]));
 	}
 	catalog.functions.settle_payments = trigger_function("settle_payments");
 	catalog.functions.guard_rows = trigger_function("guard_rows");

@@ -15,6 +15,7 @@ typedef enum EnumType
 	ENUM_OUTBOX_KIND,
 	ENUM_CART_STATUS,
 	ENUM_CREDIT_NOTE_STATE,
+	ENUM_REFUND_STATE,
 	ENUM_TYPES
 } EnumType;
 
@@ -30,8 +31,9 @@ typedef struct TriggerFunctions
 extern const char *const cart_status_names[CART_STATUS_RELEASED + 1];
 extern const char *const credit_note_state_names[CREDIT_NOTE_REFUNDED + 1];
 extern const char *const invoice_status_names[INVOICE_VOID + 1];
-extern const char *const outbox_kind_names[OUTBOX_CART_RELEASED + 1];
-extern const char *const payment_kind_names[PAYMENT_CREDIT_APPLICATION + 1];
+extern const char *const outbox_kind_names[OUTBOX_REVERSAL_LOSS + 1];
+extern const char *const payment_kind_names[PAYMENT_REFUND_FAILED + 1];
+extern const char *const refund_state_names[REFUND_FAILED + 1];
 
 extern void catalog_init(void);
 extern Oid	extension_type(const char *name);

@@ -54,6 +54,8 @@ const char *const ledger_table_names[LEDGER_TABLES] = {
 	[CREDIT_NOTE_CLAIM] = "credit_note_claim",
 	[CREDIT_NOTE_APPLICATION] = "credit_note_application",
 	[CREDIT_NOTE_REFUND] = "credit_note_refund",
+	[CREDIT_NOTE_REFUND_PART] = "credit_note_refund_part",
+	[REVERSAL] = "reversal",
 	[OUTBOX] = "outbox",
 };
 
@@ -175,7 +177,7 @@ table_owner(Oid relid, const char *schema_name, LedgerTable table)
 static bool
 is_new_table(LedgerTable table)
 {
-	return table == STOCK_SLOT;
+	return table == STOCK_SLOT || table == CREDIT_NOTE_REFUND_PART || table == REVERSAL;
 }
 
 /*

@@ -32,8 +32,10 @@ typedef enum PaymentKind
 {
 	PAYMENT_PLAIN,
 	PAYMENT_MANUAL,
+	PAYMENT_REVERSAL,
 	PAYMENT_CREDIT_NOTE,
-	PAYMENT_CREDIT_APPLICATION
+	PAYMENT_CREDIT_APPLICATION,
+	PAYMENT_REFUND_FAILED
 } PaymentKind;
 
 typedef struct PaymentRow
@@ -63,6 +65,45 @@ typedef struct CreditNoteRow
 	int64		value;
 	CreditNoteState state;
 } CreditNoteRow;
+
+typedef enum RefundState
+{
+	REFUND_REQUESTED,
+	REFUND_DONE,
+	REFUND_FAILED
+} RefundState;
+
+typedef struct RefundRow
+{
+	int64		refund_id;
+	int64		credit_note_id;
+	text	   *reference;
+	int64	   *entered_by;		/* NULL for the actor, if there is one; not of one that was found */
+	RefundState state;
+	text	   *provider;		/* NULL where not known, as the next */
+	text	   *provider_ref;
+	text	   *failure_reason; /* of one that fails, as the next */
+	int64		returned_payment_id;
+} RefundRow;
+
+/* Some of the money that a payment brought; payment_id is 0 for none. */
+typedef struct MoneyPart
+{
+	int64		payment_id;		/* first, to be sorted by */
+	int64		amount;
+} MoneyPart;
+
+typedef struct ReversalRow
+{
+	int64		reversal_id;	/* of one that was found */
+	int64		payment_id;
+	text	   *provider;
+	text	   *reversal_ref;
+	int64		amount;
+	int64		loss;
+	int64		reversing_payment_id;	/* 0 where all of it is a loss */
+	text	   *reference;
+} ReversalRow;
 
 typedef struct LineItemRow
 {
@@ -119,7 +160,11 @@ typedef enum OutboxKind
 	OUTBOX_CREDIT_NOTE_APPLIED,
 	OUTBOX_CREDIT_NOTE_REFUNDED,
 	OUTBOX_CART_PAID,
-	OUTBOX_CART_RELEASED
+	OUTBOX_CART_RELEASED,
+	OUTBOX_REFUND_DONE,
+	OUTBOX_REFUND_FAILED,
+	OUTBOX_PAYMENT_REVERSED,
+	OUTBOX_REVERSAL_LOSS
 } OutboxKind;
 
 typedef enum CartStatus

@@ -4,8 +4,6 @@
  */
 #include "postgres.h"
 
-
-#include "base/actor_setting.h"
 #include "rows/credit_note_rows.h"
 #include "rows/plan.h"
 #include "rows/result.h"
@@ -85,20 +83,25 @@ row_insert_application(Ledger *ledger, int64 payment_id, int64 credit_note_id)
 	row_insert(ledger, row, NULL);
 }
 
-/* row_insert_refund: entered_by is NULL for the actor, if there is one. */
-int64
-row_insert_refund(Ledger *ledger, int64 credit_note_id, text *reference,
-				  const int64 *entered_by)
+/*
+ * row_own_notes
+ *		The unclaimed notes that an invoice has made for its own attendee, the newest
+ *		first.  A note is its payment, so these are parts of money.
+ */
+MoneyPart *
+row_own_notes(Ledger *ledger, const InvoiceRow *invoice, int *nnotes)
 {
-	char		nulls[] = "   ";
-	int64		actor;
-	bool		has_actor = actor_user_id(&actor);
-	Datum		args[] = {Int64GetDatum(credit_note_id), PointerGetDatum(reference),
-	nullable_int8(entered_by == NULL && has_actor ? &actor : entered_by, &nulls[2])};
+	Datum		args[] = {Int64GetDatum(invoice->invoice_id), Int64GetDatum(invoice->attendee_id)};
+	MoneyPart  *notes;
 
-	write_by_query(ledger, Q_INSERT_REFUND, CREDIT_NOTE_REFUND, args, nulls);
-	check_time_column(2, "credit_note_refund");
-	return int8_column(0, 1);
+	*nnotes = (int) run_query(ledger, Q_OWN_NOTES, args, NULL);
+	notes = palloc(Max(*nnotes, 1) * sizeof(MoneyPart));
+	for (int i = 0; i < *nnotes; i++)
+		notes[i] = (MoneyPart)
+	{
+		int8_column(i, 1), money_column(ledger, i, 2)
+	};
+	return notes;
 }
 
 /*

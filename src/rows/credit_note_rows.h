@@ -15,8 +15,7 @@ extern void row_insert_credit_note(Ledger *ledger, const CreditNoteRow *note);
 extern void row_claim_credit_note(Ledger *ledger, const CreditNoteRow *note,
 								  CreditNoteState claim);
 extern void row_insert_application(Ledger *ledger, int64 payment_id, int64 credit_note_id);
-extern int64 row_insert_refund(Ledger *ledger, int64 credit_note_id, text *reference,
-							   const int64 *entered_by);
+extern MoneyPart *row_own_notes(Ledger *ledger, const InvoiceRow *invoice, int *nnotes);
 extern Numeric row_available_credit(Ledger *ledger, int64 attendee_id);
 
 #endif							/* REGPAYDB_CREDIT_NOTE_ROWS_H */

@@ -113,11 +113,57 @@ const QueryText ledger_queries[] = {
 		" ORDER BY p.\"time\", n.credit_note_id LIMIT 1 FOR NO KEY UPDATE OF n",
 		1, {INT8OID}
 	},
-	[Q_INSERT_REFUND] = {
-		"INSERT INTO @.credit_note_refund (credit_note_id, \"time\", reference, entered_by) "
-		"VALUES ($1, pg_catalog.now(), $2, $3) "
-		"RETURNING credit_note_refund_id::bigint, \"time\"",
-		3, {INT8OID, TEXTOID, INT8OID}
+	/*
+	 * One by one, so that only rows of these payments are read, however few rows the
+	 * other tables have when the query is planned.
+	 */
+	[Q_INVOICE_FLOW] = {
+		"SELECT p.payment_id::bigint, p.amount::numeric, p.kind::regpaydb.payment_kind, "
+		"COALESCE((SELECT a.credit_note_id FROM @.credit_note_application a WHERE a.payment_id" EQ "p.payment_id), "
+		"(SELECT r.credit_note_id FROM @.credit_note_refund r WHERE r.returned_payment_id" EQ "p.payment_id))::bigint, "
+		"(SELECT v.payment_id FROM @.reversal v WHERE v.reversing_payment_id" EQ "p.payment_id)::bigint "
+		"FROM @.payment p WHERE p.invoice_id" EQ "$1 ORDER BY p.payment_id",
+		1, {INT8OID}
+	},
+	[Q_NOTE_FATE] = {
+		"SELECT COALESCE(a.payment_id, r.returned_payment_id)::bigint, "
+		"(SELECT p.invoice_id FROM @.payment p "
+		"WHERE p.payment_id" EQ "COALESCE(a.payment_id, r.returned_payment_id))::bigint, "
+		"CASE WHEN r.returned_payment_id IS NULL THEN r.credit_note_refund_id END::bigint "
+		"FROM @.credit_note n "
+		"LEFT JOIN @.credit_note_application a ON a.credit_note_id" EQ "n.credit_note_id "
+		"LEFT JOIN @.credit_note_refund r ON r.credit_note_id" EQ "n.credit_note_id "
+		"WHERE n.credit_note_id" EQ "$1",
+		1, {INT8OID}
+	},
+	[Q_OWN_NOTES] = {
+		"SELECT n.credit_note_id::bigint, n.value::numeric FROM @.payment p "
+		"JOIN @.credit_note n ON n.credit_note_id" EQ "p.payment_id "
+		"WHERE p.invoice_id" EQ "$1 AND n.attendee_id" EQ "$2 AND " CREDIT_NOTE_IS_UNCLAIMED
+		" ORDER BY n.credit_note_id DESC",
+		2, {INT8OID, INT8OID}
+	},
+	[Q_GONE_BACK] = {
+		"SELECT ((SELECT COALESCE(pg_catalog.sum(t.amount), 0) FROM @.credit_note_refund_part t "
+		"JOIN @.credit_note_refund r ON r.credit_note_refund_id" EQ "t.credit_note_refund_id "
+		"WHERE t.payment_id" EQ "$1 AND r.state" NE "'failed'::regpaydb.refund_state) "
+		"OPERATOR(pg_catalog.+) (SELECT COALESCE(pg_catalog.sum(v.amount), 0) FROM @.reversal v "
+		"WHERE v.payment_id" EQ "$1))::numeric AS \"sum of what went back\"",
+		1, {INT8OID}
+	},
+	[Q_REFUND_PARTS] = {
+		"SELECT payment_id::bigint, amount::numeric FROM @.credit_note_refund_part "
+		"WHERE credit_note_refund_id" EQ "$1 ORDER BY payment_id",
+		1, {INT8OID}
+	},
+	[Q_REFUNDS_OF_REF] = {
+		"SELECT r.credit_note_refund_id::bigint FROM @.credit_note_refund r "
+		"WHERE r.state" NE "'failed'::regpaydb.refund_state "
+		"AND ((r.provider" EQ "$1 AND r.provider_ref" EQ "$2) OR (r.reference" EQ "$2 "
+		"AND r.credit_note_refund_id" EQ "ANY (ARRAY(SELECT t.credit_note_refund_id "
+		"FROM @.credit_note_refund_part t WHERE t.payment_id" EQ "$3)))) "
+		"ORDER BY (r.provider" EQ "$1 AND r.provider_ref" EQ "$2) IS TRUE DESC, r.state, r.credit_note_refund_id",
+		3, {TEXTOID, TEXTOID, INT8OID}
 	},
 	[Q_INTEGRITY_PROBLEMS] = {
 		"SELECT object::pg_catalog.text, problem::pg_catalog.text FROM @.integrity_problem",
@@ -126,33 +172,37 @@ const QueryText ledger_queries[] = {
 	/*
 	 * Sums of what had been recorded by $1.  A claim is taken to be no earlier
 	 * than its note: a transaction that began before the note was made, and
-	 * waited for it, has an earlier time.
+	 * waited for it, has an earlier time.  So is the failure of a refund.
 	 */
 	[Q_RECONCILIATION] = {
 		"SELECT m.received::numeric, m.on_paid::numeric, m.on_other::numeric, "
 		"n.unclaimed::numeric, n.refunded::numeric, "
 		"(m.received" MINUS "m.on_paid" MINUS "m.on_other" MINUS "n.unclaimed" MINUS "n.refunded)::numeric, "
-		"i.paid_value::numeric, (i.unpaid_value" MINUS "m.on_unpaid)::numeric "
+		"i.paid_value::numeric, (i.unpaid_value" MINUS "m.on_unpaid)::numeric, v.losses::numeric "
 		"FROM (SELECT "
-		SUM_WHERE("p.amount", "p.kind" EQ "ANY ('{payment,manual}'::regpaydb.payment_kind[])") " AS received, "
+		SUM_WHERE("p.amount", "p.kind OPERATOR(pg_catalog.<) 'credit_note'::regpaydb.payment_kind") " AS received, "
 		SUM_WHERE("p.amount", WAS_PAID) " AS on_paid, "
 		SUM_WHERE("p.amount", "(" WAS_PAID ") IS NOT TRUE") " AS on_other, "
 		SUM_WHERE("p.amount", WAS_UNPAID) " AS on_unpaid "
 		"FROM @.payment p JOIN @.invoice i ON i.invoice_id" EQ "p.invoice_id "
 		"LEFT JOIN @.credit_note_application c ON c.payment_id" EQ "p.payment_id "
 		"LEFT JOIN @.payment made ON made.payment_id" EQ "c.credit_note_id "
-		"WHERE p.\"time\"" LE "$1 AND (made.\"time\"" GT "$1) IS NOT TRUE) m, "
+		"LEFT JOIN @.credit_note_refund f ON f.returned_payment_id" EQ "p.payment_id "
+		"WHERE p.\"time\"" LE "$1 AND (made.\"time\"" GT "$1) IS NOT TRUE "
+		"AND (f.\"time\"" GT "$1) IS NOT TRUE) m, "
 		"(SELECT "
 		SUM_WHERE("i.value", WAS_PAID) " AS paid_value, "
 		SUM_WHERE("i.value", WAS_UNPAID) " AS unpaid_value FROM @.invoice i) i, "
 		"(SELECT "
 		SUM_WHERE("n.value", "(used.\"time\"" LE "$1) IS NOT TRUE AND (r.\"time\"" LE "$1) IS NOT TRUE") " AS unclaimed, "
-		SUM_WHERE("n.value", "r.\"time\"" LE "$1") " AS refunded "
+		SUM_WHERE("n.value", "r.\"time\"" LE "$1 AND (back.\"time\"" LE "$1) IS NOT TRUE") " AS refunded "
 		"FROM @.credit_note n JOIN @.payment made ON made.payment_id" EQ "n.credit_note_id "
 		"LEFT JOIN @.credit_note_application c ON c.credit_note_id" EQ "n.credit_note_id "
 		"LEFT JOIN @.payment used ON used.payment_id" EQ "c.payment_id "
 		"LEFT JOIN @.credit_note_refund r ON r.credit_note_id" EQ "n.credit_note_id "
-		"WHERE made.\"time\"" LE "$1) n",
+		"LEFT JOIN @.payment back ON back.payment_id" EQ "r.returned_payment_id "
+		"WHERE made.\"time\"" LE "$1) n, "
+		"(SELECT " SUM_WHERE("v.loss", "v.\"time\"" LE "$1") " AS losses FROM @.reversal v) v",
 		1, {TIMESTAMPTZOID}
 	},
 	[Q_INVOICE_DOCUMENT] = {
@@ -176,7 +226,7 @@ const QueryText ledger_queries[] = {
 		"'credit_notes', (SELECT " ARRAY_OF("'credit_note_id', n.credit_note_id, 'time', p.\"time\", "
 											"'value', n.value, 'state', n.state, 'applied_to_invoice_id', used.invoice_id, "
 											"'claim_time', COALESCE(used.\"time\", r.\"time\"), "
-											"'reference', r.reference", "n.credit_note_id")
+											"'reference', r.reference, 'refund_state', r.state", "n.credit_note_id")
 		" FROM @.payment p JOIN @.credit_note n ON n.credit_note_id" EQ "p.payment_id "
 		"LEFT JOIN @.credit_note_application c ON c.credit_note_id" EQ "n.credit_note_id "
 		"LEFT JOIN @.payment used ON used.payment_id" EQ "c.payment_id "

@@ -11,11 +11,11 @@
 #include "rows/result.h"
 #include "rows/row.h"
 
-/* row_ledger_version: the ledger's version, or NULL where there is no row. */
+/* row_ledger_version: the ledger's version as it is now, or NULL where there is no row. */
 char *
 row_ledger_version(Ledger *ledger)
 {
-	if (run_query(ledger, Q_LEDGER_VERSION, NULL, NULL) == 0)
+	if (run_query_now(ledger, Q_LEDGER_VERSION, NULL) == 0)
 		return NULL;
 	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 }
@@ -28,10 +28,11 @@ row_access_code_length(Ledger *ledger)
 	return DatumGetInt32(needed_column(0, 1));
 }
 
+/* row_has_payments: whether there are any now. */
 bool
 row_has_payments(Ledger *ledger)
 {
-	return run_query(ledger, Q_HAS_PAYMENTS, NULL, NULL) > 0;
+	return run_query_now(ledger, Q_HAS_PAYMENTS, NULL) > 0;
 }
 
 bool

@@ -47,6 +47,16 @@ row_log_credit_note(Ledger *ledger, OutboxKind kind, int64 credit_note_id,
 }
 
 void
+row_log_reversal(Ledger *ledger, OutboxKind kind, const ReversalRow *reversal, int64 invoice_id)
+{
+	RowValues  *row = begin_log(kind);
+
+	set_int8(row, OUTBOX_COL_INVOICE_ID, invoice_id);
+	set_int8(row, OUTBOX_COL_REVERSAL_ID, reversal->reversal_id);
+	row_insert(ledger, row, NULL);
+}
+
+void
 row_log_cart(Ledger *ledger, OutboxKind kind, int64 cart_id)
 {
 	RowValues  *row = begin_log(kind);

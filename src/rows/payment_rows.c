@@ -88,6 +88,45 @@ row_payment_by_ref(Ledger *ledger, text *provider, text *provider_ref, PaymentRo
 	return true;
 }
 
+static void
+read_payment(const Row *row, PaymentRow *payment)
+{
+	*payment = (PaymentRow)
+	{
+		.payment_id = row_int8(row, PAYMENT_COL_ID),
+		.invoice_id = row_int8(row, PAYMENT_COL_INVOICE_ID),
+		.kind = row_enum(row, PAYMENT_COL_KIND),
+		.amount = row_money(row, PAYMENT_COL_AMOUNT),
+		.reference = row_copy_text(row, PAYMENT_COL_REFERENCE),
+		.provider = row_copy_text(row, PAYMENT_COL_PROVIDER),
+		.provider_ref = row_copy_text(row, PAYMENT_COL_PROVIDER_REF)
+	};
+}
+
+/* row_payment: without who entered it, and the day. */
+bool
+row_payment(Ledger *ledger, int64 payment_id, PaymentRow *payment)
+{
+	Row			row;
+
+	if (!row_find(ledger, PAYMENT, payment_id, &row))
+		return false;
+	read_payment(&row, payment);
+	return true;
+}
+
+/* row_lock_payment: the same, and lock it. */
+bool
+row_lock_payment(Ledger *ledger, int64 payment_id, PaymentRow *payment)
+{
+	Row			row;
+
+	if (!row_lock(ledger, PAYMENT, payment_id, &row))
+		return false;
+	read_payment(&row, payment);
+	return true;
+}
+
 PaymentTotals
 row_payment_totals(Ledger *ledger, int64 invoice_id)
 {

@@ -9,6 +9,8 @@
 
 extern int64 row_next_payment_id(Ledger *ledger);
 extern bool row_insert_payment(Ledger *ledger, const PaymentRow *payment);
+extern bool row_payment(Ledger *ledger, int64 payment_id, PaymentRow *payment);
+extern bool row_lock_payment(Ledger *ledger, int64 payment_id, PaymentRow *payment);
 extern bool row_payment_by_ref(Ledger *ledger, text *provider, text *provider_ref,
 							   PaymentRow *payment);
 extern PaymentTotals row_payment_totals(Ledger *ledger, int64 invoice_id);

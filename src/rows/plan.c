@@ -4,10 +4,12 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "executor/spi.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
+#include "utils/snapmgr.h"
 
 #include "base/money.h"
 #include "rows/open_table.h"
@@ -186,6 +188,25 @@ uint64
 run_query(Ledger *ledger, EngineQuery query, Datum *args, const char *nulls)
 {
 	return run_plan(ledger, query, copy_text, args, nulls);
+}
+
+/*
+ * run_query_now
+ *		The same for a query that sees what is committed now, whatever the transaction's
+ *		snapshot shows.
+ */
+uint64
+run_query_now(Ledger *ledger, EngineQuery query, Datum *args)
+{
+	Ledger		reader = *ledger;
+	uint64		nrows;
+
+	reader.read_only = true;
+	/* No snapshot is taken in parallel mode, which only reads. */
+	PushActiveSnapshot(IsInParallelMode() ? GetActiveSnapshot() : GetLatestSnapshot());
+	nrows = run_query(&reader, query, args, NULL);
+	PopActiveSnapshot();
+	return nrows;
 }
 
 /* begin_own_write, end_own_write: around SQL that writes past the triggers. */

@@ -107,16 +107,6 @@ check_time(TimestampTz time, int32 typmod, const char *table)
 				 errhint("Triggers on a ledger's tables must let the engine's rows pass.")));
 }
 
-/* check_time_column: the same of a column of the last result, if it is a time. */
-void
-check_time_column(int number, const char *table)
-{
-	Form_pg_attribute att = TupleDescAttr(SPI_tuptable->tupdesc, number - 1);
-
-	if (att->atttypid == TIMESTAMPTZOID)
-		check_time(DatumGetTimestampTz(needed_column(0, number)), att->atttypmod, table);
-}
-
 /* int8_columns: a column of every row of the last result. */
 int64 *
 int8_columns(int number, int *nvalues)

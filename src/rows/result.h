@@ -17,7 +17,6 @@ extern bool key_of_result(uint64 nrows, int64 *key);
 extern int64 money_column(const Ledger *ledger, uint64 row, int number);
 extern bool is_of_now(TimestampTz time, int32 typmod);
 extern void check_time(TimestampTz time, int32 typmod, const char *table);
-extern void check_time_column(int number, const char *table);
 extern Datum copy_result(Datum value);
 extern int64 *int8_columns(int number, int *nvalues);
 

@@ -26,6 +26,9 @@ static const ColumnSpec line_item_columns[] = {LINE_ITEM_SPEC(COLUMN_SPEC)};
 static const ColumnSpec credit_note_columns[] = {CREDIT_NOTE_SPEC(COLUMN_SPEC)};
 static const ColumnSpec claim_columns[] = {CLAIM_SPEC(COLUMN_SPEC)};
 static const ColumnSpec application_columns[] = {APPLICATION_SPEC(COLUMN_SPEC)};
+static const ColumnSpec refund_columns[] = {REFUND_SPEC(COLUMN_SPEC)};
+static const ColumnSpec refund_part_columns[] = {REFUND_PART_SPEC(COLUMN_SPEC)};
+static const ColumnSpec reversal_columns[] = {REVERSAL_SPEC(COLUMN_SPEC)};
 
 StaticAssertDecl(INVOICE_COLUMNS <= MAX_TABLE_COLUMNS, "invoice has the most columns");
 
@@ -133,6 +136,23 @@ const TableSpec table_specs[LEDGER_TABLES] = {
 		.columns = application_columns,
 		.ncolumns = lengthof(application_columns),
 		.uses = USE_INSERT,
+	},
+	[CREDIT_NOTE_REFUND] = {
+		.columns = refund_columns,
+		.ncolumns = lengthof(refund_columns),
+		.uses = USE_FIND | USE_UPDATE | USE_INSERT,
+	},
+	[CREDIT_NOTE_REFUND_PART] = {
+		.columns = refund_part_columns,
+		.ncolumns = lengthof(refund_part_columns),
+		.uses = USE_INSERT,
+	},
+	[REVERSAL] = {
+		.columns = reversal_columns,
+		.ncolumns = lengthof(reversal_columns),
+		.uses = USE_INSERT,
+		.has_unique = true,
+		.unique = {REVERSAL_COL_PROVIDER, REVERSAL_COL_REVERSAL_REF},
 	},
 	[OUTBOX] = {
 		.columns = outbox_columns,

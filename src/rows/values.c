@@ -9,6 +9,7 @@
 #include "access/sysattr.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "fmgr.h"
 #include "utils/lsyscache.h"
 
 #include "base/money.h"
@@ -127,6 +128,16 @@ row_copy_int4(const Row *row, int column)
 	copy = palloc(sizeof(int32));
 	*copy = DatumGetInt32(value);
 	return copy;
+}
+
+/* row_copy_text: the same of a text. */
+text *
+row_copy_text(const Row *row, int column)
+{
+	bool		isnull;
+	Datum		value = row_value(row, column, &isnull);
+
+	return isnull ? NULL : DatumGetTextPCopy(value);
 }
 
 /*

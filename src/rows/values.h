@@ -40,6 +40,7 @@ extern int	row_enum(const Row *row, int column);
 extern Datum row_needed(const Row *row, int column);
 extern bool row_int8_or_null(const Row *row, int column, int64 *value);
 extern int32 *row_copy_int4(const Row *row, int column);
+extern text *row_copy_text(const Row *row, int column);
 extern bool row_is_committed(const Row *row);
 extern void row_check_time(const Row *row, int column);
 

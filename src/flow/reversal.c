@@ -1,0 +1,202 @@
+/*
+ * reversal.c
+ *	  Money that a platform takes back: first from what the invoice has too much, so that
+ *	  a ticket which other money covers stays paid, then from the invoice.
+ *
+ * Spec section 10.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+
+#include "base/array.h"
+#include "base/errors.h"
+#include "base/money.h"
+#include "flow/find.h"
+#include "flow/refund.h"
+#include "flow/reversal.h"
+#include "flow/settle.h"
+#include "rows/credit_note_rows.h"
+#include "rows/outbox_rows.h"
+#include "rows/payment_rows.h"
+#include "rows/plan.h"
+#include "rows/reversal_rows.h"
+
+/*
+ * reversal_is_recorded
+ *		If the platform's reversal is recorded already, its id goes to reversal.  Raises
+ *		RP009 where it is recorded with another payment or amount.
+ */
+bool
+reversal_is_recorded(Ledger *ledger, ReversalRow *reversal)
+{
+	ReversalRow first;
+
+	if (!row_reversal_by_ref(ledger, reversal->provider, reversal->reversal_ref, &first))
+		return false;
+	if (first.payment_id != reversal->payment_id || first.amount != reversal->amount)
+		ereport(ERROR,
+				(errcode(RP_IDEMPOTENCY_CONFLICT),
+				 errmsg("reference \"%s\" of \"%s\" is recorded with another reversal",
+						text_to_cstring(reversal->reversal_ref),
+						text_to_cstring(reversal->provider)),
+				 errdetail("A platform's reference stands for one reversal: one payment and one amount."),
+				 errhint("Send the same payment and amount to repeat a call, or a new reference for a new reversal.")));
+	reversal->reversal_id = first.reversal_id;
+	return true;
+}
+
+/* ---- which notes are taken back ---- */
+
+/* Move the notes that have the payment's money to the front; the others stay in order. */
+static void
+payment_first(Provenance *provenance, const PaymentRow *payment, MoneyPart *notes, int nnotes)
+{
+	int			nplaces;
+	MoneyPlace *places = money_places(provenance, payment, &nplaces);
+	int			nfirst = 0;
+
+	for (int i = 0; i < nnotes; i++)
+		for (int j = 0; j < nplaces; j++)
+			if (places[j].kind == PLACE_CREDIT_NOTE &&
+				places[j].credit_note_id == notes[i].payment_id)
+			{
+				MoneyPart	note = notes[i];
+
+				memmove(notes + nfirst + 1, notes + nfirst, (i - nfirst) * sizeof(MoneyPart));
+				notes[nfirst++] = note;
+				break;
+			}
+}
+
+/* Lock these, which are sorted; false where somebody has just claimed one. */
+static bool
+lock_notes(Ledger *ledger, const MoneyPart *wanted, CreditNoteRow *notes, int nnotes)
+{
+	for (int i = 0; i < nnotes; i++)
+		if (!row_lock_credit_note(ledger, wanted[i].payment_id, &notes[i]) ||
+			notes[i].state != CREDIT_NOTE_UNCLAIMED)
+			return false;
+	return true;
+}
+
+/*
+ * The unclaimed notes of a locked invoice that are taken back to come to this amount, all
+ * of them if need be: those with the payment's money first, then the newest.  They are
+ * locked by their ids; where one was claimed meanwhile, there are others to choose.
+ */
+static CreditNoteRow *
+lock_notes_to_take(Provenance *provenance, const InvoiceRow *invoice, const PaymentRow *payment,
+				   int64 amount, int *nnotes)
+{
+	for (;;)
+	{
+		int			n;
+		MoneyPart  *wanted = row_own_notes(provenance->ledger, invoice, &n);
+		CreditNoteRow *notes = palloc(Max(n, 1) * sizeof(CreditNoteRow));
+		int64		missing = amount;
+
+		payment_first(provenance, payment, wanted, n);
+		for (*nnotes = 0; *nnotes < n && missing > 0; (*nnotes)++)
+			missing -= wanted[*nnotes].amount;
+		qsort(wanted, *nnotes, sizeof(MoneyPart), compare_int8);
+		if (lock_notes(provenance->ledger, wanted, notes, *nnotes))
+			return notes;
+	}
+}
+
+/* ---- taking them, and the rest ---- */
+
+/* Raise RP003 for more than the payment brought and did not go back to it. */
+static void
+check_amount(Provenance *provenance, const ReversalRow *reversal, const PaymentRow *payment)
+{
+	int64		refundable = payment_refundable(provenance, payment);
+
+	if (reversal->amount > refundable)
+		ereport(ERROR,
+				(errcode(RP_INVALID_AMOUNT),
+				 errmsg("more of payment " INT64_FORMAT " is reversed than it brought",
+						payment->payment_id),
+				 errdetail("It brought %s, of which %s went back to it already.",
+						   money_to_cstring(payment->amount, provenance->ledger->decimals),
+						   money_to_cstring(payment->amount - refundable,
+											provenance->ledger->decimals)),
+				 errhint("If this is a refund that was requested here, give its reference as reversal_ref.")));
+}
+
+/*
+ * Take money off a locked invoice, after it has taken these notes back, all in one
+ * settlement.
+ */
+static void
+take_from_invoice(Ledger *ledger, const InvoiceRow *invoice, const CreditNoteRow *notes,
+				  int nnotes, ReversalRow *reversal)
+{
+	SettleAdded added = {0};
+	int64		there = invoice->state.paid;
+	int64		credit_note_id;
+	PaymentRow	payment = {
+		.invoice_id = invoice->invoice_id,
+		.kind = PAYMENT_REVERSAL,
+		.reference = VARSIZE_ANY_EXHDR(reversal->reference) > 0 ?
+		reversal->reference : reversal->reversal_ref
+	};
+
+	for (int i = 0; i < nnotes; i++)
+	{
+		(void) settle_put_note(ledger, invoice->invoice_id, &notes[i], &added);
+		there += notes[i].value;
+	}
+	payment.amount = -Min(reversal->amount, there);
+	reversal->loss = reversal->amount + payment.amount;
+	if (payment.amount == 0)
+		return;
+	payment.payment_id = row_next_payment_id(ledger);
+	row_insert_payment(ledger, &payment);
+	settle_add(&added, &payment);
+	reversal->reversing_payment_id = payment.payment_id;
+	(void) settle_inserted(ledger, invoice->invoice_id, &added, invoice->attendee_id,
+						   &credit_note_id);
+}
+
+/*
+ * reverse_payment
+ *		Record a reversal of a payment that was found: fills in its id.  False where it
+ *		is a refund of ours, which is confirmed.
+ *
+ * Locks the payment's cart and invoice, notes of the invoice, the payment.  Raises
+ * RP002, RP003, RP009, 40001.
+ */
+bool
+reverse_payment(Ledger *ledger, ReversalRow *reversal, const PaymentRow *payment)
+{
+	Provenance	provenance;
+	InvoiceRow	invoice;
+	CreditNoteRow *notes;
+	int			nnotes;
+	PaymentRow	locked;
+
+	begin_provenance(&provenance, ledger);
+	lock_invoice(ledger, payment->invoice_id, &invoice);
+	notes = lock_notes_to_take(&provenance, &invoice, payment, reversal->amount, &nnotes);
+	if (!row_lock_payment(ledger, payment->payment_id, &locked))
+		not_found("payment", payment->payment_id);
+	if (reversal_is_recorded(ledger, reversal))
+		return true;
+	if (refund_is_of_ref(&provenance, payment, reversal->provider, reversal->reversal_ref,
+						 reversal->amount))
+		return false;
+	check_amount(&provenance, reversal, payment);
+	take_from_invoice(ledger, &invoice, notes, nnotes, reversal);
+	if (!row_insert_reversal(ledger, reversal))
+	{
+		/* Somebody has just recorded it, of another payment: whose lock we have, is ours. */
+		(void) reversal_is_recorded(ledger, reversal);
+		row_not_written(ledger, REVERSAL);
+	}
+	row_log_reversal(ledger, OUTBOX_PAYMENT_REVERSED, reversal, invoice.invoice_id);
+	if (reversal->loss > 0)
+		row_log_reversal(ledger, OUTBOX_REVERSAL_LOSS, reversal, invoice.invoice_id);
+	return true;
+}

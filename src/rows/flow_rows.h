@@ -1,0 +1,31 @@
+/*
+ * flow_rows.h
+ *	  The ways of money: in and out of an invoice, and of a credit note.
+ */
+#ifndef REGPAYDB_FLOW_ROWS_H
+#define REGPAYDB_FLOW_ROWS_H
+
+#include "ledger/model.h"
+
+/* A payment of an invoice, as far as it moves money. */
+typedef struct FlowRow
+{
+	int64		payment_id;
+	PaymentKind kind;
+	int64		amount;
+	int64		credit_note_id; /* whose money it brings, or 0 */
+	int64		reversed_id;	/* the payment that it takes back, or 0 */
+} FlowRow;
+
+/* Where a credit note's money went. */
+typedef struct NoteFate
+{
+	int64		payment_id;		/* that brings it to an invoice, or 0 */
+	int64		invoice_id;
+	int64		refund_id;		/* which took it for good, or 0 */
+} NoteFate;
+
+extern FlowRow *row_invoice_flow(Ledger *ledger, int64 invoice_id, int *nrows);
+extern NoteFate row_note_fate(Ledger *ledger, int64 credit_note_id);
+
+#endif							/* REGPAYDB_FLOW_ROWS_H */
