@@ -203,7 +203,7 @@ class BrowserTests(LedgerTests, StaticLiveServerTestCase):
         self.assertSees("The credit note is cashed out.")
         self.look("staff-cashed-out")
         self.press("All invoices")
-        self.press("Credit notes that were paid out")
+        self.press("Credit notes that are paid out")
         self.assertSees(f"Back to NB re_{second.pk} 1048.50")
         self.look("staff-refunds")
         self.assertEqual(
