@@ -4,6 +4,9 @@ says of those that were not.
 
 The worker asks for a refund, and the webhook hears of it, in any order and more than
 once. Both tell it to the functions here, so that it does not matter who comes first.
+
+Both work as the database role that has the ledger's access "staff" alone: it sees all
+rows. The site's role sees none without an actor, and the platform is no user.
 """
 import logging
 import re
@@ -18,8 +21,10 @@ from .models import CreditNoteRefund, CreditNoteRefundPart, Payment, PlatformPar
 
 logger = logging.getLogger(__name__)
 
+DATABASE = "refunds"
 
-def parts_of(refund_ids, database=DEFAULT_DB_ALIAS):
+
+def parts_of(refund_ids, database=DATABASE):
     """To what the money of these refunds goes back, with what the platform answered."""
     parts = CreditNoteRefundPart.objects.using(database).filter(refund__in=refund_ids)
     return parts.select_related("payment").order_by("pk").annotate(
@@ -41,7 +46,7 @@ def is_by_hand(part):
     return not is_for_platform(part) or bool(part.refusal)
 
 
-def lock(what, database, wait=True):
+def lock(what, database=DATABASE, wait=True):
     """For one of us at a time, until the transaction ends; whether we have it."""
     function = "pg_advisory_xact_lock" if wait else "pg_try_advisory_xact_lock"
     with connections[database].cursor() as cursor:
@@ -52,7 +57,7 @@ def lock(what, database, wait=True):
 # ---- the worker ----
 
 
-def send(refund_id, database):
+def send(refund_id, database=DATABASE):
     """
     Has the platform make what is missing of a refund that is requested. It is asked with
     a key that is always the same, so to ask again does no harm.
@@ -99,11 +104,11 @@ def answer_of(made):
     return {"platform_ref": made["id"], "refusal": ""}
 
 
-def note_answer(part, answer, database):
+def note_answer(part, answer, database=DATABASE):
     PlatformPart.objects.using(database).update_or_create(part_id=part.pk, defaults=answer)
 
 
-def conclude(refund_id, database=DEFAULT_DB_ALIAS):
+def conclude(refund_id, database=DATABASE):
     """Ends a refund that is requested and locked, if nothing of it is left to do."""
     parts = list(parts_of([refund_id], database))
     if any(map(is_waited_for, parts)):
@@ -118,7 +123,7 @@ def conclude(refund_id, database=DEFAULT_DB_ALIAS):
     # Else staff pay the rest some other way, and say so.
 
 
-def confirm(refund_id, parts, database=DEFAULT_DB_ALIAS):
+def confirm(refund_id, parts, database=DATABASE):
     made = [part.platform_ref for part in parts if part.platform_ref]
     # There is room for one. Of several, PlatformPart has them.
     key = {"provider": platform.PROVIDER, "provider_ref": made[0]} if len(made) == 1 else {}
@@ -132,28 +137,28 @@ def confirm(refund_id, parts, database=DEFAULT_DB_ALIAS):
 def paid_by_hand(refund_id):
     """What the platform does not give back was paid some other way."""
     lock(f"refund {refund_id}", DEFAULT_DB_ALIAS)
-    parts = list(parts_of([refund_id]))
+    parts = list(parts_of([refund_id], DEFAULT_DB_ALIAS))
     if any(map(is_waited_for, parts)):
         raise ValidationError("The payment platform has not made its part yet.")
-    confirm(refund_id, parts)
+    confirm(refund_id, parts, DEFAULT_DB_ALIAS)
 
 
 # ---- the webhook ----
 
 
-@transaction.atomic
+@transaction.atomic(using=DATABASE)
 def refund_event(said):
     """A refund was made, or has failed."""
-    lock(f"refund {said['id']} of the platform", DEFAULT_DB_ALIAS)
+    lock(f"refund {said['id']} of the platform")
     # Events come late, and in any order: what counts is how it is now.
     made = platform.retrieve_refund(said["id"])
     part = part_with_key(made)
     if part is None:
         return refund_of_others(made)
-    lock(f"refund {part.refund_id}", DEFAULT_DB_ALIAS)
-    state = CreditNoteRefund.objects.get(pk=part.refund_id).state
+    lock(f"refund {part.refund_id}")
+    state = CreditNoteRefund.objects.using(DATABASE).get(pk=part.refund_id).state
     if state == CreditNoteRefund.State.REQUESTED:
-        note_answer(part, answer_of(made), DEFAULT_DB_ALIAS)
+        note_answer(part, answer_of(made))
         conclude(part.refund_id)
     elif state == CreditNoteRefund.State.DONE:
         if made["status"] == "failed":
@@ -167,7 +172,7 @@ def part_with_key(made):
     key = [str(made["metadata"].get(name)) for name in ("credit_note_refund_id", "payment_id")]
     if not all(re.fullmatch("[0-9]{1,18}", number) for number in key):
         return None
-    return CreditNoteRefundPart.objects.filter(
+    return CreditNoteRefundPart.objects.using(DATABASE).filter(
         refund=key[0],
         payment=key[1],
         payment__provider=platform.PROVIDER,
@@ -184,8 +189,10 @@ def refund_of_others(made):
         return
     known = {"provider": platform.PROVIDER}
     if (
-        Reversal.objects.filter(reversal_ref=made["id"], **known).exists()
-        or CreditNoteRefund.objects.filter(provider_ref=made["id"], **known).exists()
+        Reversal.objects.using(DATABASE).filter(reversal_ref=made["id"], **known).exists()
+        or CreditNoteRefund.objects.using(DATABASE)
+        .filter(provider_ref=made["id"], **known)
+        .exists()
     ):
         money_is_back(made, f"Refund {made['id']} failed")
 
@@ -204,6 +211,7 @@ def money_is_gone(what, reference):
     # RP002 if we have not heard of the charge yet. The platform sends the event again.
     call(
         "record_reversal",
+        DATABASE,
         provider=platform.PROVIDER,
         provider_ref=what["charge"],
         amount=from_minor_units(what["amount"]),
@@ -215,11 +223,12 @@ def money_is_gone(what, reference):
 def money_is_back(what, reference):
     """A payment like any other that has arrived, on the invoice that it once was for."""
     paid = {"provider": platform.PROVIDER, "provider_ref": what["charge"]}
-    payment = Payment.objects.filter(**paid).first()
+    payment = Payment.objects.using(DATABASE).filter(**paid).first()
     if payment is None:
         raise ValidationError(f"There is no payment {what['charge']} yet.")
     call(
         "record_payment",
+        DATABASE,
         invoice_id=payment.invoice_id,
         amount=from_minor_units(what["amount"]),
         reference=reference,

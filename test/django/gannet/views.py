@@ -11,7 +11,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import DataError, connection, transaction
+from django.db import DEFAULT_DB_ALIAS, DataError, connection, transaction
 from django.db.models import Func, IntegerField, OuterRef, Prefetch, Subquery
 from django.forms import Form
 from django.http import Http404, HttpResponse, HttpResponseBadRequest
@@ -393,7 +393,7 @@ def staff_refunds(request):
         """
     )
     refunds = list(refunds)
-    parts = list(parts_of([refund.pk for refund in refunds]))
+    parts = list(parts_of([refund.pk for refund in refunds], DEFAULT_DB_ALIAS))
     for refund in refunds:
         refund.shares = [part for part in parts if part.refund_id == refund.pk]
         requested = refund.state == CreditNoteRefund.State.REQUESTED
