@@ -399,6 +399,8 @@ def staff_refunds(request):
         requested = refund.state == CreditNoteRefund.State.REQUESTED
         for part in refund.shares:
             part.by_hand = requested and is_by_hand(part)
+            if part.platform_ref == refund.platform_number:
+                refund.platform_number = None  # stands beside the part
         # The rest is for staff to pay, who then say so.
         refund.waits_for_staff = requested and not any(map(is_waited_for, refund.shares))
     return render(request, "staff_refunds.html", {"refunds": refunds})
