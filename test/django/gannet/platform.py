@@ -72,12 +72,7 @@ def charge(amount, metadata, refuses="", silent=0):
 
 
 def refund(charge_id, amount, idempotency_key=None, metadata=None):
-    """
-    Gives back some of a charge, once for each key.
-
-    (A real platform may forget keys after a day. It is then asked for the charge's
-    refunds first: ours is the one with our metadata.)
-    """
+    """Gives back some of a charge, once for each key; keys are forgotten after a while."""
     with books() as database:
         made = database.execute(
             "SELECT * FROM refund WHERE idempotency_key = ?", [idempotency_key]
@@ -112,6 +107,24 @@ def make_refund(database, charge_id, amount, key, metadata):
         [refund_id, charge_id, amount, charge["currency"], json.dumps(metadata), key],
     )
     return database.execute("SELECT * FROM refund WHERE id = ?", [refund_id]).fetchone()
+
+
+def find_refund(charge_id, metadata):
+    """Of this charge, with this metadata; None if there is none."""
+    return next(
+        (
+            each
+            for each in refunds()
+            if (each["charge"], each["metadata"]) == (charge_id, metadata)
+        ),
+        None,
+    )
+
+
+def forget_keys():
+    """Some time has passed."""
+    with books() as database:
+        database.execute("UPDATE refund SET idempotency_key = NULL")
 
 
 def retrieve_refund(refund_id):

@@ -13,11 +13,20 @@ import re
 
 from django.core.exceptions import ValidationError
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
-from django.db.models import F
+from django.db.models import F, TextField
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Coalesce
 
 from . import platform
 from .ledger import call, from_minor_units, to_minor_units
-from .models import CreditNoteRefund, CreditNoteRefundPart, Payment, PlatformPart, Reversal
+from .models import (
+    CreditNoteRefund,
+    CreditNoteRefundPart,
+    Payment,
+    PlatformPart,
+    Reversal,
+    StripePayment,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -28,12 +37,19 @@ def parts_of(refund_ids, database=DATABASE):
     """To what the money of these refunds goes back, with what the platform answered."""
     parts = CreditNoteRefundPart.objects.using(database).filter(refund__in=refund_ids)
     return parts.select_related("payment").order_by("pk").annotate(
-        platform_ref=F("platform__platform_ref"), refusal=F("platform__refusal")
+        platform_ref=F("platform__platform_ref"),
+        refusal=F("platform__refusal"),
+        # Money that had gone and is back has another number in the ledger.
+        charge=Coalesce(
+            KeyTextTransform("charge", "payment__stripepayment__charge"),
+            F("payment__provider_ref"),
+            output_field=TextField(),
+        ),
     )
 
 
 def is_for_platform(part):
-    return part.payment_id is not None and part.payment.provider == platform.PROVIDER
+    return bool(part.charge) and part.payment.provider == platform.PROVIDER
 
 
 def is_waited_for(part):
@@ -81,12 +97,12 @@ def send(refund_id, database=DATABASE):
 
 def ask_platform(part):
     """Its answer, as columns of PlatformPart; None if nobody knows what became of it."""
+    ids = {"credit_note_refund_id": part.refund_id, "payment_id": part.payment_id}
+    key = f"refund-{part.refund_id}-{part.payment_id}"
     try:
-        made = platform.refund(
-            part.payment.provider_ref,
-            to_minor_units(part.amount),
-            idempotency_key=f"refund-{part.refund_id}-{part.payment_id}",
-            metadata={"credit_note_refund_id": part.refund_id, "payment_id": part.payment_id},
+        # It forgets keys after a while, but not what it has made.
+        made = platform.find_refund(part.charge, ids) or platform.refund(
+            part.charge, to_minor_units(part.amount), idempotency_key=key, metadata=ids
         )
     except platform.Refused as refusal:
         return {"platform_ref": None, "refusal": str(refusal)}
@@ -172,11 +188,10 @@ def part_with_key(made):
     key = [str(made["metadata"].get(name)) for name in ("credit_note_refund_id", "payment_id")]
     if not all(re.fullmatch("[0-9]{1,18}", number) for number in key):
         return None
-    return CreditNoteRefundPart.objects.using(DATABASE).filter(
-        refund=key[0],
+    return parts_of([key[0]]).filter(
         payment=key[1],
         payment__provider=platform.PROVIDER,
-        payment__provider_ref=made["charge"],
+        charge=made["charge"],
         amount=from_minor_units(made["amount"]),
     ).first()
 
@@ -220,13 +235,14 @@ def money_is_gone(what, reference):
     )
 
 
+@transaction.atomic(using=DATABASE)
 def money_is_back(what, reference):
     """A payment like any other that has arrived, on the invoice that it once was for."""
     paid = {"provider": platform.PROVIDER, "provider_ref": what["charge"]}
     payment = Payment.objects.using(DATABASE).filter(**paid).first()
     if payment is None:
         raise ValidationError(f"There is no payment {what['charge']} yet.")
-    call(
+    payment_id = call(
         "record_payment",
         DATABASE,
         invoice_id=payment.invoice_id,
@@ -234,4 +250,8 @@ def money_is_back(what, reference):
         reference=reference,
         provider=platform.PROVIDER,
         provider_ref=what["id"],
+    )
+    # It can go back to the same charge once more.
+    StripePayment.objects.using(DATABASE).get_or_create(
+        payment_id=payment_id, defaults={"charge": what}
     )

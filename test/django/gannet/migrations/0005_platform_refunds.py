@@ -53,6 +53,7 @@ class Migration(migrations.Migration):
             SELECT regpaydb.grant_access('{REFUNDS}', 'staff');
             GRANT DELETE, UPDATE (outbox_id) ON regpaydb.outbox TO {REFUNDS};
             GRANT SELECT, INSERT, UPDATE ON gannet_platformpart TO {REFUNDS};
+            GRANT SELECT, INSERT ON gannet_stripepayment TO {REFUNDS};
             """
         ),
     ]

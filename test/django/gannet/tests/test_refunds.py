@@ -234,15 +234,27 @@ class WorkerTests(PlatformTests, TransactionTestCase):
     def test_no_answer(self):
         """It was made, and the connection broke: asked again with the same key it says so."""
         refund_id, (charge,) = self.requested(100, silent=2)
-        with self.assertLogs("gannet.refunds", "WARNING") as logs:
-            self.work()
-            self.assertEqual(self.state(refund_id), "requested")
-            self.work()  # too early to ask again
-            self.assertEqual(len(logs.output), 1)
+        with patch("gannet.platform.find_refund", return_value=None):  # the key alone does
+            with self.assertLogs("gannet.refunds", "WARNING") as logs:
+                self.work()
+                self.assertEqual(self.state(refund_id), "requested")
+                self.work()  # too early to ask again
+                self.assertEqual(len(logs.output), 1)
+                self.work(0)
+                self.assertEqual(self.state(refund_id), "requested")
             self.work(0)
-            self.assertEqual(self.state(refund_id), "requested")
-        self.work(0)
         self.assertEqual((self.state(refund_id), self.made()), ("done", [(charge, 100)]))
+
+    def test_a_platform_that_has_forgotten_the_key(self):
+        """When the worker comes back after days, what was made is not made again."""
+        invoice = self.invoice(self.attendee(), "40")
+        charge = self.card(invoice, 100, silent=1)  # 60 of which are another note
+        refund_id = self.request(call("refund_invoice", invoice_id=invoice.pk))
+        with self.assertLogs("gannet.refunds", "WARNING"):
+            self.work()
+        platform.forget_keys()
+        self.work(0)
+        self.assertEqual((self.state(refund_id), self.made()), ("done", [(charge, 40)]))
 
     def test_no_answer_for_one_part(self):
         """Nothing fails as long as nobody knows what became of a part of it."""
@@ -339,7 +351,8 @@ class WorkerTests(PlatformTests, TransactionTestCase):
 class KilledWorkerTests(PlatformTests, TransactionTestCase):
     """
     The worker's process is killed between every two steps: at each statement that writes,
-    each commit and each question to the platform.
+    each commit and each question to the platform. The key alone has to keep it from being
+    sent twice: neither this worker nor the next one looks for what was made.
     """
 
     def killed(self, step):
@@ -371,7 +384,8 @@ class KilledWorkerTests(PlatformTests, TransactionTestCase):
             before = len(platform.refunds())
             with self.subTest(step):
                 killed = self.killed(step)
-                self.work(0)
+                with patch("gannet.platform.find_refund", return_value=None):
+                    self.work(0)
                 self.assertEqual(
                     [self.state(each) for each in (two, refused, lost)], ["done", "failed", "done"]
                 )
@@ -488,6 +502,14 @@ class WebhookTests(PlatformTests, TransactionTestCase):
         failed = platform.fail_refund(platform.refunds()[0]["id"])
         self.assertTold("refund.failed", failed)
         self.assertEqual((self.state(refund_id), self.credit(refund_id)), ("done", 100))
+        # And can be asked for again: it goes to the same charge.
+        old = CreditNoteRefund.objects.using("owner").get(pk=refund_id).credit_note
+        note = CreditNote.objects.using("owner").get(attendee=old.attendee, state="unclaimed")
+        again = self.request(note.pk)
+        self.work()
+        self.assertEqual((self.state(again), self.made()), ("done", [(charge, 100)]))
+        self.assertTold("refund.created", platform.refunds()[1])
+        self.assertEqual((self.state(again), self.credit(again)), ("done", 0))
 
     def test_one_that_was_made_after_all(self):
         """Staff took it for failed. What went out is a reversal, of what came back."""
