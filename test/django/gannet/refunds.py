@@ -79,20 +79,26 @@ def send(refund_id, database=DATABASE):
     a key that is always the same, so to ask again does no harm.
     """
     with transaction.atomic(using=database):
-        # Another worker may be at it. Only workers wait for this, so for as long as the
-        # platform takes to answer nobody else does.
+        # Another worker may be at it. Only workers want this lock, so for as long as the
+        # platform takes to answer nobody waits.
         if not lock(f"refund {refund_id} is sent", database, wait=False):
             return
-        refund = CreditNoteRefund.objects.using(database).get(pk=refund_id)
-        if refund.state != CreditNoteRefund.State.REQUESTED:
+        if not is_requested(refund_id, database):
             return
         waiting = [part for part in parts_of([refund_id], database) if is_waited_for(part)]
-        answers = [(part, ask_platform(part)) for part in waiting]
+        answers = {part.pk: ask_platform(part) for part in waiting}
         lock(f"refund {refund_id}", database)
-        for part, answer in answers:
-            if answer:
-                note_answer(part, answer, database)
-        conclude(refund_id, database)
+        for part in parts_of([refund_id], database):
+            # What the webhook has heard meanwhile is newer.
+            if is_waited_for(part) and answers.get(part.pk):
+                note_answer(part, answers[part.pk], database)
+        if is_requested(refund_id, database):
+            conclude(refund_id, database)
+
+
+def is_requested(refund_id, database):
+    refund = CreditNoteRefund.objects.using(database).get(pk=refund_id)
+    return refund.state == CreditNoteRefund.State.REQUESTED
 
 
 def ask_platform(part):

@@ -320,17 +320,27 @@ def staff_required(view):
     return login_required(never_cache(wrapper))
 
 
+def where_it_is(charge):
+    """The money of a payment, by the number that the platform has for it, in words."""
+    if re.fullmatch("[!-~]{1,200}", charge):
+        return call("payment_summary", provider=PROVIDER, provider_ref=charge)
+
+
 @staff_required
 def staff_home(request):
-    number = request.GET.get("number", "")
+    number, summary = request.GET.get("number", ""), None
     if number:
         if re.fullmatch("[0-9]{1,18}", number) and Invoice.objects.filter(pk=number).exists():
             return redirect("staff_invoice", int(number))
-        messages.error(request, f"There is no invoice {number}.")
+        summary = where_it_is(number)
+        if not summary:
+            messages.error(request, f"There is no invoice {number}.")
     return render(
         request,
         "staff_home.html",
         {
+            "number": number,
+            "summary": summary,
             "invoices": Invoice.objects.select_related("attendee").order_by("-pk")[:50],
             "notes": CreditNote.objects.filter(state="unclaimed")
             .select_related("attendee", "payment")

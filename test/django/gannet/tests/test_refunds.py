@@ -443,6 +443,27 @@ class WebhookTests(PlatformTests, TransactionTestCase):
             self.assertEqual(at_once(2, act), [True, "done"])
         self.assertEqual((self.state(refund_id), self.made()), ("done", [(charge, 100)]))
 
+    def test_it_fails_while_the_worker_is_at_it(self):
+        """The worker's answer is older than what the webhook has heard."""
+        ask = platform.refund
+
+        def ask_and_fail(*args, **arguments):
+            made = ask(*args, **arguments)
+            if made["amount"] == 4000:
+                failed = platform.fail_refund(made["id"])
+                at_once(1, lambda number: self.assertTold("refund.failed", failed))
+            return made
+
+        with patch("gannet.platform.refund", ask_and_fail):
+            refund_id, _ = self.requested(40)
+            self.work()
+            self.assertEqual((self.state(refund_id), self.credit(refund_id)), ("failed", 40))
+            refund_id, _ = self.requested(60, 40)
+            self.work()
+            self.assertEqual(self.state(refund_id), "requested")
+        part = PlatformPart.objects.get(part__refund=refund_id, part__amount=40)
+        self.assertIn("failed.", part.refusal)
+
     def test_after_the_worker(self):
         refund_id, _ = self.requested(60, 40)
         self.work()
@@ -730,6 +751,21 @@ class StaffRefundTests(PlatformTests, StaffPages, TransactionTestCase):
         self.work()
         page = self.client.get(reverse("staff_refunds"))
         self.assertContains(page, f"60.00 to {charge}: {platform.refunds()[0]['id']}<")
+
+    def test_where_the_money_of_a_charge_is(self):
+        """Staff ask by the number that the platform has, and the attendee knows."""
+        invoice = self.invoice(self.ada, "60")
+        charge = self.card(invoice, 100)
+        page = self.client.get(reverse("staff_home"), {"number": charge})
+        note = CreditNote.objects.using("owner").get(attendee=self.ada)
+        self.assertContains(
+            page,
+            f"{charge}: 100.00: 60.00 on invoice {invoice.pk} (paid),"
+            f" 40.00 in credit note {note.pk}",
+        )
+        for number in "ch_0", "x" * 201, "x\0", "é":
+            page = self.client.get(reverse("staff_home"), {"number": number})
+            self.assertContains(page, "There is no invoice")
 
     def test_where_no_platform_is_involved(self):
         invoice = self.invoice(self.ada)
