@@ -293,6 +293,31 @@ SELECT * FROM test.money();
 SELECT * FROM regpaydb.check_integrity();
 
 -- ---------------------------------------------------------------------------
+-- A discount keeps its own reason, though another one's begins its line as well
+-- ---------------------------------------------------------------------------
+SELECT test.new_shop('return_reasons');
+UPDATE category SET name = 'Ticket (day)' WHERE category_id = 1;
+SELECT test.fill(1, 1, 4), test.fill(1, 5), test.fill(1, 3);
+INSERT INTO cart_discount (cart_id, product_id, description, quantity, amount) VALUES
+	(1, 1, 'Early', 1, 10), (1, 3, 'Early', 1, 10), (1, 1, 'Early (Ticket', 1, 10), (1, 1, 'Early', 2, 10), (1, 1, 'Early (Ticket', 1, 10);
+SELECT regpaydb.pay(regpaydb.invoice_cart(1), 450.50, '') > 0 AS paid;
+SELECT test.lines(1);
+SELECT description, product_id, amount, paid, refunded, total FROM report_discount_status ORDER BY 1, 2;
+-- Categories are in another order today.
+UPDATE category SET display_order = 4 - display_order;
+SELECT regpaydb.return_items(1, test.items(1, 'Dinner')) > 0 AS note;
+SELECT * FROM test.standing(1) WHERE what ~ '^cart';
+SELECT description, product_id, amount, paid, refunded, total FROM report_discount_status ORDER BY 1, 2;
+-- One of the lines goes, and then the one that had been the last.
+SELECT regpaydb.return_items(2, (SELECT jsonb_agg(jsonb_build_object('line_item_id', line_item_id)) FROM line_item
+	WHERE invoice_id = 2 AND price = -10 AND product_id = 1 AND quantity = 2) || test.items(2, '- Full$=2')) > 0 AS note;
+SELECT regpaydb.return_items(3, (SELECT jsonb_build_array(jsonb_build_object('line_item_id', max(line_item_id))) FROM line_item
+	WHERE invoice_id = 3 AND price = -10 AND product_id = 1) || test.items(3, '- Full$=1')) > 0 AS note;
+SELECT * FROM test.standing(1) WHERE what ~ '^cart';
+SELECT description, product_id, amount, paid, refunded, total FROM report_discount_status ORDER BY 1, 2;
+SELECT * FROM regpaydb.check_integrity();
+
+-- ---------------------------------------------------------------------------
 -- What is kept is never free, what is returned is at once
 -- ---------------------------------------------------------------------------
 SELECT test.new_shop('return_stock');
