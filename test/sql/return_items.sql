@@ -428,10 +428,10 @@ SELECT items, test.raises(format('SELECT regpaydb.return_items(1, %L)', items)) 
 	(16, '[{"line_item_id": 1}, 1]'), (17, '[{"line_item_id": 1}, {}]'),
 	(20, '[{"line_item_id": null}]'), (21, '[{"line_item_id": "1"}]'), (22, '[{"line_item_id": 1.5}]'), (23, '[{"line_item_id": true}]'),
 	(24, '[{"line_item_id": [1]}]'), (25, '[{"line_item_id": {"a": 1}}]'), (26, '[{"line_item_id": 9223372036854775808}]'),
-	(27, '[{"line_item_id": 1e300}]'), (28, '[{"line_item_id": "NaN"}]'),
+	(27, '[{"line_item_id": 1e400}]'), (29, '[{"line_item_id": -1e400}]'), (28, '[{"line_item_id": "NaN"}]'),
 	(30, '[{"line_item_id": 0}]'), (31, '[{"line_item_id": -1}]'), (32, '[{"line_item_id": 9223372036854775807}]'),
 	(33, '[{"line_item_id": -9223372036854775808}]'), (34, '[{"line_item_id": 3}]'), (35, '[{"line_item_id": 1}, {"line_item_id": 3}]'),
-	(40, '[{"line_item_id": 1, "quantity": null}]'), (41, '[{"line_item_id": 1, "quantity": "1"}]'), (42, '[{"line_item_id": 1, "quantity": 0.5}]'),
+	(41, '[{"line_item_id": 1, "quantity": "1"}]'), (42, '[{"line_item_id": 1, "quantity": 0.5}]'),
 	(43, '[{"line_item_id": 1, "quantity": "NaN"}]'), (44, '[{"line_item_id": 1, "quantity": false}]'), (45, '[{"line_item_id": 1, "quantity": []}]'),
 	(46, '[{"line_item_id": 1, "quantity": 0}]'), (47, '[{"line_item_id": 1, "quantity": -1}]'), (48, '[{"line_item_id": 1, "quantity": 3}]'),
 	(49, '[{"line_item_id": 1, "quantity": 2147483647}]'), (50, '[{"line_item_id": 1, "quantity": 2147483648}]'),
@@ -450,6 +450,15 @@ SELECT call, test.raises(call) FROM (VALUES
 	(7, 'SELECT regpaydb.return_items(2, ''[{"line_item_id": 1}]'')'),
 	(8, 'SELECT regpaydb.return_items(999, ''[{"line_item_id": 1}]'')'),
 	(9, 'SELECT regpaydb.return_items(999, ''[]'')')) AS c (n, call) ORDER BY n;
+-- What is null is all of the line, as what is left out; each use of a quantity has hints of its own.
+SELECT test.outcome('SELECT regpaydb.return_items(1, ''[{"line_item_id": 1, "quantity": null}]'')') = test.outcome('SELECT regpaydb.return_items(1, ''[{"line_item_id": 1}]'')') AS same;
+\x on
+SELECT r.* FROM unnest('{0,2147483648}'::bigint[]) WITH ORDINALITY AS u (quantity, n), unnest(ARRAY['return_items(1, ''[{"line_item_id": 1, "quantity": %s}]'')',
+	'manual_invoice(1, ''1 day'', ''[{"description": "x", "price": 1, "quantity": %s}]'')']) WITH ORDINALITY AS c (call, m),
+	test.report('SELECT regpaydb.' || format(call, quantity)) AS r ORDER BY n, m;
+SELECT * FROM test.report('SELECT regpaydb.return_items(1, ''[{"line_item_id": 9223372036854775808}]'')');
+SELECT * FROM test.report('SELECT regpaydb.manual_invoice(1, ''1 day'', ''[{"description": "x", "price": 1, "product_id": 9223372036854775808}]'')');
+\x off
 -- Documents of a megabyte, of many lines and of one.
 SELECT what, length(items) > 1000000 AS large, left(test.raises(format('SELECT regpaydb.return_items(1, %L)', items)), 80) FROM (
 	SELECT 1 AS n, 'lines' AS what, jsonb_agg(jsonb_build_object('line_item_id', i + 1000))::text AS items FROM generate_series(1, 50000) i
