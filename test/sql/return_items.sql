@@ -86,6 +86,11 @@ SELECT * FROM regpaydb.check_integrity();
 SELECT d ->> 'invoice_id' AS invoice, d ->> 'status' AS status, d -> 'replaces' AS replaces, d -> 'replaced_by' AS replaced_by,
 	d -> 'totals' AS totals FROM unnest('{1,2}'::bigint[]) AS i, regpaydb.invoice_document(i) AS d ORDER BY 1;
 SELECT regpaydb.invoice_for_access_code('ALICES-CODE') AS newest_paid;
+-- The document names the lines as return_items() wants them named.
+SELECT jsonb_agg(l -> 'line_item_id') AS in_document, (SELECT jsonb_agg(line_item_id ORDER BY line_item_id) FROM line_item WHERE invoice_id = 2) AS lines
+FROM jsonb_array_elements(regpaydb.invoice_document(2) -> 'lines') AS l;
+SELECT test.outcome(format('SELECT regpaydb.return_items(2, %L)', (SELECT jsonb_agg(jsonb_build_object('line_item_id', l -> 'line_item_id', 'quantity', l -> 'quantity'))
+		FROM jsonb_array_elements(regpaydb.invoice_document(2) -> 'lines') AS l))) AS all_of_them;
 -- What is kept counts once.
 SELECT description, price, quantity, total FROM report_items_sold ORDER BY 1;
 SELECT description, product_id, amount, paid, refunded, total FROM report_discount_status ORDER BY 1;
