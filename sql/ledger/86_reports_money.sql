@@ -274,9 +274,11 @@ CREATE VIEW report_attendee_statement WITH (security_invoker = true) AS
 			p.invoice_id, n.credit_note_id, p.reference, n.value
 		FROM credit_note n
 		LEFT JOIN credit_note_application c ON c.credit_note_id = n.credit_note_id
-		LEFT JOIN payment p ON p.payment_id = c.payment_id
+		LEFT JOIN credit_note_refund f ON f.credit_note_id = n.credit_note_id
+		LEFT JOIN payment p ON p.payment_id = coalesce(c.payment_id, f.returned_payment_id)
 		LEFT JOIN invoice i ON i.invoice_id = p.invoice_id
-		WHERE n.state = 'applied' AND n.attendee_id IS DISTINCT FROM i.attendee_id
+		WHERE (n.state = 'applied' OR f.state = 'failed')
+			AND n.attendee_id IS DISTINCT FROM i.attendee_id
 		UNION ALL
 		SELECT attendee_id, closed_time, 5, invoice_id, format('invoice %s', status),
 			invoice_id, NULL AS credit_note_id, '' AS reference, -value
