@@ -167,10 +167,12 @@ SELECT s.* FROM generate_series(1, 500) AS which, LATERAL (
 		FROM credit_note n JOIN payment p ON payment_id = credit_note_id JOIN invoice i USING (invoice_id)
 		WHERE n.attendee_id = which AND i.attendee_id <> which
 		UNION ALL
-		SELECT p."time", 4, payment_id, 'credit put on somebody else''s invoice', invoice_id,
+		SELECT p."time", 4, p.payment_id, 'credit put on somebody else''s invoice', invoice_id,
 			n.credit_note_id, p.reference, n.value
-		FROM credit_note n JOIN credit_note_application USING (credit_note_id)
-		JOIN payment p USING (payment_id) JOIN invoice i USING (invoice_id)
+		FROM credit_note n LEFT JOIN credit_note_application a USING (credit_note_id)
+		LEFT JOIN credit_note_refund f USING (credit_note_id)
+		JOIN payment p ON p.payment_id = coalesce(a.payment_id, f.returned_payment_id)
+		JOIN invoice i USING (invoice_id)
 		WHERE n.attendee_id = which AND i.attendee_id <> which
 		UNION ALL
 		SELECT closed_time, 5, invoice_id, 'invoice ' || status, invoice_id, NULL, '', -value
