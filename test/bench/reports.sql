@@ -74,9 +74,11 @@ SELECT payment_id, "time", kind, amount, reference, provider, provider_ref, ente
 FROM payment JOIN invoice USING (invoice_id)
 
 -- @ report_received_by_day by hand
-SELECT "time"::date, kind, provider, count(*), sum(amount),
-	array_agg(coalesce(provider_ref, reference) ORDER BY payment_id)
-FROM payment WHERE kind IN ('payment', 'manual', 'reversal') GROUP BY 1, 2, 3
+SELECT "time"::date, kind, provider, count(*), sum(amount), array_agg(reference ORDER BY payment_id)
+FROM (SELECT "time", kind, provider, amount, coalesce(provider_ref, reference) AS reference, payment_id
+	FROM payment WHERE kind IN ('payment', 'manual')
+	UNION ALL SELECT "time", 'reversal', provider, -amount, reversal_ref, reversal_id FROM reversal) e
+GROUP BY 1, 2, 3
 
 -- @ report_credit_notes by hand
 SELECT n.credit_note_id, p."time", n.attendee_id, user_id, recipient, email, value, n.state,

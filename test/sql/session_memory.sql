@@ -70,6 +70,31 @@ SELECT ledgers, tables FROM test.kept;
 SELECT test.pay_in('memory_1');
 SELECT (SELECT count(*) FROM regpaydb.check_integrity()) AS problems, count(*) FROM memory_1.invoice;
 
+-- Nothing is left of one that is dropped, and an error in between is no matter.
+\c -
+SET client_min_messages = warning;
+CREATE FUNCTION test.new_to_pay_in(ledger name) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM regpaydb.create_ledger(ledger);
+	EXECUTE format('INSERT INTO %I.attendee (user_id) VALUES (1)', ledger);
+	EXECUTE format('UPDATE %I.conference SET auto_apply_credit = false', ledger);
+END $$;
+SELECT test.new_to_pay_in('memory_gone');
+SELECT test.pay_in('memory_gone'), test.pay_in('memory_1');
+SELECT ledgers FROM test.kept;
+DROP SCHEMA memory_gone CASCADE;
+SELECT ledgers, tables FROM test.kept;
+SELECT test.new_to_pay_in('memory_gone');
+SELECT test.pay_in('memory_gone');
+SELECT ledgers FROM test.kept;
+BEGIN; DROP SCHEMA memory_gone CASCADE; ROLLBACK;
+SELECT test.pay_in('memory_gone');
+SELECT ledgers FROM test.kept;
+DROP SCHEMA memory_gone CASCADE;
+SELECT ledgers FROM test.kept;
+SET regpaydb.ledger = memory_gone;
+SELECT test.raises('SELECT regpaydb.can_view(1, 1)');
+
 -- ---------------------------------------------------------------------------
 -- Rules, which make other queries of the engine's
 -- ---------------------------------------------------------------------------
