@@ -65,7 +65,7 @@ replay_out(Replay *replay, const FlowRow *out)
 {
 	int64		missing = -out->amount;
 	FlowIn		key = {.payment_id = out->reversed_id};
-	FlowIn	   *reversed = out->reversed_id == 0 ? NULL :
+	FlowIn	   *reversed = !out->has_reversed ? NULL :
 		bsearch(&key, replay->ins, replay->nins, sizeof(FlowIn), compare_int8);
 
 	if (reversed != NULL)
@@ -97,6 +97,7 @@ replay_in(Replay *replay, const FlowRow *row)
 	*in = (FlowIn)
 	{
 		.payment_id = row->payment_id,
+		.has_note = row->has_note,
 		.credit_note_id = row->credit_note_id,
 		.left = row->amount
 	};

@@ -99,7 +99,7 @@ add_source(Sources *sources, int64 payment_id, int64 amount)
 	sources->parts = room_for_one(sources->parts, sources->nparts, sizeof(MoneyPart));
 	sources->parts[sources->nparts++] = (MoneyPart)
 	{
-		payment_id, amount
+		.payment_id = payment_id, .amount = amount
 	};
 }
 
@@ -125,7 +125,7 @@ follow_back(const MoneyFlow *flow, const Piece *note, Pieces *notes, Sources *so
 		offset = to;
 		if (!overlap(&from, &to, note->from, note->to))
 			continue;
-		if (taken->in->credit_note_id == 0 || taken->in->credit_note_id >= note->id)
+		if (!taken->in->has_note || taken->in->credit_note_id >= note->id)
 			add_source(sources, taken->in->payment_id, to - from);
 		else
 			add_piece(notes, (Piece)
@@ -190,14 +190,14 @@ follow_note(Provenance *provenance, const Piece *note, Pieces *payments, Places 
 {
 	NoteFate	fate = row_note_fate(provenance->ledger, note->id);
 	MoneyPlace	place = {
-		.kind = fate.refund_id != 0 ? PLACE_REFUND : PLACE_CREDIT_NOTE,
+		.kind = fate.has_refund ? PLACE_REFUND : PLACE_CREDIT_NOTE,
 		.amount = note->to - note->from,
 		.credit_note_id = note->id,
 		.refund_id = fate.refund_id
 	};
 
 	/* See follow_back(). */
-	if (fate.payment_id > note->id)
+	if (fate.has_payment && fate.payment_id > note->id)
 		add_piece(payments, (Piece)
 				  {
 					  fate.payment_id, fate.invoice_id, note->from, note->to
@@ -244,7 +244,7 @@ follow_on(Provenance *provenance, const MoneyFlow *flow, const Piece *payment,
 		else
 			add_place(places, (MoneyPlace)
 					  {
-						  .kind = taken->out->kind == PAYMENT_REVERSAL ? PLACE_REVERSED : PLACE_REFUND,
+						  .kind = taken->out->kind == PAYMENT_REVERSAL ? PLACE_REVERSED : PLACE_GIVEN_BACK,
 						  .amount = to - from,
 						  .invoice_id = flow->invoice_id
 					  });
