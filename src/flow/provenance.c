@@ -110,7 +110,7 @@ follow_back(const MoneyFlow *flow, const NotePiece *note, BackTrace *trace)
 		offset = span.to;
 		if (!span_overlap(&span, &note->span))
 			continue;
-		if (take->in->credit_note_id == 0 || take->in->credit_note_id >= note->note_id)
+		if (!take->in->has_note || take->in->credit_note_id >= note->note_id)
 			add_source(trace, (SourcePiece)
 					   {
 						   take->in->payment_id, {span.from + note->shift, span.to + note->shift}
@@ -165,7 +165,7 @@ note_sources(Provenance *provenance, int64 credit_note_id, int *nsources)
 		if (*nsources == 0 || parts[*nsources - 1].payment_id != source->payment_id)
 			parts[(*nsources)++] = (MoneyPart)
 		{
-			source->payment_id, 0
+			.payment_id = source->payment_id
 		};
 		parts[*nsources - 1].amount += source->span.to - source->span.from;
 	}
@@ -233,7 +233,7 @@ take_reversed(Provenance *provenance, MoneyFlow *flow, const FlowRow *out, int64
 
 		if (in->payment_id == out->reversed_id)
 			take(flow, out, in, &everything, missing);
-		if (in->nleft == 0 || in->credit_note_id == 0 || in->credit_note_id >= out->payment_id)
+		if (in->nleft == 0 || !in->has_note || in->credit_note_id >= out->payment_id)
 			continue;
 		trace = trace_back(provenance, in->credit_note_id);
 		for (int64 j = 0; j < trace.nsources; j++)
@@ -247,7 +247,7 @@ replay_out(Provenance *provenance, MoneyFlow *flow, const FlowRow *out)
 {
 	int64		missing = -out->amount;
 
-	if (out->reversed_id != 0)
+	if (out->has_reversed)
 		take_reversed(provenance, flow, out, &missing);
 	while (missing > 0 && flow->depth > 0)
 	{
@@ -276,6 +276,7 @@ replay_in(MoneyFlow *flow, const FlowRow *row)
 	*in = (FlowIn)
 	{
 		.payment_id = row->payment_id,
+		.has_note = row->has_note,
 		.credit_note_id = row->credit_note_id,
 		.left = room_for_one(NULL, 0, sizeof(Span)),
 		.nleft = 1

@@ -21,7 +21,8 @@ typedef struct Span
 typedef struct FlowIn
 {
 	int64		payment_id;		/* first, to be sorted by */
-	int64		credit_note_id; /* of the note whose money it is; 0 for money from outside */
+	bool		has_note;		/* whose money it is; else it is from outside */
+	int64		credit_note_id;
 	Span	   *left;			/* what of it is on the invoice still */
 	int			nleft;
 } FlowIn;

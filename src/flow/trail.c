@@ -52,7 +52,7 @@ follow_note(Trail *trail, int64 note_id, const Span *span)
 {
 	NoteFate	fate = row_note_fate(trail->provenance->ledger, note_id);
 
-	if (fate.payment_id > note_id)
+	if (fate.has_payment && fate.payment_id > note_id)
 		add_payment(trail, (PaymentPiece)
 					{
 						fate.payment_id, fate.invoice_id, *span
@@ -60,7 +60,7 @@ follow_note(Trail *trail, int64 note_id, const Span *span)
 	else
 		add_place(trail, (MoneyPlace)
 				  {
-					  .kind = fate.refund_id != 0 ? PLACE_REFUND : PLACE_CREDIT_NOTE,
+					  .kind = fate.has_refund ? PLACE_REFUND : PLACE_CREDIT_NOTE,
 					  .amount = span->to - span->from,
 					  .credit_note_id = note_id,
 					  .refund_id = fate.refund_id
@@ -102,7 +102,7 @@ follow_on(Trail *trail, const MoneyFlow *flow, const PaymentPiece *payment)
 		else
 			add_place(trail, (MoneyPlace)
 					  {
-						  .kind = take->out->kind == PAYMENT_REVERSAL ? PLACE_REVERSED : PLACE_REFUND,
+						  .kind = take->out->kind == PAYMENT_REVERSAL ? PLACE_REVERSED : PLACE_GIVEN_BACK,
 						  .amount = span.to - span.from,
 						  .invoice_id = flow->invoice_id
 					  });

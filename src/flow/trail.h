@@ -11,11 +11,12 @@ typedef enum PlaceKind
 {
 	PLACE_INVOICE,
 	PLACE_CREDIT_NOTE,
-	PLACE_REFUND,
+	PLACE_REFUND,				/* of a credit note */
+	PLACE_GIVEN_BACK,			/* by a negative payment */
 	PLACE_REVERSED
 } PlaceKind;
 
-/* Some of a payment's money; ids are 0 for none. */
+/* Some of a payment's money; those of the ids that its kind has are set. */
 typedef struct MoneyPlace
 {
 	PlaceKind	kind;
