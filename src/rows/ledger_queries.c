@@ -140,7 +140,7 @@ const QueryText ledger_queries[] = {
 		"SELECT n.credit_note_id::bigint, n.value::numeric FROM @.payment p "
 		"JOIN @.credit_note n ON n.credit_note_id" EQ "p.payment_id "
 		"WHERE p.invoice_id" EQ "$1 AND n.attendee_id" EQ "$2 AND " CREDIT_NOTE_IS_UNCLAIMED
-		" ORDER BY n.credit_note_id DESC",
+		" ORDER BY p.\"time\" DESC, n.credit_note_id DESC",
 		2, {INT8OID, INT8OID}
 	},
 	[Q_GONE_BACK] = {
