@@ -169,8 +169,8 @@ take_from_invoice(Ledger *ledger, const InvoiceRow *invoice, const CreditNoteRow
  *		Record a reversal of a payment that was found: fills in its id.  False where it
  *		is a refund of ours, which is confirmed.
  *
- * Locks the payment's cart and invoice, notes of the invoice, the payment.  Raises
- * RP002, RP003, RP009, 40001.
+ * Locks the payment's cart and invoice, the invoice's own notes, the payment, the
+ * platform's reference.  Raises RP002, RP003, RP009, 40001.
  */
 bool
 reverse_payment(Ledger *ledger, ReversalRow *reversal, const PaymentRow *payment)
@@ -186,6 +186,7 @@ reverse_payment(Ledger *ledger, ReversalRow *reversal, const PaymentRow *payment
 	notes = lock_notes_to_take(&provenance, &invoice, payment, reversal->amount, &nnotes);
 	if (!row_lock_payment(ledger, payment->payment_id, &locked))
 		not_found("payment", payment->payment_id);
+	row_lock_ref(ledger, reversal->provider, reversal->reversal_ref);
 	if (reversal_is_recorded(ledger, reversal))
 		return true;
 	if (refund_is_of_ref(&provenance, payment, reversal->provider, reversal->reversal_ref,

@@ -165,6 +165,11 @@ const QueryText ledger_queries[] = {
 		"ORDER BY (r.provider" EQ "$1 AND r.provider_ref" EQ "$2) IS TRUE DESC, r.state, r.credit_note_refund_id",
 		3, {TEXTOID, TEXTOID, INT8OID}
 	},
+	[Q_REVERSAL_OF_REF] = {
+		"SELECT v.reversal_id::bigint FROM @.reversal v "
+		"WHERE v.provider" EQ "$1 AND v.reversal_ref" EQ "$2",
+		2, {TEXTOID, TEXTOID}
+	},
 	[Q_INTEGRITY_PROBLEMS] = {
 		"SELECT object::pg_catalog.text, problem::pg_catalog.text FROM @.integrity_problem",
 		0, {0}
