@@ -17,6 +17,20 @@
 #include "rows/ledger_rows.h"
 #include "rows/open_table.h"
 
+/* A table that younger versions have brought; the call comes before the upgrade. */
+pg_noreturn static void
+table_is_missing(const Ledger *ledger, LedgerTable table)
+{
+	ereport(ERROR,
+			(errcode(RP_LEDGER_VERSION),
+			 errmsg("ledger \"%s\" has no table \"%s\"", ledger->schema_name,
+					ledger_table_names[table]),
+			 errdetail("It is of an older version than this library, which is of regpaydb %s.",
+					   REGPAYDB_VERSION),
+			 errhint("Run SELECT regpaydb.upgrade_ledger(%s).",
+					 quote_literal_cstr(ledger->schema_name))));
+}
+
 /*
  * engine_check_privilege_in
  *		Check that the caller has privilege on this column of a table of the
@@ -35,6 +49,8 @@ engine_check_privilege_in(Ledger *ledger, LedgerTable table, const char *column,
 
 	if (schema_aclcheck(ledger->schema, caller, ACL_USAGE) != ACLCHECK_OK)
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_SCHEMA, ledger->schema_name);
+	if (!OidIsValid(relid))
+		table_is_missing(ledger, table);
 	if (pg_class_aclcheck(relid, caller, privilege) == ACLCHECK_OK)
 		return;
 	number = get_attnum(relid, column);

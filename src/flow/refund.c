@@ -69,7 +69,7 @@ bad_part(Ledger *ledger, const CreditNoteRow *note, int64 payment_id, int64 amou
 					note->credit_note_id, payment_id),
 			 errdetail("At most %s of this note can go back to it.",
 					   money_to_cstring(amount, ledger->decimals)),
-			 errhint("regpaydb.refund_sources() says what can go back to which payment; the rest goes some other way.")));
+			 errhint("See regpaydb.refund_sources() for what can go back to which payment; the rest goes some other way.")));
 }
 
 /* How much of the note's money a payment brought; NULL for none. */

@@ -126,6 +126,8 @@ typedef struct Successor
 {
 	const LineItemRow *lines;
 	int			nlines;
+	const LineItemRow *all;		/* of its predecessor's; the others are returned */
+	int			nall;
 	int64		cart_id;		/* where the invoice has a cart; once that is released */
 } Successor;
 

@@ -218,7 +218,8 @@ const QueryText ledger_queries[] = {
 		"'paid_time', i.paid_time, 'closed_time', i.closed_time, "
 		"'replaces', i.replaces, 'replaced_by', "
 		"(SELECT s.invoice_id FROM @.invoice s WHERE s.replaces" EQ "i.invoice_id), "
-		"'lines', (SELECT " ARRAY_OF("'description', l.description, 'quantity', l.quantity, "
+		"'lines', (SELECT " ARRAY_OF("'line_item_id', l.line_item_id, "
+									 "'description', l.description, 'quantity', l.quantity, "
 									 "'price', l.price, 'total', l.price OPERATOR(pg_catalog.*) l.quantity, "
 									 "'product_id', l.product_id", "l.line_item_id")
 		" FROM @.line_item l WHERE l.invoice_id" EQ "i.invoice_id), "

@@ -46,8 +46,8 @@ class ReasonForm(forms.Form):
     )
 
 
-class ReturnForm(ReasonForm):
-    """How many of each line of an invoice are returned, and for which fee."""
+class ChangeForm(ReasonForm):
+    """How many of each line of an invoice are returned, for which fee, and what comes instead."""
 
     fee = forms.DecimalField(
         min_value=0,
@@ -57,25 +57,34 @@ class ReturnForm(ReasonForm):
         help_text="Kept of what the attendee gets back.",
     )
 
-    def __init__(self, *args, lines, **kwargs):
+    def __init__(self, *args, lines, products, **kwargs):
         super().__init__(*args, label_suffix="", **kwargs)
-        self.lines = list(lines)
+        self.lines, self.products = list(lines), list(products)
         for line in self.lines:
-            self.fields[f"line_{line.pk}"] = forms.IntegerField(
-                label=line.description,
-                min_value=0,
-                max_value=line.quantity,
-                initial=0,
-                required=False,
-            )
+            self.add_number(f"line_{line.pk}", line.description, line.quantity)
+        for product in self.products:
+            self.add_number(f"product_{product.pk}", product.name, 1000)
 
-    def rows(self):
+    def add_number(self, name, label, max_value):
+        self.fields[name] = forms.IntegerField(
+            label=label, min_value=0, max_value=max_value, initial=0, required=False
+        )
+
+    def line_rows(self):
         return [(line, self[f"line_{line.pk}"]) for line in self.lines]
+
+    def product_rows(self):
+        return [(product, self[f"product_{product.pk}"]) for product in self.products]
 
     def items(self):
         """As return_items() takes them."""
         quantities = [(line.pk, self.cleaned_data.get(f"line_{line.pk}")) for line in self.lines]
         return [{"line_item_id": pk, "quantity": many} for pk, many in quantities if many]
+
+    def instead(self):
+        """As set_quantity() takes them."""
+        taken = {each.pk: self.cleaned_data.get(f"product_{each.pk}") for each in self.products}
+        return {pk: quantity for pk, quantity in taken.items() if quantity}
 
     def clean(self):
         super().clean()

@@ -16,10 +16,12 @@ ADVICE = {
     "RP010": "Please ask an administrator to add you to the staff.",
 }
 
+TRY_AGAIN = ("40001", "40P01")  # a transaction that others got in the way of, or a deadlock
+
 
 def translate(error):
     """
-    What a database error means to the site, or None if it is no user's mistake.
+    What a database error means to the site, or None if there is nothing a user can do.
 
     Takes Django's exception, whose cause is the driver's, or the driver's own:
     psycopg 3 calls the code sqlstate, psycopg2 pgcode.
@@ -28,6 +30,14 @@ def translate(error):
     sqlstate = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None) or ""
     if sqlstate == "42501":
         return PermissionDenied("You may not do this.")
+    # Nothing is wrong with what was asked for, but with the moment. What the database
+    # says of it is for developers.
+    if sqlstate in TRY_AGAIN:
+        return ValidationError(
+            "Somebody else was changing the same at that moment. Nothing was done."
+            " Please try again.",
+            code=sqlstate,
+        )
     # RP012 says that the ledger is missing or of another version: that is for
     # whoever runs the site, so let it be an error 500.
     if not sqlstate.startswith("RP") or sqlstate == "RP012":
@@ -44,7 +54,7 @@ def translate(error):
 
 @contextmanager
 def ledger_errors():
-    """Class RP becomes ValidationError, whose code is the SQLSTATE; 42501 PermissionDenied."""
+    """Class RP and TRY_AGAIN become ValidationError, with the SQLSTATE; 42501 PermissionDenied."""
     try:
         yield
     except Exception as error:

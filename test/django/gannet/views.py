@@ -3,6 +3,7 @@ import hmac
 import json
 import re
 import time
+from datetime import timedelta
 from functools import wraps
 
 from django.conf import settings
@@ -11,7 +12,7 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import DataError, connection, transaction
-from django.db.models import OuterRef, Prefetch, Subquery
+from django.db.models import Func, IntegerField, OuterRef, Prefetch, Subquery
 from django.forms import Form
 from django.http import Http404, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404, redirect, render
@@ -24,10 +25,10 @@ from .forms import (
     AttendeeForm,
     CartForm,
     CashOutForm,
+    ChangeForm,
     FeeForm,
     ManualPaymentForm,
     ReasonForm,
-    ReturnForm,
 )
 from .ledger import ADVICE, call, from_minor_units, ledger_errors
 from .middleware import without_actor
@@ -45,6 +46,9 @@ from .models import (
     Staff,
     StripePayment,
 )
+
+# For whoever is billed by staff.
+TIME_TO_PAY = timedelta(days=1)
 
 
 def conference(request):
@@ -121,9 +125,13 @@ def cart_form(attendee, data=None):
     items = CartItem.objects.filter(cart__attendee=attendee, cart__status="active")
     return CartForm(
         data,
-        products=Product.objects.order_by("category__display_order", "display_order", "pk"),
+        products=products(),
         quantities=dict(items.values_list("product", "quantity")),
     )
+
+
+def products():
+    return Product.objects.order_by("category__display_order", "display_order", "pk")
 
 
 @login_required
@@ -404,48 +412,121 @@ def void(request, invoice_id, reason):
 @staff_required
 def change_registration(request, invoice_id):
     """
-    Items are returned, and the others stay paid for, in two steps: what comes of it is
-    shown before it is done. It is done for that, too, as nothing else is as exact, but
-    in a transaction that is rolled back.
+    Items are returned, and the others stay paid for; something else may come instead.
+    In two steps: what comes of it is shown before it is done. It is done for that, too,
+    as nothing else is as exact, but in a transaction that is rolled back.
     """
     invoice = get_object_or_404(Invoice, pk=invoice_id)
-    form = ReturnForm(request.POST or None, lines=invoice.lines.order_by("pk"))
-    confirmed, change = "confirm" in request.POST, None
+    form = ChangeForm(
+        request.POST or None, lines=invoice.lines.order_by("pk"), products=products_with_stock()
+    )
+    confirmed, change = False, None
     if "edit" not in request.POST and form.is_valid():
         try:
             with transaction.atomic():
-                change = return_items(
-                    invoice, form.items(), form.cleaned_data["reason"], form.cleaned_data["fee"]
-                )
+                change = change_items(invoice, form)
+                # The button says what was shown: prices and credit may be others by now.
+                confirmed = request.POST.get("confirm") == change["figures"]
                 transaction.set_rollback(not confirmed)
         except ValidationError as error:
             form.add_error(None, error)
-    if change and confirmed:
-        messages.success(request, "The registration is changed.")
-        return redirect("staff_invoice", (change["successor"] or invoice).pk)
+    if confirmed:
+        messages.success(request, "The registration is changed." + what_is_due(change["new"]))
+        return redirect("staff_invoice", (change["successor"] or change["new"] or invoice).pk)
     return render(
-        request, "staff_change.html", {"invoice": invoice, "form": form, "change": change}
+        request,
+        "staff_change.html",
+        {
+            "invoice": invoice,
+            "form": form,
+            "change": change,
+            "changed_meanwhile": change and "confirm" in request.POST,
+            "in_cart": items_in_cart(invoice.attendee_id),
+        },
     )
 
 
-def return_items(invoice, items, reason, fee):
-    """Returns them, and what comes of it: two invoices and a note, each of which may be None."""
+def products_with_stock():
+    stock = Func("pk", function="regpaydb.available_stock", output_field=IntegerField())
+    return products().annotate(available=stock)
+
+
+def items_in_cart(attendee_id):
+    items = CartItem.objects.filter(cart__attendee=attendee_id, cart__status="active")
+    return items.select_related("product").order_by("pk")
+
+
+def what_is_due(invoice):
+    if not invoice or not invoice.due:
+        return ""
+    return f" {invoice.due} is to be paid on invoice {invoice.pk}: please tell the attendee."
+
+
+def change_items(invoice, form):
+    """
+    Does it, and says what comes of it: three invoices, each of which may be None, and
+    the attendee's credit before and after it.
+    """
+    fee, instead = form.cleaned_data["fee"], form.instead()
+    before = call("available_credit", attendee_id=invoice.attendee_id)
+    # First, because regpaydb locks carts before anything else.
+    cart_id = lock_empty_cart(invoice.attendee_id) if instead else None
     note_id = call(
-        "return_items", invoice_id=invoice.pk, items=json.dumps(items), reason=reason or None
+        "return_items",
+        invoice_id=invoice.pk,
+        items=json.dumps(form.items()),
+        reason=form.cleaned_data["reason"] or None,
     )
-    note, fee_id = CreditNote.objects.filter(pk=note_id).first(), None
-    if fee:
-        back = note.value if note else 0
-        if fee > back:  # the database says it, too, of a note that nobody will ever see
-            raise ValidationError(f"The attendee gets {back} back, which is less than the fee.")
-        lines = [{"description": f"Fee for a change of invoice {invoice.pk}", "price": str(fee)}]
-        fee_id = call("charge_credit_note", credit_note_id=note_id, lines=json.dumps(lines))
-        note = CreditNote.objects.filter(payment__invoice=fee_id).first()  # of the rest
+    fee_id, note_id = keep_fee(invoice, note_id, fee) if fee else (None, note_id)
+    new_id = buy(cart_id, instead, note_id) if instead else None
+    new = Invoice.objects.filter(pk=new_id).prefetch_related("lines").first()
+    credit = call("available_credit", attendee_id=invoice.attendee_id)
     return {
         "successor": Invoice.objects.filter(replaces=invoice).prefetch_related("lines").first(),
         "fee": Invoice.objects.filter(pk=fee_id).first(),
-        "note": note,
+        "new": new,
+        "before": before,
+        "credit": credit,
+        "figures": f"{credit} {new.value} {new.due}" if new else str(credit),
     }
+
+
+def lock_empty_cart(attendee_id):
+    """Her cart, into which nobody else puts anything now; what is in it would be billed, too."""
+    cart_id = call("current_cart", attendee_id=attendee_id)
+    # Nothing is to be reserved for longer: this has the cart locked.
+    call("extend_reservation", cart_id=cart_id, duration=timedelta(0))
+    if CartItem.objects.filter(cart=cart_id).exists():
+        raise ValidationError(
+            "There is something in the attendee's cart. It has to be bought or removed"
+            " before something else can be taken here."
+        )
+    return cart_id
+
+
+def keep_fee(invoice, note_id, fee):
+    """The fee's invoice, and the note of the rest."""
+    back = CreditNote.objects.get(pk=note_id).value if note_id else 0
+    if fee > back:  # the database says it, too, of a note that nobody will ever see
+        raise ValidationError(f"The attendee gets {back} back, which is less than the fee.")
+    lines = [{"description": f"Fee for a change of invoice {invoice.pk}", "price": str(fee)}]
+    fee_id = call("charge_credit_note", credit_note_id=note_id, lines=json.dumps(lines))
+    rest = CreditNote.objects.filter(payment__invoice=fee_id).first()
+    return fee_id, rest and rest.pk
+
+
+def buy(cart_id, products, note_id):
+    """Something else instead of what was returned; its invoice."""
+    for product_id, quantity in products.items():
+        call("set_quantity", cart_id=cart_id, product_id=product_id, quantity=quantity)
+    # She is not there to pay at once what is left to pay.
+    call("extend_reservation", cart_id=cart_id, duration=TIME_TO_PAY)
+    invoice_id = call("invoice_cart", cart_id=cart_id)
+    # It has taken credit by itself, unless another invoice of hers may want that, too.
+    unpaid = Invoice.objects.filter(pk=invoice_id, status="unpaid")
+    if unpaid and CreditNote.objects.filter(pk=note_id, state="unclaimed"):
+        call("apply_credit_note", credit_note_id=note_id, invoice_id=invoice_id)
+    return invoice_id
 
 
 @staff_action(Form, "The credit note is applied.")

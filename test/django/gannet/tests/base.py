@@ -70,8 +70,31 @@ class LedgerTests:
     def fresh(self, invoice):
         return Invoice.objects.using("owner").get(pk=getattr(invoice, "pk", invoice))
 
-    def product(self, price="640.00", stock=None):
-        category = Category.objects.using("owner").create(name="Ticket")
+    def category(self, name, stock=None, required=False):
+        category = Category.objects.using("owner").create(name=name, required=required)
+        with connections["owner"].cursor() as cursor:  # no column of the site's model
+            cursor.execute(
+                "UPDATE regpaydb.category SET stock = %s WHERE category_id = %s",
+                [stock, category.pk],
+            )
+        return category
+
+    def product(self, price="640.00", stock=None, category=None, name="Professional"):
+        category = category or self.category("Ticket")
         return Product.objects.using("owner").create(
-            category=category, name=f"Professional {next(numbers)}", price=price, stock=stock
+            category=category, name=f"{name} {next(numbers)}", price=price, stock=stock
         )
+
+    def fill(self, attendee, quantities):
+        """Her cart."""
+        cart_id = call("current_cart", attendee_id=attendee.pk)
+        for product, quantity in quantities.items():
+            call("set_quantity", cart_id=cart_id, product_id=product.pk, quantity=quantity)
+        return cart_id
+
+    def bought(self, attendee, quantities):
+        """A paid invoice of products."""
+        invoice = self.fresh(call("invoice_cart", cart_id=self.fill(attendee, quantities)))
+        if invoice.due:
+            call("pay", invoice_id=invoice.pk, amount=invoice.due, reference="card")
+        return self.fresh(invoice)

@@ -508,6 +508,18 @@ class ErrorTests(LedgerTests, TransactionTestCase):
             )
         self.assertEqual(names, ["Django", "psycopg2", "psycopg"])
 
+    def test_a_bad_moment_is_told_from_a_mistake(self):
+        for name, execute in self.drivers():
+            for code in "40001", "40P01":
+                self.assertTranslated(
+                    execute,
+                    f"DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '{code}', HINT = 'y'; END $$",
+                    None,
+                    code,
+                    "Somebody else was changing the same at that moment. Nothing was done."
+                    " Please try again.",
+                )
+
     def test_no_privilege_is_permission_denied(self):
         for name, execute in self.drivers():
             for sql in (

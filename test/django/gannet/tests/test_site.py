@@ -34,6 +34,7 @@ from gannet.models import (
     Outbox,
     Payment,
     PlatformRefund,
+    Product,
     StripePayment,
 )
 
@@ -175,16 +176,46 @@ class AccessURLTests(LedgerTests, TransactionTestCase):
         self.assertEqual(self.fresh(invoice).payments.count(), 1)
 
 
-class StaffTests(LedgerTests, TransactionTestCase):
+class StaffPages(LedgerTests):
+    """Ada, and a member of staff who is logged in."""
+
     def setUp(self):
         self.ada = self.attendee()
-        self.user = self.staff()
-        self.client.force_login(self.user)
+        self.clerk = self.staff()
+        self.client.force_login(self.clerk)
 
     def post(self, name, *args, **data):
         data = {"token": uuid4(), **data} if name == "record_payment" else data
         return self.client.post(reverse(name, args=args), data, follow=True)
 
+    def change(self, invoice, *quantities, **data):
+        """
+        The page's form as it is sent, with so many of the first lines returned, and taken
+        instead what is a dictionary of products; with confirm=True what is shown is done.
+        """
+        data = {"reason": "", "fee": "", **data}
+        for line, quantity in zip(invoice.lines.order_by("pk"), quantities):
+            data[f"line_{line.pk}"] = quantity
+        for product, quantity in data.pop("instead", {}).items():
+            data[f"product_{product.pk}"] = quantity
+        if data.get("confirm") is True:
+            data["confirm"] = self.shown(invoice, data)
+        return self.post("change_registration", invoice.pk, **data)
+
+    def shown(self, invoice, data):
+        """What the button says that has it done, if there is one."""
+        look = {name: value for name, value in data.items() if name != "confirm"}
+        page = self.post("change_registration", invoice.pk, **look)
+        found = re.search(r'<button name="confirm" value="([^"]*)"', page.content.decode())
+        return found[1] if found else ""
+
+    def everything(self):
+        """What a change of a registration could touch."""
+        models = Cart, CartItem, CreditNote, Invoice, LineItem, Outbox, Payment
+        return [list(model.objects.using("owner").order_by("pk").values()) for model in models]
+
+
+class StaffTests(StaffPages, TransactionTestCase):
     def test_pages(self):
         invoice = self.invoice(self.ada)
         self.assertContains(self.client.get(reverse("staff_home")), f"Invoice {invoice.pk}")
@@ -211,7 +242,7 @@ class StaffTests(LedgerTests, TransactionTestCase):
         page = self.post("cash_out", invoice.pk, small.pk, reference="transfer 1")
         self.assertContains(page, "The credit note is cashed out.")
         refund = CreditNoteRefund.objects.using("owner").get(credit_note=small)
-        self.assertEqual((refund.reference, refund.entered_by), ("transfer 1", self.user.pk))
+        self.assertEqual((refund.reference, refund.entered_by), ("transfer 1", self.clerk.pk))
         page = self.post("cash_out", invoice.pk, small.pk, reference="transfer 1")
         self.assertContains(page, f"Credit note {small.pk} is claimed already.")
         self.assertEqual([note.value for note in notes.all()], [90])
@@ -237,7 +268,7 @@ class StaffTests(LedgerTests, TransactionTestCase):
             page = self.post("record_payment", invoice.pk, **entry)
             self.assertContains(page, "The payment is recorded.")
         payment = self.fresh(invoice).payments.get()
-        self.assertEqual((payment.provider, payment.entered_by), ("manual form", self.user.pk))
+        self.assertEqual((payment.provider, payment.entered_by), ("manual form", self.clerk.pk))
         # Another page, another payment.
         entry["token"] = self.token(invoice)
         self.post("record_payment", invoice.pk, **entry)
@@ -249,7 +280,7 @@ class StaffTests(LedgerTests, TransactionTestCase):
         url = reverse("record_payment", args=[invoice.pk])
         clients = [Client() for _ in range(4)]
         for client in clients:
-            client.force_login(self.user)
+            client.force_login(self.clerk)
         answers = at_once(4, lambda number: clients[number].post(url, entry))
         self.assertEqual([answer.status_code for answer in answers], [302] * 4)
         self.assertEqual(self.fresh(invoice).payments.count(), 1)
@@ -272,11 +303,11 @@ class StaffTests(LedgerTests, TransactionTestCase):
         self.assertContains(page, "The payment is recorded.")
         self.assertEqual(self.fresh(invoice).status, "refunded")
         self.assertContains(page, "Refund entered by staff")
-        self.assertContains(page, f", by {self.user}: Back to NB")
+        self.assertContains(page, f", by {self.clerk}: Back to NB")
         self.assertContains(page, "-100.00")
         page = Client().get(reverse("invoice", args=[self.ada.access_code, invoice.pk]))
         self.assertContains(page, "Refund entered by staff")
-        self.assertNotContains(page, str(self.user))
+        self.assertNotContains(page, str(self.clerk))
         self.assertEqual(call("available_credit", attendee_id=self.ada.pk), 0)
 
     def test_a_refund_at_the_platform(self):
@@ -309,7 +340,7 @@ class StaffTests(LedgerTests, TransactionTestCase):
         self.post("cash_out", invoices[1].pk, notes[1], reference="transfer 1")
         call("refund_credit_note", credit_note_id=notes[2], reference="by itself")
         page = self.client.get(reverse("staff_refunds"))
-        staff, value = str(self.user), Decimal("100.00")
+        staff, value = str(self.clerk), Decimal("100.00")
         self.assertEqual(
             [
                 (row.credit_note_id, row.owner, row.reference, row.platform_ref, row.by, row.value)
@@ -328,40 +359,29 @@ class StaffTests(LedgerTests, TransactionTestCase):
         invoice = self.invoice(self.ada)
         page = self.post("void", invoice.pk, reason="Registered twice")
         self.assertContains(page, "The invoice is void.")
-        self.assertContains(page, f"Void by {self.user}: Registered twice")
+        self.assertContains(page, f"Void by {self.clerk}: Registered twice")
         page = self.post("void", self.paid().pk)
         self.assertContains(page, "Refund it instead: what was paid becomes a credit note.")
 
     def test_who_refunded_and_why(self):
         invoice = self.paid()
         page = self.post("refund", invoice.pk, reason="Can't travel")
-        self.assertContains(page, f"Refunded by {self.user}: Can&#x27;t travel")
+        self.assertContains(page, f"Refunded by {self.clerk}: Can&#x27;t travel")
         invoice = self.fresh(invoice)
-        self.assertEqual((invoice.closed_by, invoice.closed_reason), (self.user.pk, "Can't travel"))
+        self.assertEqual((invoice.closed_by, invoice.closed_reason), (self.clerk.pk, "Can't travel"))
         note = invoice.payments.get(kind="credit_note")
-        self.assertEqual((note.reference, note.entered_by), ("Can't travel", self.user.pk))
+        self.assertEqual((note.reference, note.entered_by), ("Can't travel", self.clerk.pk))
 
     def test_a_reason_may_be_left_out(self):
         invoice = self.paid()
         page = self.post("refund", invoice.pk, reason="")
-        self.assertContains(page, f"Refunded by {self.user}</p>")
+        self.assertContains(page, f"Refunded by {self.clerk}</p>")
         self.assertIsNone(self.fresh(invoice).closed_reason)
 
     def paid(self):
         invoice = self.invoice(self.ada)
         call("pay", invoice_id=invoice.pk, amount=100, reference="card")
         return invoice
-
-    def change(self, invoice, *quantities, **data):
-        """The page's form as it is sent, with so many of the first lines returned."""
-        for line, quantity in zip(invoice.lines.order_by("pk"), quantities):
-            data[f"line_{line.pk}"] = quantity
-        return self.post("change_registration", invoice.pk, **{"reason": "", "fee": "", **data})
-
-    def everything(self):
-        """What a change of a registration could touch."""
-        models = Cart, CartItem, CreditNote, Invoice, LineItem, Outbox, Payment
-        return [list(model.objects.using("owner").order_by("pk").values()) for model in models]
 
     def test_what_the_attendee_will_get(self):
         invoice = self.manual(self.ada, ("Ticket", 2, "640.00"), ("Dinner", 1, "75.00"))
@@ -370,7 +390,7 @@ class StaffTests(LedgerTests, TransactionTestCase):
         page = self.client.get(reverse("change_registration", args=[invoice.pk]))
         self.assertContains(page, "Show what the attendee gets")
         self.assertEqual(
-            [(line.description, field.value()) for line, field in page.context["form"].rows()],
+            [(line.description, field.value()) for line, field in page.context["form"].line_rows()],
             [("Ticket", 0), ("Dinner", 0)],
         )
 
@@ -382,7 +402,7 @@ class StaffTests(LedgerTests, TransactionTestCase):
             [("Ticket", 1), ("Dinner", 1)],
         )
         self.assertEqual(
-            (change["successor"].value, change["fee"].value, change["note"].value),
+            (change["successor"].value, change["fee"].value, change["credit"]),
             (715, Decimal("20.50"), Decimal("619.50")),
         )
         for amount in "1355.00", "-715.00", "-20.50", "619.50":
@@ -393,7 +413,7 @@ class StaffTests(LedgerTests, TransactionTestCase):
         page = self.change(invoice, 1, 0, fee="20.50", reason="One comes alone", edit="")
         self.assertContains(page, "Show what the attendee gets")
         form = page.context["form"]
-        self.assertEqual([field.value() for _, field in form.rows()], ["1", "0"])
+        self.assertEqual([field.value() for _, field in form.line_rows()], ["1", "0"])
         self.assertEqual((form["fee"].value(), form["reason"].value()), ("20.50", "One comes alone"))
         self.assertEqual(self.everything(), before)
 
@@ -401,22 +421,22 @@ class StaffTests(LedgerTests, TransactionTestCase):
         invoice = self.manual(self.ada, ("Ticket", 2, "640.00"), ("Dinner", 1, "75.00"))
         chosen = {"fee": "20.50", "reason": "One comes alone"}
         shown = self.change(invoice, 1, 0, **chosen).context["change"]
-        page = self.change(invoice, 1, 0, **chosen, confirm="")
+        page = self.change(invoice, 1, 0, **chosen, confirm=True)
         old = self.fresh(invoice)
         new = old.replaced_by
         self.assertRedirects(page, reverse("staff_invoice", args=[new.pk]))
         self.assertContains(page, "The registration is changed.")
         self.assertContains(page, f">invoice {old.pk}</a>")
-        self.assertContains(page, f"Made by {self.user}.")
+        self.assertContains(page, f"Made by {self.clerk}.")
         # As it was shown.
         fee = Invoice.objects.using("owner").get(attendee=self.ada, replaces=None, status="paid")
         note = CreditNote.objects.using("owner").get(attendee=self.ada, state="unclaimed")
         self.assertEqual(
             (new.value, fee.value, note.value),
-            (shown["successor"].value, shown["fee"].value, shown["note"].value),
+            (shown["successor"].value, shown["fee"].value, shown["credit"]),
         )
         self.assertEqual(fee.lines.get().description, f"Fee for a change of invoice {old.pk}")
-        self.assertEqual((old.closed_by, old.closed_reason), (self.user.pk, "One comes alone"))
+        self.assertEqual((old.closed_by, old.closed_reason), (self.clerk.pk, "One comes alone"))
         page = self.client.get(reverse("staff_invoice", args=[old.pk]))
         self.assertContains(page, f">invoice {new.pk}</a>")
         self.assertNotContains(page, "Change this registration")
@@ -430,25 +450,25 @@ class StaffTests(LedgerTests, TransactionTestCase):
         invoice = self.manual(self.ada, ("Ticket", 2, "640.00"))
         page = self.change(invoice, 2)
         self.assertContains(page, "There is none: all of the invoice is returned.")
-        page = self.change(invoice, 2, confirm="")
+        page = self.change(invoice, 2, confirm=True)
         self.assertRedirects(page, reverse("staff_invoice", args=[invoice.pk]))
         self.assertEqual(self.fresh(invoice).status, "refunded")
         self.assertEqual(call("available_credit", attendee_id=self.ada.pk), 1280)
 
     def test_a_fee_of_all_that_is_left_over(self):
         invoice = self.manual(self.ada, ("Ticket", 2, "640.00"))
-        self.assertContains(self.change(invoice, 1, fee="640"), '"number due">0</td>')
-        self.change(invoice, 1, fee="640", confirm="")
+        self.assertContains(self.change(invoice, 1, fee="640"), '"number due">0.00</td>')
+        self.change(invoice, 1, fee="640", confirm=True)
         self.assertEqual(call("available_credit", attendee_id=self.ada.pk), 0)
 
     def test_what_is_free(self):
         """What is left over is nothing, or an invoice of nothing."""
         invoice = self.manual(self.ada, ("Ticket", 1, "640.00"), ("Bag", 1, "0.00"))
-        self.assertContains(self.change(invoice, 0, 1), '"number due">0</td>')
+        self.assertContains(self.change(invoice, 0, 1), '"number due">0.00</td>')
         page = self.change(invoice, 0, 1, fee="5")
         self.assertContains(page, "The attendee gets 0 back, which is less than the fee.")
         self.assertContains(self.change(invoice, 1, 0), '"number due">640.00</td>')
-        self.change(invoice, 1, 0, confirm="")
+        self.change(invoice, 1, 0, confirm=True)
         bag = self.fresh(invoice).replaced_by
         self.assertEqual((bag.status, bag.value), ("paid", 0))
         self.assertEqual(call("available_credit", attendee_id=self.ada.pk), 640)
@@ -472,7 +492,7 @@ class StaffTests(LedgerTests, TransactionTestCase):
             ({"quantities": (0, 1)}, "Return a discount together with what it was given on."),
             ({"quantities": (2, 0)}, "less than zero"),
         ]:
-            for button in {}, {"confirm": ""}:
+            for button in {}, {"confirm": True}:
                 with self.subTest(words, button=button):
                     page = self.change(invoice, *data.get("quantities", ()), **button, **{
                         name: value for name, value in data.items() if name != "quantities"
@@ -487,11 +507,12 @@ class StaffTests(LedgerTests, TransactionTestCase):
 
     def test_two_who_change_a_registration_at_once(self):
         invoice = self.manual(self.ada, ("Ticket", 3, "100.00"))
-        data = {f"line_{invoice.lines.get().pk}": 1, "confirm": ""}
+        data = {f"line_{invoice.lines.get().pk}": 1}
+        data["confirm"] = self.shown(invoice, data)
         url = reverse("change_registration", args=[invoice.pk])
         clients = [Client() for _ in range(4)]
         for client in clients:
-            client.force_login(self.user)
+            client.force_login(self.clerk)
         answers = at_once(4, lambda number: clients[number].post(url, data))
         self.assertEqual(sorted(answer.status_code for answer in answers), [200, 200, 200, 302])
         for answer in answers:
@@ -506,7 +527,7 @@ class StaffTests(LedgerTests, TransactionTestCase):
         self.client.raise_request_exception = False
         with patch("gannet.views.redirect", side_effect=RuntimeError("a fault after it")):
             with self.assertLogs("django.request"):
-                self.assertEqual(self.change(invoice, 1, confirm="").status_code, 500)
+                self.assertEqual(self.change(invoice, 1, confirm=True).status_code, 500)
         self.assertEqual(self.everything(), before)
 
     def test_mistakes_are_shown_in_words(self):
@@ -526,6 +547,363 @@ class StaffTests(LedgerTests, TransactionTestCase):
         self.assertEqual(self.fresh(invoice).payments.count(), 1)
 
 
+class SubstitutionTests(StaffPages, TransactionTestCase):
+    """What is returned pays for what comes instead, in one transaction."""
+
+    def setUp(self):
+        super().setUp()
+        self.ticket = self.product("640.00", stock=5)
+        extras = self.category("Extra")
+        self.dinner = self.product("75.00", stock=2, category=extras, name="Dinner")
+        self.tour = self.product("60.00", stock=2, category=extras, name="Tour")
+        self.bag = self.product("0.00", category=extras, name="Bag")
+        self.old = self.bought(self.ada, {self.ticket: 1, self.dinner: 1})
+
+    def assertUnchanged(self, words, *quantities, **data):
+        """Neither by the look at it nor by the deed; the page says why."""
+        before = self.everything()
+        for button in {}, {"confirm": "65.00"}:
+            page = self.change(self.old, *quantities, **data, **button)
+            self.assertContains(page, words)
+            self.assertContains(page, "Show what the attendee gets")
+            self.assertNotContains(page, "regpaydb.")
+        self.assertEqual(self.everything(), before)
+
+    def amounts(self, page):
+        """In the page's last table, in words."""
+        table = page.content.decode().rpartition("<table>")[2]
+        return re.findall(r"<t[dh]>(.*?)</t[dh]><td class=\"number.*?\">(.*?)</td>", table)
+
+    def left(self, product):
+        return call("available_stock", product_id=product.pk)
+
+    def test_what_there_is(self):
+        page = self.client.get(reverse("change_registration", args=[self.old.pk]))
+        rows = {
+            product: (product.price, product.available, field.label, field.value())
+            for product, field in page.context["form"].product_rows()
+        }
+        for product, price, left in [
+            (self.ticket, 640, 4),
+            (self.dinner, 75, 1),
+            (self.tour, 60, 2),
+            (self.bag, 0, None),
+        ]:
+            self.assertEqual(rows[product], (price, left, product.name, 0))
+            self.assertContains(page, product.name)
+        self.assertContains(page, "any number")
+
+    def test_what_the_attendee_will_get(self):
+        before = self.everything()
+        chosen = {"fee": "10", "reason": "A tour, no dinner", "instead": {self.tour: 1}}
+        page = self.change(self.old, 0, 1, **chosen)
+        change = page.context["change"]
+        self.assertEqual(
+            [(line.quantity, line.price) for line in change["successor"].lines.all()], [(1, 640)]
+        )
+        self.assertEqual([line.total for line in change["new"].lines.all()], [60])
+        self.assertContains(page, f"Extra - {self.tour.name}")
+        self.assertEqual(
+            self.amounts(page),
+            [
+                ("Paid on this invoice, which is refunded", "715.00"),
+                ("Items that remain", "-640.00"),
+                ("Fee", "-10.00"),
+                ("What comes instead", "-60.00"),
+                ("Left over, as credit", "5.00"),
+            ],
+        )
+        self.assertEqual((self.everything(), self.left(self.tour)), (before, 2))
+        # Its other button leads back to what was chosen.
+        page = self.change(self.old, 0, 1, **chosen, edit="")
+        rows = {product: field.value() for product, field in page.context["form"].product_rows()}
+        self.assertEqual((rows[self.tour], rows[self.bag]), ("1", None))
+        self.assertEqual(self.everything(), before)
+
+    def test_it_is_done_as_shown(self):
+        page = self.change(self.old, 0, 1, fee="10", instead={self.tour: 1}, confirm=True)
+        old = self.fresh(self.old)
+        self.assertRedirects(page, reverse("staff_invoice", args=[old.replaced_by.pk]))
+        self.assertContains(page, "The registration is changed.<")
+        new = Invoice.objects.using("owner").get(attendee=self.ada, cart__items__product=self.tour)
+        self.assertEqual((new.status, new.value, new.issued_by), ("paid", 60, self.clerk.pk))
+        self.assertEqual((new.cart.status, old.replaced_by.cart.status), ("paid", "paid"))
+        self.assertEqual(new.payments.get(amount__gt=0).kind, "credit_application")
+        self.assertEqual((old.status, old.closed_by), ("refunded", self.clerk.pk))
+        self.assertEqual(call("available_credit", attendee_id=self.ada.pk), 5)
+        self.assertEqual((self.left(self.dinner), self.left(self.tour)), (2, 1))
+
+    def test_what_is_left_to_pay(self):
+        before = datetime.now(timezone.utc)
+        page = self.change(self.old, 0, 1, instead={self.tour: 2})
+        new = page.context["change"]["new"]
+        self.assertEqual((new.status, new.paid, new.due), ("unpaid", 75, 45))
+        self.assertContains(page, 'To be paid</th><td class="number due">45.00</td>')
+        self.assertContains(page, f"until {new.due_time:%-d %B %Y, %H:%M} UTC")
+        page = self.change(self.old, 0, 1, instead={self.tour: 2}, confirm=True)
+        new = Invoice.objects.using("owner").get(attendee=self.ada, cart__items__product=self.tour)
+        self.assertContains(page, f"45.00 is to be paid on invoice {new.pk}: please tell")
+        # She is not at the page now, so what she gets instead is kept for a day.
+        self.assertGreaterEqual(new.due_time, before + timedelta(days=1))
+        self.client.post(reverse("pay", args=[self.ada.access_code, new.pk]))
+        self.assertEqual(self.fresh(new).status, "paid")
+
+    def test_all_is_replaced(self):
+        old = self.bought(self.attendee(), {self.bag: 1, self.tour: 1})
+        page = self.change(old, 1, 1, instead={self.dinner: 1}, confirm=True)
+        new = Invoice.objects.using("owner").get(attendee=old.attendee, status="unpaid")
+        self.assertRedirects(page, reverse("staff_invoice", args=[new.pk]))
+        self.assertEqual((self.fresh(old).status, new.paid, new.due), ("refunded", 60, 15))
+
+    def test_what_is_free(self):
+        """An invoice of nothing is paid at once, and something for nothing is to be paid."""
+        page = self.change(self.old, 0, 1, instead={self.bag: 1})
+        new = page.context["change"]["new"]
+        self.assertEqual((new.status, new.value), ("paid", 0))
+        self.assertEqual(self.amounts(page)[-1], ("Left over, as credit", "75.00"))
+        self.change(self.old, 0, 1, instead={self.bag: 1}, confirm=True)
+        self.assertEqual(call("available_credit", attendee_id=self.ada.pk), 75)
+
+        free = Invoice.objects.using("owner").get(attendee=self.ada, cart__items__product=self.bag)
+        page = self.change(free, 1, instead={self.tour: 1})
+        self.assertEqual(self.amounts(page)[0], ("Credit from before", "75.00"))
+        self.change(free, 1, instead={self.tour: 1}, confirm=True)
+        self.assertEqual(call("available_credit", attendee_id=self.ada.pk), 15)
+        self.assertEqual(self.fresh(free).status, "void")
+
+    def test_what_is_returned_can_be_taken(self):
+        """Sold out, but for what comes back at that moment."""
+        only = self.category("Workshop", stock=1)
+        one, other = (self.product("60.00", category=only, name=name) for name in ("C", "SQL"))
+        old = self.bought(self.ada, {one: 1})
+        page = self.client.get(reverse("change_registration", args=[old.pk]))
+        left = {product: product.available for product, _ in page.context["form"].product_rows()}
+        self.assertEqual((left[one], left[other]), (0, 0))
+        self.change(old, 1, instead={other: 1}, confirm=True)
+        new = Invoice.objects.using("owner").get(attendee=self.ada, cart__items__product=other)
+        self.assertEqual((new.status, self.left(one), self.left(other)), ("paid", 0, 0))
+
+    def test_what_can_not_be_taken(self):
+        required = self.category("Required", required=True)
+        try:
+            words = "Something of &quot;Required&quot; is required."
+            self.assertUnchanged(words, 0, 1, instead={self.tour: 1})
+        finally:
+            required.delete(using="owner")
+        Product.objects.using("owner").filter(pk=self.bag.pk).update(stock=0)
+        for instead, words in [
+            ({self.tour: 3}, f"Only 2 of &quot;{self.tour.name}&quot; are left."),
+            ({self.tour: 1, self.bag: 1}, f"&quot;{self.bag.name}&quot; is sold out."),
+            ({self.tour: -1}, "greater than or equal to 0"),
+            ({self.tour: 1001}, "less than or equal to 1000"),
+            ({self.tour: "x"}, "Enter a whole number."),
+        ]:
+            with self.subTest(words):
+                self.assertUnchanged(words, 0, 1, instead=instead)
+        words = "The attendee gets 75.00 back, which is less than the fee."
+        self.assertUnchanged(words, 0, 1, instead={self.tour: 1}, fee="75.01")
+        # Something else, but instead of what?
+        self.assertUnchanged("Please say what is returned.", instead={self.tour: 1})
+
+    def test_limits_count_what_is_kept(self):
+        with connections["owner"].cursor() as cursor:
+            cursor.execute(
+                "UPDATE regpaydb.product SET limit_per_attendee = 1 WHERE product_id = %s",
+                [self.ticket.pk],
+            )
+        words = f"An attendee may have 1 of &quot;{self.ticket.name}&quot; at most."
+        self.assertUnchanged(words, 0, 1, instead={self.ticket: 1})
+        # But the one that is returned is not counted.
+        page = self.change(self.old, 1, 1, instead={self.ticket: 1})
+        self.assertEqual(page.context["change"]["new"].due, 0)
+
+    def test_her_own_cart_is_left_alone(self):
+        self.fill(self.ada, {self.tour: 1, self.bag: 2})
+        page = self.client.get(reverse("change_registration", args=[self.old.pk]))
+        for item in f"1 × {self.tour.name}", f"2 × {self.bag.name}":
+            self.assertContains(page, f"<li>{item}</li>")
+        self.assertNotContains(page, f'name="product_{self.tour.pk}"')
+        words = "There is something in the attendee&#x27;s cart. It has to be bought or removed"
+        for instead in {self.tour: 1}, {self.dinner: 1}:
+            self.assertUnchanged(words, 0, 1, instead=instead)
+        # A return alone has nothing to do with it.
+        self.change(self.old, 0, 1, confirm=True)
+        items = CartItem.objects.using("owner").filter(
+            cart__attendee=self.ada, cart__status="active"
+        )
+        self.assertEqual(
+            dict(items.values_list("product", "quantity")), {self.tour.pk: 1, self.bag.pk: 2}
+        )
+        self.assertEqual(call("available_credit", attendee_id=self.ada.pk), 75)
+
+    def test_she_fills_her_cart_meanwhile(self):
+        """Between the look at it and the deed, and while it is done."""
+        data = {f"line_{self.old.lines.get(price=75).pk}": 1, f"product_{self.tour.pk}": 1}
+        data["confirm"] = self.shown(self.old, data)
+        cart_id = self.fill(self.ada, {self.bag: 1})
+        page = self.post("change_registration", self.old.pk, **data)
+        self.assertContains(page, "There is something in the attendee&#x27;s cart.")
+        call("set_quantity", cart_id=cart_id, product_id=self.bag.pk, quantity=0)
+
+        ada = Client()
+        ada.force_login(self.ada.user)
+        cart = {str(product.pk): 0 for product in Product.objects.using("owner").all()}
+
+        def fill():
+            try:
+                return ada.post(
+                    reverse("change_cart"), {**cart, str(self.tour.pk): 2}, follow=True
+                )
+            finally:
+                connections.close_all()
+
+        def call_meanwhile(function, **arguments):
+            if function == "return_items":
+                answers.append(pool.submit(fill))
+                self.wait_for_lock()
+            return call(function, **arguments)
+
+        answers = []
+        with ThreadPoolExecutor(1) as pool, patch("gannet.views.call", call_meanwhile):
+            page = self.post("change_registration", self.old.pk, **data)
+        self.assertContains(page, "The registration is changed.<")
+        words = f"Cart {cart_id} is paid and can&#x27;t be changed."
+        self.assertContains(answers[0].result(), words)
+        new = Invoice.objects.using("owner").get(attendee=self.ada, cart=cart_id)
+        self.assertEqual([(line.quantity, line.price) for line in new.lines.all()], [(1, 60)])
+
+    def wait_for_lock(self):
+        """Until somebody waits for one."""
+        for _ in range(600):
+            with connections["owner"].cursor() as cursor:
+                cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+                if cursor.fetchone()[0]:
+                    return
+            time.sleep(0.05)
+        self.fail("nobody waits")
+
+    def test_another_attendees(self):
+        """Lines are the invoice's own, and what comes instead is for whose it is."""
+        his = self.bought(self.attendee("Ben Okafor"), {self.dinner: 1})
+        line = his.lines.get().pk
+        page = self.post("change_registration", self.old.pk, **{f"line_{line}": 1})
+        self.assertContains(page, "Please say what is returned.")
+        # Staff who attend have a cart, too.
+        mine = Attendee(user_id=self.clerk.pk, recipient="Staff", email="staff@example.org")
+        mine.save(using="owner")
+        self.fill(mine, {self.bag: 1})
+        self.change(his, 1, instead={self.tour: 1}, confirm=True)
+        new = Invoice.objects.using("owner").get(cart__items__product=self.tour)
+        self.assertEqual(new.attendee, his.attendee)
+        item = CartItem.objects.using("owner").get(cart__attendee=mine, cart__status="active")
+        self.assertEqual((item.product, item.quantity), (self.bag, 1))
+        self.assertEqual(self.fresh(self.old).status, "paid")
+
+    def test_the_note_pays_though_another_invoice_waits(self):
+        """Then no invoice takes credit by itself, but this is what the note is for."""
+        other = self.invoice(self.ada, "30.00")
+        first, second = self.old, self.bought(self.ada, {self.dinner: 1})
+        for old, quantities, fee, left in (first, (0, 1), "", 15), (second, (1,), "5", 25):
+            self.change(old, *quantities, fee=fee, instead={self.tour: 1}, confirm=True)
+            invoices = Invoice.objects.using("owner").filter(cart__items__product=self.tour)
+            self.assertEqual(invoices.order_by("-pk").first().status, "paid")
+            self.assertEqual(call("available_credit", attendee_id=self.ada.pk), left)
+        self.assertEqual(self.fresh(other).paid, 0)
+
+    def test_older_credit_is_taken_first(self):
+        note = self.invoice(self.ada, "50.00")
+        call("pay", invoice_id=note.pk, amount=50, reference="card")
+        call("refund_invoice", invoice_id=note.pk)
+        page = self.change(self.old, 0, 1, fee="5", instead={self.tour: 1})
+        self.assertEqual(
+            self.amounts(page),
+            [
+                ("Credit from before", "50.00"),
+                ("Paid on this invoice, which is refunded", "715.00"),
+                ("Items that remain", "-640.00"),
+                ("Fee", "-5.00"),
+                ("What comes instead", "-60.00"),
+                ("Left over, as credit", "60.00"),
+            ],
+        )
+
+    def test_what_was_shown_is_no_more(self):
+        """Staff agree to figures. If these are others by now, they are shown again."""
+        data = {f"line_{self.old.lines.get(price=75).pk}": 1, f"product_{self.tour.pk}": 1}
+        data["confirm"] = self.shown(self.old, data)
+        Product.objects.using("owner").filter(pk=self.tour.pk).update(price="70.00")
+        before = self.everything()
+        for confirm in data["confirm"], "":
+            page = self.post("change_registration", self.old.pk, **{**data, "confirm": confirm})
+            self.assertContains(page, "It is not what you were shown")
+            self.assertEqual(self.amounts(page)[-1], ("Left over, as credit", "5.00"))
+        self.assertEqual(self.everything(), before)
+        data["confirm"] = self.shown(self.old, data)
+        page = self.post("change_registration", self.old.pk, **data)
+        self.assertContains(page, "The registration is changed.<")
+
+    def test_a_double_click_is_one_change(self):
+        data = {f"line_{self.old.lines.get(price=75).pk}": 1, f"product_{self.tour.pk}": 1}
+        data["confirm"] = self.shown(self.old, data)
+        url = reverse("change_registration", args=[self.old.pk])
+        clients = [Client() for _ in range(3)]
+        for client in clients:
+            client.force_login(self.clerk)
+        answers = at_once(3, lambda number: clients[number].post(url, data))
+        answers.append(self.client.post(url, data))
+        self.assertEqual(sorted(answer.status_code for answer in answers), [200, 200, 200, 302])
+        for answer in answers:
+            if answer.status_code == 200:
+                self.assertContains(answer, f"Invoice {self.old.pk} is refunded.")
+        self.assertEqual((self.left(self.dinner), self.left(self.tour)), (2, 1))
+        self.assertEqual(call("available_credit", attendee_id=self.ada.pk), 15)
+
+    def test_two_who_swap_crosswise(self):
+        """One of them is in the other's way, at worst with a deadlock, and is told so."""
+        stock = [self.product("60.00", stock=1) for _ in range(2)]
+        invoices = [self.bought(self.attendee(), {product: 1}) for product in stock]
+        both_returned = Barrier(2, timeout=30)
+
+        def call_together(function, **arguments):
+            if function == "set_quantity":
+                both_returned.wait()
+            return call(function, **arguments)
+
+        def swap(number):
+            client = Client()
+            client.force_login(self.clerk)
+            data = {f"line_{invoices[number].lines.get().pk}": 1}
+            data[f"product_{stock[1 - number].pk}"] = 1
+            data["confirm"] = "0.00 60.00 0.00"
+            url = reverse("change_registration", args=[invoices[number].pk])
+            return client.post(url, data)
+
+        with patch("gannet.views.call", call_together):
+            answers = at_once(2, swap)
+        for answer, invoice in zip(answers, invoices):
+            self.assertContains(answer, "Show what the attendee gets")
+            self.assertEqual(self.fresh(invoice).status, "paid")
+        self.assertIn("Please try again.", "".join(answer.content.decode() for answer in answers))
+
+    def test_all_or_nothing(self):
+        before = self.everything()
+        self.client.raise_request_exception = False
+        for function in "set_quantity", "invoice_cart", "charge_credit_note":
+
+            def call_or_fail(name, **arguments):
+                if name == function:
+                    raise RuntimeError("a fault on the way")
+                return call(name, **arguments)
+
+            with patch("gannet.views.call", call_or_fail), self.assertLogs("django.request"):
+                page = self.change(self.old, 0, 1, fee="1", instead={self.tour: 1}, confirm="x")
+            self.assertEqual(page.status_code, 500)
+        with patch("gannet.views.redirect", side_effect=RuntimeError("after it")):
+            with self.assertLogs("django.request"):
+                self.change(self.old, 0, 1, instead={self.tour: 1}, confirm="15.00 60.00 0.00")
+        self.assertEqual(self.everything(), before)
+
+
 class NotStaffTests(LedgerTests, TransactionTestCase):
     """
     The site's role may call every function. That an attendee, and whoever has her
@@ -537,6 +915,7 @@ class NotStaffTests(LedgerTests, TransactionTestCase):
         self.unpaid, self.paid = self.invoice(self.ada), self.invoice(self.ada)
         call("pay", invoice_id=self.paid.pk, amount=130, reference="card")
         self.note = CreditNote.objects.using("owner").get(attendee=self.ada)
+        self.bag = self.product(price="0.00")
         his = self.invoice(self.ben)
         call("pay", invoice_id=his.pk, amount=100, reference="card")
         his = call("refund_invoice", invoice_id=his.pk)
@@ -573,8 +952,12 @@ class NotStaffTests(LedgerTests, TransactionTestCase):
         yield reverse("cash_out", args=[self.paid.pk, self.note.pk]), {"reference": "x"}
         yield reverse("charge_fee", args=[self.paid.pk, self.note.pk]), {"percentage": "10"}
         items = {f"line_{self.paid.lines.get().pk}": "1"}
-        yield reverse("change_registration", args=[self.paid.pk]), items
-        yield reverse("change_registration", args=[self.paid.pk]), {**items, "confirm": ""}
+        change = reverse("change_registration", args=[self.paid.pk])
+        yield change, items
+        yield change, {**items, "confirm": "130.00"}
+        items[f"product_{self.bag.pk}"] = "1"
+        yield change, items
+        yield change, {**items, "confirm": "130.00 0.00 0.00"}
 
     def test_pages(self):
         pages = [reverse("staff_home"), reverse("staff_refunds")]
