@@ -3,8 +3,8 @@
  *	  Credit notes that are paid out: a refund is requested, and then done or failed.
  *
  * What goes back to a payment is no more than it brought, whoever comes first: whoever
- * adds to that locks the payment.  That is after the credit note in the lock order, and
- * a refund is after the payments.
+ * adds to that locks the payment.  That is after the credit note in the lock order, then
+ * come a platform's reference, and the refund.
  *
  * Spec section 10.
  */
@@ -220,7 +220,6 @@ other_reference(text *provider, text *provider_ref)
 static void
 check_reference_free(Ledger *ledger, int64 refund_id, text *provider, text *provider_ref)
 {
-	ReversalRow reversal;
 	int64	   *others;
 	int			nothers;
 
@@ -228,7 +227,7 @@ check_reference_free(Ledger *ledger, int64 refund_id, text *provider, text *prov
 		return;
 	others = row_refunds_of_ref(ledger, provider, provider_ref, NULL, &nothers);
 	if ((nothers > 0 && others[0] != refund_id) ||
-		row_reversal_by_ref(ledger, provider, provider_ref, &reversal))
+		row_ref_is_reversed(ledger, provider, provider_ref))
 		other_reference(provider, provider_ref);
 }
 
@@ -262,6 +261,8 @@ confirm(Ledger *ledger, int64 refund_id, text *provider, text *provider_ref)
 {
 	RefundRow	refund;
 
+	if (provider_ref != NULL)
+		row_lock_ref(ledger, provider, provider_ref);
 	if (!row_lock_refund(ledger, refund_id, &refund))
 		not_found("refund", refund_id);
 	if (refund.state == REFUND_FAILED)

@@ -140,7 +140,7 @@ const QueryText ledger_queries[] = {
 		"SELECT n.credit_note_id::bigint, n.value::numeric FROM @.payment p "
 		"JOIN @.credit_note n ON n.credit_note_id" EQ "p.payment_id "
 		"WHERE p.invoice_id" EQ "$1 AND n.attendee_id" EQ "$2 AND " CREDIT_NOTE_IS_UNCLAIMED
-		" ORDER BY n.credit_note_id DESC",
+		" ORDER BY p.\"time\" DESC, n.credit_note_id DESC",
 		2, {INT8OID, INT8OID}
 	},
 	[Q_GONE_BACK] = {
@@ -164,6 +164,11 @@ const QueryText ledger_queries[] = {
 		"FROM @.credit_note_refund_part t WHERE t.payment_id" EQ "$3)))) "
 		"ORDER BY (r.provider" EQ "$1 AND r.provider_ref" EQ "$2) IS TRUE DESC, r.state, r.credit_note_refund_id",
 		3, {TEXTOID, TEXTOID, INT8OID}
+	},
+	[Q_REVERSAL_OF_REF] = {
+		"SELECT v.reversal_id::bigint FROM @.reversal v "
+		"WHERE v.provider" EQ "$1 AND v.reversal_ref" EQ "$2",
+		2, {TEXTOID, TEXTOID}
 	},
 	[Q_INTEGRITY_PROBLEMS] = {
 		"SELECT object::pg_catalog.text, problem::pg_catalog.text FROM @.integrity_problem",

@@ -5,6 +5,8 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "common/hashfn.h"
+#include "storage/lmgr.h"
 
 #include "base/actor_setting.h"
 #include "rows/plan.h"
@@ -25,6 +27,33 @@ row_reversal_by_ref(Ledger *ledger, text *provider, text *reversal_ref, Reversal
 	reversal->payment_id = row_int8(&row, REVERSAL_COL_PAYMENT_ID);
 	reversal->amount = row_money(&row, REVERSAL_COL_AMOUNT);
 	return true;
+}
+
+/*
+ * row_lock_ref
+ *		Keep others from recording a platform's reference, until the transaction ends.
+ *
+ * It is that of one refund or one reversal, and those are in two tables: no index knows
+ * both.  What is locked is a number that stands for it, of the table of reversals.
+ */
+void
+row_lock_ref(Ledger *ledger, text *provider, text *ref)
+{
+	uint32		number = hash_combine(hash_bytes((unsigned char *) VARDATA_ANY(provider),
+												 VARSIZE_ANY_EXHDR(provider)),
+									  hash_bytes((unsigned char *) VARDATA_ANY(ref),
+												 VARSIZE_ANY_EXHDR(ref)));
+
+	LockDatabaseObject(ledger->tables[REVERSAL], number, 0, ExclusiveLock);
+}
+
+/* row_ref_is_reversed: whether a reversal has this reference, as the ledger is now. */
+bool
+row_ref_is_reversed(Ledger *ledger, text *provider, text *ref)
+{
+	Datum		args[] = {PointerGetDatum(provider), PointerGetDatum(ref)};
+
+	return run_query_now(ledger, Q_REVERSAL_OF_REF, args) > 0;
 }
 
 /*
