@@ -53,7 +53,7 @@ row_ref_is_reversed(Ledger *ledger, text *provider, text *ref)
 {
 	Datum		args[] = {PointerGetDatum(provider), PointerGetDatum(ref)};
 
-	return run_query_now(ledger, Q_REVERSAL_OF_REF, args) > 0;
+	return run_query_now(ledger, Q_REVERSAL_OF_REF, args, NULL) > 0;
 }
 
 /*
