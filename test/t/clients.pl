@@ -390,7 +390,7 @@ SQL
 		refused($err, '42804', qr/column "amount" of table "payment" is of type $to, not numeric/,
 			"$table.$column to $to: a payment is refused");
 	}
-	elsif ($column eq 'amount')
+	elsif ($table eq 'payment' && $column eq 'amount')
 	{
 		($out, $err) = ask($session, 'INSERT INTO types.payment (invoice_id, amount) VALUES (5, 0.0001)');
 		refused($err, 'RP003', qr/amount/, "$table.$column to $to: what is too precise is refused");

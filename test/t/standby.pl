@@ -40,7 +40,7 @@ SQL
 
 # A refund of the second one is under way.
 my $refund = $primary->safe_psql('postgres', <<'SQL');
-SELECT regpaydb.pay(max(invoice_id), 103, 'too much', 'bank', 'b-4') > 0 FROM regpaydb.invoice WHERE attendee_id = 2 \gset
+SELECT regpaydb.pay(max(invoice_id), 103, 'too much', 'bank', 'b-4') AS payment FROM regpaydb.invoice WHERE attendee_id = 2 \gset
 SELECT regpaydb.request_refund(max(credit_note_id), 'back') FROM regpaydb.credit_note;
 SQL
 $primary->wait_for_catchup($standby);
