@@ -17,7 +17,10 @@ BEGIN
 	PERFORM set_config('regpaydb.ledger', ledger, false);
 	i := test.invoice(1, 10);
 	PERFORM regpaydb.pay(i, 15, 'too much'), regpaydb.balance_due(i), regpaydb.can_view(i, 1),
-		regpaydb.available_credit(1), regpaydb.refund_invoice(i);
+		regpaydb.available_credit(1);
+	PERFORM regpaydb.fail_refund(regpaydb.request_refund(regpaydb.refund_invoice(i), ''), '');
+	PERFORM regpaydb.record_payment(i, 5, 'too late', 'bank', 'p' || i), regpaydb.record_reversal('bank', 'p' || i, 5, 'r' || i),
+		regpaydb.payment_summary('bank', 'p' || i);
 END $$;
 
 -- ---------------------------------------------------------------------------
