@@ -10,33 +10,32 @@
 /* A payment that brought money to the invoice. */
 typedef struct FlowIn
 {
-	int64		payment_id;		/* first, to be sorted by */
+	int64		payment_id;
 	int64		credit_note_id; /* of the note whose money it is; 0 for money from outside */
-	int64		left;			/* how much of it is on the invoice still */
 } FlowIn;
 
 /*
- * Some of that leaves with a payment: the piece of its money from one amount to another,
- * counted from the first that came in.
+ * Some of its money, from one amount to another, counted from the first that came in:
+ * what leaves with a payment, or what is on the invoice still (out is NULL).
  */
-typedef struct FlowTake
+typedef struct FlowPiece
 {
 	const FlowRow *out;
 	const FlowIn *in;
 	int64		from;
 	int64		to;
-} FlowTake;
+} FlowPiece;
 
 typedef struct MoneyFlow
 {
 	int64		invoice_id;		/* hash key */
-	const FlowIn *ins;			/* by their ids */
-	int			nins;
-	const FlowTake *takes;		/* those of one payment: what came in last is first */
-	int			ntakes;
+	const FlowPiece *kept;		/* what came in last is last */
+	int64		nkept;
+	const FlowPiece *takes;		/* those of one payment: what came in last is first */
+	int64		ntakes;
 } MoneyFlow;
 
 extern void find_money_flow(Ledger *ledger, int64 invoice_id, MoneyFlow *flow);
-extern const FlowIn *flow_in(const MoneyFlow *flow, int64 payment_id);
+extern bool overlap(int64 *from, int64 *to, int64 other_from, int64 other_to);
 
 #endif							/* REGPAYDB_MONEY_FLOW_H */

@@ -76,15 +76,6 @@ begin_pieces(Piece first)
 	return pieces;
 }
 
-/* What two pieces have in common; false for nothing. */
-static bool
-overlap(int64 *from, int64 *to, int64 other_from, int64 other_to)
-{
-	*from = Max(*from, other_from);
-	*to = Min(*to, other_to);
-	return *from < *to;
-}
-
 /* ---- where a note's money came from ---- */
 
 typedef struct Sources
@@ -113,9 +104,9 @@ follow_back(const MoneyFlow *flow, const Piece *note, Pieces *notes, Sources *so
 {
 	int64		offset = 0;
 
-	for (int i = flow->ntakes - 1; i >= 0; i--)
+	for (int64 i = flow->ntakes - 1; i >= 0; i--)
 	{
-		const FlowTake *taken = &flow->takes[i];
+		const FlowPiece *taken = &flow->takes[i];
 		int64		from = offset;
 		int64		to = offset + (taken->to - taken->from);
 		int64		shift = taken->from - offset;
@@ -208,14 +199,33 @@ follow_note(Provenance *provenance, const Piece *note, Pieces *payments, Places 
 
 /* Where in the money of a note what was taken begins. */
 static int64
-offset_in_note(const MoneyFlow *flow, int number)
+offset_in_note(const MoneyFlow *flow, int64 number)
 {
 	int64		offset = 0;
 
-	for (int i = flow->ntakes - 1; i > number; i--)
+	for (int64 i = flow->ntakes - 1; i > number; i--)
 		if (flow->takes[i].out == flow->takes[number].out)
 			offset += flow->takes[i].to - flow->takes[i].from;
 	return offset;
+}
+
+/* As far as a piece of a payment is on the invoice still. */
+static void
+add_kept_places(const MoneyFlow *flow, const Piece *payment, Places *places)
+{
+	for (int64 i = 0; i < flow->nkept; i++)
+	{
+		const FlowPiece *kept = &flow->kept[i];
+		int64		from = kept->from;
+		int64		to = kept->to;
+
+		if (kept->in->payment_id == payment->id &&
+			overlap(&from, &to, payment->from, payment->to))
+			add_place(places, (MoneyPlace)
+					  {
+						  .kind = PLACE_INVOICE, .amount = to - from, .invoice_id = flow->invoice_id
+					  });
+	}
 }
 
 /* Follow a piece of a payment on, as far as it has left the invoice. */
@@ -223,9 +233,9 @@ static void
 follow_on(Provenance *provenance, const MoneyFlow *flow, const Piece *payment,
 		  Pieces *payments, Places *places)
 {
-	for (int i = 0; i < flow->ntakes; i++)
+	for (int64 i = 0; i < flow->ntakes; i++)
 	{
-		const FlowTake *taken = &flow->takes[i];
+		const FlowPiece *taken = &flow->takes[i];
 		int64		from = taken->from;
 		int64		to = taken->to;
 
@@ -289,15 +299,8 @@ money_places(Provenance *provenance, const PaymentRow *payment, int *nplaces)
 	{
 		Piece		piece = payments.pieces[--payments.npieces];
 		const MoneyFlow *flow = flow_of(provenance, piece.invoice_id);
-		const FlowIn *in = flow_in(flow, piece.id);
-		int64		from = 0;
-		int64		to = in != NULL ? in->left : 0;
 
-		if (overlap(&from, &to, piece.from, piece.to))
-			add_place(&places, (MoneyPlace)
-					  {
-						  .kind = PLACE_INVOICE, .amount = to - from, .invoice_id = piece.invoice_id
-					  });
+		add_kept_places(flow, &piece, &places);
 		follow_on(provenance, flow, &piece, &payments, &places);
 	}
 	qsort(places.places, places.nplaces, sizeof(MoneyPlace), compare_places);
