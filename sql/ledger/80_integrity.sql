@@ -302,6 +302,7 @@ UNION ALL
 SELECT format('refund %s', r.credit_note_refund_id),
 	format('is %s, but its money %s', r.state, CASE
 		WHEN r.returned_payment_id IS NULL THEN 'did not come back'
+		WHEN p.payment_id IS NULL THEN format('came back as payment %s, which does not exist', r.returned_payment_id)
 		ELSE format('came back as payment %s: %s of kind %s on invoice %s, of %s from invoice %s',
 			r.returned_payment_id, p.amount, p.kind, p.invoice_id, n.value, made.invoice_id)
 	END)
@@ -338,7 +339,10 @@ LEFT JOIN credit_note n ON n.credit_note_id = r.credit_note_id
 WHERE n.value IS DISTINCT FROM t.amount
 UNION ALL
 SELECT format('payment %s', back.payment_id),
-	format('is of kind %s and brought %s, but %s went back to it', p.kind, p.amount, back.amount)
+	CASE
+		WHEN p.payment_id IS NULL THEN format('does not exist, but %s went back to it', back.amount)
+		ELSE format('is of kind %s and brought %s, but %s went back to it', p.kind, p.amount, back.amount)
+	END
 FROM (
 	SELECT payment_id, sum(amount) AS amount
 	FROM (
@@ -354,9 +358,12 @@ LEFT JOIN payment p ON p.payment_id = back.payment_id
 WHERE (back.amount <= p.amount AND p.kind < 'credit_note') IS NOT TRUE
 UNION ALL
 SELECT format('reversal %s', v.reversal_id),
-	format('took %s, of which %s is a loss, but its payment %s is of kind %s and amount %s on invoice %s',
-		v.amount, v.loss, coalesce(v.reversing_payment_id::text, 'is missing'), p.kind, p.amount,
-		p.invoice_id)
+	format('took %s, of which %s is a loss, but %s', v.amount, v.loss, CASE
+		WHEN v.reversing_payment_id IS NULL THEN 'no payment took the rest'
+		WHEN p.payment_id IS NULL THEN format('its payment %s does not exist', v.reversing_payment_id)
+		ELSE format('its payment %s is of kind %s and amount %s on invoice %s', p.payment_id, p.kind,
+			p.amount, p.invoice_id)
+	END)
 FROM reversal v
 LEFT JOIN payment brought ON brought.payment_id = v.payment_id
 LEFT JOIN payment p ON p.payment_id = v.reversing_payment_id

@@ -50,17 +50,24 @@ COMMENT ON COLUMN report_payments.value_date IS 'The day on which it happened, a
 
 CREATE VIEW report_received_by_day WITH (security_invoker = true) AS
 	SELECT "time"::date AS date, kind, provider, count(*) AS payments, sum(amount) AS amount,
-		array_agg(coalesce(provider_ref, reference) ORDER BY payment_id) AS reference_list
-	FROM payment
-	WHERE kind < 'credit_note'
+		array_agg(reference ORDER BY id) AS reference_list
+	FROM (
+		SELECT "time", kind, provider, amount, coalesce(provider_ref, reference) AS reference,
+			payment_id AS id
+		FROM payment
+		WHERE kind IN ('payment', 'manual')
+		UNION ALL
+		SELECT "time", 'reversal'::text::regpaydb.payment_kind AS kind, provider, -amount,
+			reversal_ref, reversal_id
+		FROM reversal) AS entry
 	GROUP BY "time"::date, kind, provider;
-COMMENT ON VIEW report_received_by_day IS 'Money from outside by day and payment platform, to hold against the platform''s or the bank''s file.';
+COMMENT ON VIEW report_received_by_day IS 'Money from outside by day and payment platform, to hold against the platform''s or the bank''s file. What platforms took back is in it whole, with what of it is a loss.';
 COMMENT ON COLUMN report_received_by_day.date IS 'The day, in the session''s time zone.';
 COMMENT ON COLUMN report_received_by_day.kind IS 'payment, manual where staff entered it, or reversal where a platform took it back.';
 COMMENT ON COLUMN report_received_by_day.provider IS 'The payment platform; NULL where none was given.';
-COMMENT ON COLUMN report_received_by_day.payments IS 'How many payments.';
-COMMENT ON COLUMN report_received_by_day.amount IS 'Their sum, less what was given back or taken back.';
-COMMENT ON COLUMN report_received_by_day.reference_list IS 'The platform''s keys of the payments, or what else they were identified by, in the order in which they were recorded.';
+COMMENT ON COLUMN report_received_by_day.payments IS 'How many payments, or reversals.';
+COMMENT ON COLUMN report_received_by_day.amount IS 'Their sum, less what was given back.';
+COMMENT ON COLUMN report_received_by_day.reference_list IS 'The platform''s keys of the payments or reversals, or what else they were identified by, in the order in which they were recorded.';
 
 -- The invoice that a note came from, or went to, may be somebody else's and
 -- hidden from the owner: outer joins show the note all the same.

@@ -143,10 +143,11 @@ const QueryText ledger_queries[] = {
 		" ORDER BY p.\"time\" DESC, n.credit_note_id DESC",
 		2, {INT8OID, INT8OID}
 	},
+	/* The state is looked up for each, by the key, for a plan may be of a smaller ledger. */
 	[Q_GONE_BACK] = {
 		"SELECT ((SELECT COALESCE(pg_catalog.sum(t.amount), 0) FROM @.credit_note_refund_part t "
-		"JOIN @.credit_note_refund r ON r.credit_note_refund_id" EQ "t.credit_note_refund_id "
-		"WHERE t.payment_id" EQ "$1 AND r.state" NE "'failed'::regpaydb.refund_state) "
+		"WHERE t.payment_id" EQ "$1 AND (SELECT r.state FROM @.credit_note_refund r "
+		"WHERE r.credit_note_refund_id" EQ "t.credit_note_refund_id)" NE "'failed'::regpaydb.refund_state) "
 		"OPERATOR(pg_catalog.+) (SELECT COALESCE(pg_catalog.sum(v.amount), 0) FROM @.reversal v "
 		"WHERE v.payment_id" EQ "$1))::numeric AS \"sum of what went back\"",
 		1, {INT8OID}
@@ -156,13 +157,16 @@ const QueryText ledger_queries[] = {
 		"WHERE credit_note_refund_id" EQ "$1 ORDER BY payment_id",
 		1, {INT8OID}
 	},
+	/* Two searches by keys: of an OR, all refunds are read where they were few once. */
 	[Q_REFUNDS_OF_REF] = {
-		"SELECT r.credit_note_refund_id::bigint FROM @.credit_note_refund r "
-		"WHERE r.state" NE "'failed'::regpaydb.refund_state "
-		"AND ((r.provider" EQ "$1 AND r.provider_ref" EQ "$2) OR (r.reference" EQ "$2 "
+		"SELECT f.credit_note_refund_id FROM (SELECT r.credit_note_refund_id::bigint, r.state, 1 AS place "
+		"FROM @.credit_note_refund r WHERE r.provider" EQ "$1 AND r.provider_ref" EQ "$2 "
+		"UNION ALL SELECT r.credit_note_refund_id::bigint, r.state, 2 "
+		"FROM @.credit_note_refund r WHERE r.reference" EQ "$2 "
 		"AND r.credit_note_refund_id" EQ "ANY (ARRAY(SELECT t.credit_note_refund_id "
-		"FROM @.credit_note_refund_part t WHERE t.payment_id" EQ "$3)))) "
-		"ORDER BY (r.provider" EQ "$1 AND r.provider_ref" EQ "$2) IS TRUE DESC, r.state, r.credit_note_refund_id",
+		"FROM @.credit_note_refund_part t WHERE t.payment_id" EQ "$3))) f "
+		"WHERE f.state" NE "'failed'::regpaydb.refund_state "
+		"ORDER BY f.place, f.state, f.credit_note_refund_id",
 		3, {TEXTOID, TEXTOID, INT8OID}
 	},
 	[Q_REVERSAL_OF_REF] = {

@@ -196,7 +196,7 @@ run_query(Ledger *ledger, EngineQuery query, Datum *args, const char *nulls)
  *		snapshot shows.
  */
 uint64
-run_query_now(Ledger *ledger, EngineQuery query, Datum *args)
+run_query_now(Ledger *ledger, EngineQuery query, Datum *args, const char *nulls)
 {
 	Ledger		reader = *ledger;
 	uint64		nrows;
@@ -204,7 +204,7 @@ run_query_now(Ledger *ledger, EngineQuery query, Datum *args)
 	reader.read_only = true;
 	/* No snapshot is taken in parallel mode, which only reads. */
 	PushActiveSnapshot(IsInParallelMode() ? GetActiveSnapshot() : GetLatestSnapshot());
-	nrows = run_query(&reader, query, args, NULL);
+	nrows = run_query(&reader, query, args, nulls);
 	PopActiveSnapshot();
 	return nrows;
 }

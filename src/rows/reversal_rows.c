@@ -53,7 +53,7 @@ row_ref_is_reversed(Ledger *ledger, text *provider, text *ref)
 {
 	Datum		args[] = {PointerGetDatum(provider), PointerGetDatum(ref)};
 
-	return run_query_now(ledger, Q_REVERSAL_OF_REF, args) > 0;
+	return run_query_now(ledger, Q_REVERSAL_OF_REF, args, NULL) > 0;
 }
 
 /*
@@ -75,7 +75,7 @@ row_insert_reversal(Ledger *ledger, ReversalRow *reversal)
 	set_money(row, REVERSAL_COL_AMOUNT, ledger, reversal->amount);
 	set_money(row, REVERSAL_COL_LOSS, ledger, reversal->loss);
 	set_int8_or_null(row, REVERSAL_COL_REVERSING_PAYMENT_ID,
-					 reversal->reversing_payment_id != 0 ? &reversal->reversing_payment_id : NULL);
+					 reversal->loss < reversal->amount ? &reversal->reversing_payment_id : NULL);
 	set_text_or_null(row, REVERSAL_COL_REFERENCE, reversal->reference);
 	set_int8_or_null(row, REVERSAL_COL_ENTERED_BY, actor_user_id(&actor) ? &actor : NULL);
 	if (!row_insert_once(ledger, row, &written))
@@ -113,7 +113,7 @@ row_gone_back(Ledger *ledger, int64 payment_id)
 	gone = money_column(ledger, 0, 1);
 	if (!ledger->read_only && IsolationUsesXactSnapshot())
 	{
-		run_query_now(ledger, Q_GONE_BACK, args);
+		run_query_now(ledger, Q_GONE_BACK, args, NULL);
 		if (money_column(ledger, 0, 1) != gone)
 			row_seen_too_late();
 	}

@@ -174,7 +174,7 @@ SELECT test.new_shop('ids_cases');
 INSERT INTO cart (cart_id, attendee_id) VALUES (0, 1);
 SELECT regpaydb.set_quantity(0, 1, 1), regpaydb.invoice_cart(0) AS invoice;
 SELECT test.invoice(1, 100) AS invoice;
-INSERT INTO payment (payment_id, invoice_id, amount) VALUES (0, 2, 10);
+INSERT INTO payment (payment_id, invoice_id, amount, provider, provider_ref) VALUES (0, 2, 10, 'bank', 'p0');
 SELECT * FROM regpaydb.check_integrity();
 SELECT regpaydb.pay(1, 100, '') > 0 AS paid;
 SELECT status FROM cart WHERE cart_id = 0;
@@ -188,6 +188,21 @@ INSERT INTO invoice (invoice_id, attendee_id, value, cart_id, cart_revision) VAL
 INSERT INTO line_item (line_item_id, invoice_id, description, quantity, price, product_id) VALUES (0, 0, 'x', 1, 100, 1);
 SELECT regpaydb.invoice_cart(-5) AS invoice, regpaydb.pay(0, 100, '') > 0 AS paid;
 SELECT status FROM cart WHERE cart_id = -5;
+SELECT * FROM regpaydb.check_integrity();
+-- Payment 0 is a source and a place as any other: of a reversal, and of a refund's part.
+SELECT regpaydb.record_reversal('bank', 'p0', 4, 'r0') AS reversal;
+SELECT * FROM regpaydb.money_trail(0);
+SELECT regpaydb.refund_invoice(2) AS note \gset
+SELECT payment_id, amount, refundable FROM regpaydb.refund_sources(:note);
+SELECT test.raises(format('SELECT regpaydb.request_refund(%s, ''x'', ''[{"payment_id": 0, "amount": 6.01}]'')', :note)) ~ '^RP003' AS too_much;
+SELECT regpaydb.request_refund(:note, 'its reference', '[{"payment_id": 0, "amount": 2}]') AS refund \gset
+SELECT payment_id, amount FROM credit_note_refund_part WHERE credit_note_refund_id = :refund ORDER BY payment_id;
+SELECT payment_id, amount, refundable FROM regpaydb.refund_sources(:note);
+-- What another refund is called by people is a reference that a platform may use.
+SELECT regpaydb.record_payment(test.invoice(1, 0), 3, '', 'bank', 'p3') > 0 AS paid;
+SELECT regpaydb.confirm_refund(regpaydb.request_refund(max(credit_note_id), 'x'), 'bank', 'its reference') FROM credit_note;
+SELECT regpaydb.fail_refund(:refund, 'x') > 0 AS note;
+SELECT regpaydb.payment_summary('bank', 'p0') ~ '^10.00: 6.00 in credit note [0-9]+, 4.00 reversed on invoice 2$' AS summary;
 SELECT * FROM regpaydb.check_integrity();
 -- Nothing of that number: not found, and nothing is made.
 SELECT test.new_shop('ids_none');

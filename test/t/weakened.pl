@@ -819,7 +819,7 @@ SQL
 	},
 	{
 		what => 'policies that are forced on the owner hide rows from the engine, which says all is well',
-		weak => [ [ ' | SECURITY_NOFORCE_RLS', '' ], [ 'run_update(ledger, row->table, key, row->values, row->nulls, row->set) != 1)', 'run_update(ledger, row->table, key, row->values, row->nulls, row->set) > 1)' ] ],
+		weak => [ [ ' | SECURITY_NOFORCE_RLS', '' ], [ '!update_by_sql(ledger, key, row))', '(update_by_sql(ledger, key, row), false))' ] ],
 		attack => <<'SQL',
 ALTER TABLE conf.outbox FORCE ROW LEVEL SECURITY;
 ALTER TABLE conf.invoice FORCE ROW LEVEL SECURITY;
@@ -838,7 +838,7 @@ SQL
 	},
 	{
 		what => "an owner's trigger swallows a row of the engine's",
-		weak => [ [ 'run_update(ledger, row->table, key, row->values, row->nulls, row->set) != 1)', 'run_update(ledger, row->table, key, row->values, row->nulls, row->set) > 1)' ] ],
+		weak => [ [ '!update_by_sql(ledger, key, row))', '(update_by_sql(ledger, key, row), false))' ] ],
 		attack => <<'SQL',
 CREATE FUNCTION conf.swallow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
 CREATE TRIGGER a BEFORE UPDATE ON conf.invoice FOR EACH ROW EXECUTE FUNCTION conf.swallow();
@@ -1184,6 +1184,36 @@ C
 		what => 'a discount is dropped from the cart of the successor',
 		weak => [ [ "		if (is_discount(line))\n", "		if (false)\n" ] ],
 		sql => 'return_items'
+	},
+	{
+		what => 'a discount has the reason of another one of that product',
+		weak => [ [ 'discount = &discounts[of_cart[i].place];', 'discount = &discounts[i];' ] ],
+		sql => 'return_items'
+	},
+	{
+		what => 'what is returned in part stays as it was',
+		weak => [ [ 'kept[nkept++].quantity = quantity;', 'nkept++;' ] ],
+		sql => 'return_items'
+	},
+	{
+		what => 'a trigger makes something else of what is updated',
+		weak => [ [ 'return row->set[column] && (table_specs[row->table].columns[column].written & STAYS) != 0;', 'return false;' ] ],
+		sql => 'return_triggers'
+	},
+	{
+		what => 'successors replace each other',
+		weak => [ [ 'sql/ledger/80_integrity.sql', '	AND NOT EXISTS (SELECT FROM succession f', '	AND s.invoice_id < 0 AND NOT EXISTS (SELECT FROM succession f' ] ],
+		sql => 'integrity'
+	},
+	{
+		what => 'a successor is not paid',
+		weak => [ [ 'sql/ledger/80_integrity.sql', "(s.status = 'unpaid' OR s.paid_time IS NULL)", "s.status = 'refunded' AND s.paid_time IS NULL" ] ],
+		sql => 'integrity'
+	},
+	{
+		what => 'a cart has discounts that its invoice has not',
+		weak => [ [ 'sql/ledger/80_integrity.sql', "		AND held.amount = billed.amount\nWHERE billed.quantity IS DISTINCT FROM held.quantity\n", "		AND held.amount = billed.amount\nWHERE billed.quantity <> held.quantity\n" ] ],
+		sql => 'cart_integrity'
 	},
 	{
 		what => 'a discount is returned by itself',
