@@ -28,7 +28,7 @@ CREATE FUNCTION regpaydb.request_refund(
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'regpaydb_request_refund';
 REVOKE ALL ON FUNCTION regpaydb.request_refund(bigint, text, jsonb, bigint) FROM PUBLIC;
-COMMENT ON FUNCTION regpaydb.request_refund(bigint, text, jsonb, bigint) IS 'Claims a credit note for a refund that a payment platform is to make; returns the refund''s id, which is the idempotency key to send. parts: [{"payment_id": 3, "amount": 100.00}, ...], by default what its sources can take; the rest goes some other way.';
+COMMENT ON FUNCTION regpaydb.request_refund(bigint, text, jsonb, bigint) IS 'Claims a credit note for a refund that a payment platform is to make; returns the refund''s id, which is the idempotency key to send, with the payment''s where there are several parts. parts: [{"payment_id": 3, "amount": 100.00}, ...], by default what its sources can take; the rest goes some other way.';
 
 CREATE FUNCTION regpaydb.confirm_refund(
 		credit_note_refund_id bigint,
