@@ -461,7 +461,7 @@ class WebhookTests(PlatformTests, TransactionTestCase):
             refund_id, _ = self.requested(60, 40)
             self.work()
             self.assertEqual(self.state(refund_id), "requested")
-        part = PlatformPart.objects.get(part__refund=refund_id, part__amount=40)
+        part = PlatformPart.objects.using("owner").get(part__refund=refund_id, part__amount=40)
         self.assertIn("failed.", part.refusal)
 
     def test_after_the_worker(self):
