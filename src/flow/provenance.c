@@ -124,9 +124,8 @@ follow_back(const MoneyFlow *flow, const NotePiece *note, BackTrace *trace)
 	}
 }
 
-/* All of a note, followed back to payments from outside. */
 static BackTrace
-trace_back(Provenance *provenance, int64 credit_note_id)
+begin_trace(int64 credit_note_id)
 {
 	BackTrace	trace = {0};
 
@@ -134,6 +133,15 @@ trace_back(Provenance *provenance, int64 credit_note_id)
 			 {
 				 credit_note_id, {0, PG_INT64_MAX}, 0
 			 });
+	return trace;
+}
+
+/* All of a note, followed back to payments from outside. */
+static BackTrace
+trace_back(Provenance *provenance, int64 credit_note_id)
+{
+	BackTrace	trace = begin_trace(credit_note_id);
+
 	while (trace.nnotes > 0)
 	{
 		NotePiece	note = trace.notes[--trace.nnotes];
@@ -141,7 +149,22 @@ trace_back(Provenance *provenance, int64 credit_note_id)
 
 		CHECK_FOR_INTERRUPTS();
 		if (row_payment(provenance->ledger, note.note_id, &made))
-			follow_back(money_flow(provenance, made.invoice_id, note.note_id), &note, &trace);
+			follow_back(money_flow(provenance, made.invoice_id), &note, &trace);
+	}
+	return trace;
+}
+
+/* The same as far as the invoice's own notes go, which is being replayed. */
+static BackTrace
+trace_within(const MoneyFlow *flow, int64 credit_note_id)
+{
+	BackTrace	trace = begin_trace(credit_note_id);
+
+	while (trace.nnotes > 0)
+	{
+		NotePiece	note = trace.notes[--trace.nnotes];
+
+		follow_back(flow, &note, &trace);
 	}
 	return trace;
 }
@@ -222,9 +245,13 @@ take(MoneyFlow *flow, const FlowRow *out, FlowIn *in, const Span *within, int64 
 
 static const Span everything = {0, PG_INT64_MAX};
 
-/* Take the money of the payment that is reversed, also where notes brought it back. */
+/*
+ * Take the money of the payment that is reversed, also where the invoice's own notes have
+ * brought it back.  By way of another invoice it does not come back: once money has left
+ * an invoice, nothing but a reversal, or the failure of a refund, puts a note on it.
+ */
 static void
-take_reversed(Provenance *provenance, MoneyFlow *flow, const FlowRow *out, int64 *missing)
+take_reversed(MoneyFlow *flow, const FlowRow *out, int64 *missing)
 {
 	for (int i = flow->nins - 1; i >= 0 && *missing > 0; i--)
 	{
@@ -235,7 +262,7 @@ take_reversed(Provenance *provenance, MoneyFlow *flow, const FlowRow *out, int64
 			take(flow, out, in, &everything, missing);
 		if (in->nleft == 0 || !in->has_note || in->credit_note_id >= out->payment_id)
 			continue;
-		trace = trace_back(provenance, in->credit_note_id);
+		trace = trace_within(flow, in->credit_note_id);
 		for (int64 j = 0; j < trace.nsources; j++)
 			if (trace.sources[j].payment_id == out->reversed_id)
 				take(flow, out, in, &trace.sources[j].span, missing);
@@ -243,12 +270,12 @@ take_reversed(Provenance *provenance, MoneyFlow *flow, const FlowRow *out, int64
 }
 
 static void
-replay_out(Provenance *provenance, MoneyFlow *flow, const FlowRow *out)
+replay_out(MoneyFlow *flow, const FlowRow *out)
 {
 	int64		missing = -out->amount;
 
 	if (out->has_reversed)
-		take_reversed(provenance, flow, out, &missing);
+		take_reversed(flow, out, &missing);
 	while (missing > 0 && flow->depth > 0)
 	{
 		FlowIn	   *in = &flow->ins[flow->stack[flow->depth - 1]];
@@ -297,44 +324,35 @@ replay_in(MoneyFlow *flow, const FlowRow *row)
 }
 
 static void
-begin_flow(Ledger *ledger, MoneyFlow *flow)
+replay(Ledger *ledger, int64 invoice_id, MoneyFlow *flow)
 {
-	int64		invoice_id = flow->invoice_id;
+	int			nrows;
+	FlowRow    *rows = row_invoice_flow(ledger, invoice_id, &nrows);
 
-	memset(flow, 0, sizeof(MoneyFlow));
-	flow->invoice_id = invoice_id;
-	flow->rows = row_invoice_flow(ledger, invoice_id, &flow->nrows);
-	flow->ins = MemoryContextAllocHuge(CurrentMemoryContext,
-									   Max(flow->nrows, 1) * sizeof(FlowIn));
-	flow->stack = MemoryContextAllocHuge(CurrentMemoryContext,
-										 Max(flow->nrows, 1) * sizeof(int));
+	*flow = (MoneyFlow)
+	{
+		.invoice_id = invoice_id,
+		.ins = MemoryContextAllocHuge(CurrentMemoryContext, Max(nrows, 1) * sizeof(FlowIn)),
+		.stack = MemoryContextAllocHuge(CurrentMemoryContext, Max(nrows, 1) * sizeof(int))
+	};
+	for (int i = 0; i < nrows; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (rows[i].amount > 0)
+			replay_in(flow, &rows[i]);
+		else
+			replay_out(flow, &rows[i]);
+	}
 }
 
-/*
- * money_flow
- *		An invoice, replayed up to a payment of this id at least.
- *
- * A reversal asks where the money of notes came from.  They are older, so it is enough to
- * replay other invoices up to them, and this one is replayed up to there already.
- */
-MoneyFlow *
-money_flow(Provenance *provenance, int64 invoice_id, int64 up_to_id)
+/* money_flow: an invoice, replayed once. */
+const MoneyFlow *
+money_flow(Provenance *provenance, int64 invoice_id)
 {
 	bool		found;
 	MoneyFlow  *flow = hash_search(provenance->flows, &invoice_id, HASH_ENTER, &found);
 
-	check_stack_depth();
 	if (!found)
-		begin_flow(provenance->ledger, flow);
-	while (flow->nreplayed < flow->nrows && flow->rows[flow->nreplayed].payment_id <= up_to_id)
-	{
-		const FlowRow *row = &flow->rows[flow->nreplayed++];
-
-		CHECK_FOR_INTERRUPTS();
-		if (row->amount > 0)
-			replay_in(flow, row);
-		else
-			replay_out(provenance, flow, row);
-	}
+		replay(provenance->ledger, invoice_id, flow);
 	return flow;
 }

@@ -35,13 +35,10 @@ typedef struct FlowTake
 	Span		span;
 } FlowTake;
 
-/* An invoice's payments, replayed up to one of them. */
+/* An invoice's payments, replayed. */
 typedef struct MoneyFlow
 {
 	int64		invoice_id;		/* hash key */
-	const FlowRow *rows;
-	int			nrows;
-	int			nreplayed;
 	FlowIn	   *ins;
 	int			nins;
 	FlowTake   *takes;			/* those of one payment: what came in last is first */
@@ -61,7 +58,7 @@ typedef struct Provenance
 } Provenance;
 
 extern void begin_provenance(Provenance *provenance, Ledger *ledger);
-extern MoneyFlow *money_flow(Provenance *provenance, int64 invoice_id, int64 up_to_id);
+extern const MoneyFlow *money_flow(Provenance *provenance, int64 invoice_id);
 extern bool span_overlap(Span *span, const Span *other);
 extern MoneyPart *note_sources(Provenance *provenance, int64 credit_note_id, int *nsources);
 

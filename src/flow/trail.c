@@ -166,7 +166,7 @@ money_places(Provenance *provenance, const PaymentRow *payment, int *nplaces)
 	while (trail.npayments > 0)
 	{
 		PaymentPiece piece = trail.payments[--trail.npayments];
-		const MoneyFlow *flow = money_flow(provenance, piece.invoice_id, PG_INT64_MAX);
+		const MoneyFlow *flow = money_flow(provenance, piece.invoice_id);
 
 		CHECK_FOR_INTERRUPTS();
 		find_rest(&trail, flow, &piece);
