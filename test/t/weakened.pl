@@ -1370,7 +1370,7 @@ sub come_of_permutation
 	my $text = slurp_file("$source/test/specs/$name.spec") =~ s/^permutation.*//gmr;
 
 	# It is there, made by a session that has loaded no other library.
-	$text =~ s/CREATE EXTENSION regpaydb;// or BAIL_OUT("$name makes no extension");
+	$text =~ s/public\.fresh_ledger\('$name'\)/regpaydb.create_ledger()/ or BAIL_OUT("$name makes no ledger");
 	return output_of("$text\npermutation $permutation\n", $isolationtester,
 		'dbname=' . database_of($library));
 }
