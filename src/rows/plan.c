@@ -6,6 +6,7 @@
 
 #include "access/xact.h"
 #include "executor/spi.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
@@ -140,6 +141,46 @@ get_plan(Ledger *ledger, int number, MakeText make_text, bool *saved)
 
 /* ---- running them ---- */
 
+/* Whether a plan finds rows by keys that have indexes. */
+static bool
+is_by_key(int number)
+{
+	int			kind;
+
+	switch (number)
+	{
+		case Q_INVOICE_FLOW:
+		case Q_NOTE_FATE:
+		case Q_OWN_NOTES:
+		case Q_GONE_BACK:
+		case Q_REFUND_PARTS:
+		case Q_REFUNDS_OF_REF:
+			return true;
+	}
+	kind = (number - QUERIES) % STATEMENT_KINDS;
+	return number >= QUERIES && kind < STATEMENT_DELETE && kind != STATEMENT_LIST_ALL;
+}
+
+/*
+ * Where few rows are, reading them all is cheaper than an index; but a plan may outlive
+ * that by far in a transaction that writes many, and then each call would read all of
+ * them.  Without an index, the high cost of a scan would have it compiled.
+ */
+static int
+execute_by_key(SPIPlanPtr plan, Datum *args, const char *nulls, bool read_only)
+{
+	int			nest_level = NewGUCNestLevel();
+	int			result;
+
+	(void) set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	result = SPI_execute_plan(plan, args, nulls, read_only, 0);
+	AtEOXact_GUC(true, nest_level);
+	return result;
+}
+
 /*
  * run_plan
  *		Run a plan; returns the number of rows, which are in SPI_tuptable until
@@ -161,7 +202,8 @@ run_plan(Ledger *ledger, int number, MakeText make_text, Datum *args, const char
 	/* One result at a time, so that a long statement does not pile them up. */
 	SPI_freetuptable(SPI_tuptable);
 	SPI_tuptable = NULL;
-	result = SPI_execute_plan(plan, args, nulls, ledger->read_only, 0);
+	result = is_by_key(number) ? execute_by_key(plan, args, nulls, ledger->read_only) :
+		SPI_execute_plan(plan, args, nulls, ledger->read_only, 0);
 	if (result < 0)
 		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(result));
 
