@@ -26,6 +26,7 @@
 #include "base/errors.h"
 #include "base/money.h"
 #include "engine/actor.h"
+#include "ledger/placement.h"
 #include "rows/ledger_rows.h"
 
 /*
@@ -186,6 +187,7 @@ regpaydb_create_ledger(PG_FUNCTION_ARGS)
 	args[1] = PointerGetDatum(currency);
 	args[2] = CStringGetTextDatum(REGPAYDB_VERSION);
 	decimals = decimals_of_currency(text_to_cstring(currency));
+	check_sharding_setting(schema_name);
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");

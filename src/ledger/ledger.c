@@ -22,6 +22,7 @@
 #include "base/errors.h"
 #include "base/money.h"
 #include "ledger/ledger.h"
+#include "ledger/placement.h"
 
 char	   *ledger_setting;
 
@@ -151,21 +152,14 @@ no_ledger(const char *schema_name)
  * rights to whoever put it there.
  */
 static Oid
-table_owner(Oid relid, const char *schema_name, LedgerTable table)
+table_owner(Oid relid, const char *schema_name)
 {
 	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Form_pg_class class;
 	Oid			owner;
 
 	if (!HeapTupleIsValid(tuple))
 		no_ledger(schema_name);
-	class = (Form_pg_class) GETSTRUCT(tuple);
-	if (class->relkind != RELKIND_RELATION)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s.%s\" is not an ordinary table",
-						schema_name, ledger_table_names[table])));
-	owner = class->relowner;
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
 	ReleaseSysCache(tuple);
 	return owner;
 }
@@ -273,7 +267,8 @@ load_ledger(Ledger *ledger, const char *schema_name)
 		}
 		if (!OidIsValid(ledger->tables[i]))
 			no_ledger(schema_name);
-		owner = table_owner(ledger->tables[i], schema_name, i);
+		check_table_kind(ledger, i);
+		owner = table_owner(ledger->tables[i], schema_name);
 		if (i == 0)
 			ledger->owner = owner;
 		else if (owner != ledger->owner)
@@ -286,6 +281,7 @@ load_ledger(Ledger *ledger, const char *schema_name)
 					 errhint("Give all of the ledger's tables to one role with ALTER TABLE ... OWNER TO.")));
 	}
 
+	check_placement(ledger);
 	payment = table_open(ledger->tables[PAYMENT], AccessShareLock);
 	ledger->payment_sequence =
 		identity_sequence_of(payment, get_attnum(RelationGetRelid(payment), "payment_id"));
@@ -409,6 +405,7 @@ ledger_of_setting(void)
 	const char *schema_name = setting_schema();
 	Oid			schema = get_namespace_oid(schema_name, true);
 
+	check_not_sent();
 	if (!OidIsValid(schema))
 		no_ledger(schema_name);
 	return find_ledger(schema, schema_name);

@@ -1,0 +1,15 @@
+/*
+ * placement.h
+ *	  Whether a ledger's rows are in its tables, on this server.
+ */
+#ifndef REGPAYDB_PLACEMENT_H
+#define REGPAYDB_PLACEMENT_H
+
+#include "ledger/ledger.h"
+
+extern void check_table_kind(const Ledger *ledger, LedgerTable table);
+extern void check_placement(const Ledger *ledger);
+extern void check_not_sent(void);
+extern void check_sharding_setting(const char *schema_name);
+
+#endif							/* REGPAYDB_PLACEMENT_H */
