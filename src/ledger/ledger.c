@@ -72,7 +72,7 @@ relation_changed(Datum arg, Oid relid)
 	while ((ledger = hash_seq_search(&scan)) != NULL)
 	{
 		for (int i = 0; ledger->valid && i < LEDGER_TABLES; i++)
-			if (!OidIsValid(relid) || ledger->tables[i] == relid)
+			if (!OidIsValid(relid) || ledger->tables[i] == relid || ledger->shards[i] == relid)
 				ledger->valid = false;
 	}
 }
@@ -281,7 +281,7 @@ load_ledger(Ledger *ledger, const char *schema_name)
 					 errhint("Give all of the ledger's tables to one role with ALTER TABLE ... OWNER TO.")));
 	}
 
-	check_placement(ledger);
+	find_placement(ledger);
 	payment = table_open(ledger->tables[PAYMENT], AccessShareLock);
 	ledger->payment_sequence =
 		identity_sequence_of(payment, get_attnum(RelationGetRelid(payment), "payment_id"));
@@ -309,6 +309,13 @@ find_ledger(Oid schema, const char *schema_name)
 	if (!ledger->valid)
 		load_ledger(ledger, schema_name);
 	return ledger;
+}
+
+/* ledger_rows_relid: what has a table's rows, and fires its triggers. */
+Oid
+ledger_rows_relid(const Ledger *ledger, LedgerTable table)
+{
+	return ledger->distributed ? ledger->shards[table] : ledger->tables[table];
 }
 
 /* ledger_check_tables: raise RP012 where a table of this version is not there. */
@@ -439,8 +446,8 @@ ledger_of_relation(Relation rel, LedgerTable table, LedgerTable other_table)
 	char	   *schema_name = get_namespace_name(schema);
 	Ledger	   *ledger = find_ledger(schema, schema_name);
 
-	if (ledger->tables[table] != RelationGetRelid(rel) &&
-		ledger->tables[other_table] != RelationGetRelid(rel))
+	if (ledger_rows_relid(ledger, table) != RelationGetRelid(rel) &&
+		ledger_rows_relid(ledger, other_table) != RelationGetRelid(rel))
 		ereport(ERROR,
 				(errcode(RP_LEDGER_VERSION),
 				 errmsg("table \"%s.%s\" is not the table \"%s\" of a ledger", schema_name,

@@ -52,6 +52,8 @@ typedef struct Ledger
 	char		quoted_schema[NAMEDATALEN * 2 + 3];
 	Oid			owner;			/* of every table */
 	Oid			tables[LEDGER_TABLES];
+	bool		distributed;	/* its tables are Citus's, and their rows in ... */
+	Oid			shards[LEDGER_TABLES];	/* ... these, which are on this node */
 	Oid			payment_sequence;
 	int			decimals;		/* of amounts of money */
 	uint64		checked_at;		/* changes seen before its name was looked at */
@@ -72,6 +74,7 @@ extern Ledger *ledger_of_setting(void);
 extern Ledger *ledger_of_schema(Oid schema);
 extern Ledger *ledger_of_relation(Relation rel, LedgerTable table,
 								  LedgerTable other_table);
+extern Oid	ledger_rows_relid(const Ledger *ledger, LedgerTable table);
 extern void ledger_check_tables(const Ledger *ledger);
 extern void ledger_refresh(Ledger *ledger);
 extern void ledger_check_name(Ledger *ledger);

@@ -94,66 +94,129 @@ is_citus_table(Relation partitions, Oid relid)
 	return found;
 }
 
-/* The node that has a table's rows, "host:port"; NULL where there is none, or more. */
-static char *
-citus_node_of(Oid relid)
+/* How many of the ledger's tables are Citus's, and one that is. */
+static int
+count_citus_tables(const Ledger *ledger, LedgerTable *example)
+{
+	Oid			catalog = get_relname_relid("pg_dist_partition", PG_CATALOG_NAMESPACE);
+	Relation	partitions;
+	int			n = 0;
+
+	if (!OidIsValid(catalog))
+		return 0;
+	partitions = table_open(catalog, AccessShareLock);
+	for (int i = LEDGER_TABLES - 1; i >= 0; i--)
+		if (OidIsValid(ledger->tables[i]) && is_citus_table(partitions, ledger->tables[i]))
+		{
+			n++;
+			*example = i;
+		}
+	table_close(partitions, AccessShareLock);
+	return n;
+}
+
+/* What Citus says of a table that has one shard in one place. */
+typedef struct Shard
+{
+	bool		of_schema;		/* distributed by its schema; else nothing else is known */
+	bool		is_here;
+	char		name[NAMEDATALEN];
+	char	   *node;			/* host:port */
+} Shard;
+
+static void
+find_shard(const Ledger *ledger, LedgerTable table, Shard *shard)
 {
 	Oid			argtype = OIDOID;
-	Datum		arg = ObjectIdGetDatum(relid);
+	Datum		arg = ObjectIdGetDatum(ledger->tables[table]);
 	MemoryContext save_context = CurrentMemoryContext;
-	char	   *node = NULL;
 
+	memset(shard, 0, sizeof(Shard));
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	PushActiveSnapshot(GetTransactionSnapshot());
-	if (SPI_execute_with_args("SELECT DISTINCT pg_catalog.concat(n.nodename, ':', n.nodeport) "
-							  "FROM pg_catalog.pg_dist_shard s "
+	if (SPI_execute_with_args("SELECT s.shardid::pg_catalog.text, pg_catalog.concat(n.nodename, ':', n.nodeport), "
+							  "p.groupid OPERATOR(pg_catalog.=) l.groupid "
+							  "FROM pg_catalog.pg_dist_partition t "
+							  "JOIN pg_catalog.pg_dist_schema c ON c.colocationid OPERATOR(pg_catalog.=) t.colocationid "
+							  "JOIN pg_catalog.pg_dist_shard s ON s.logicalrelid::pg_catalog.oid OPERATOR(pg_catalog.=) t.logicalrelid::pg_catalog.oid "
 							  "JOIN pg_catalog.pg_dist_placement p ON p.shardid OPERATOR(pg_catalog.=) s.shardid "
-							  "JOIN pg_catalog.pg_dist_node n ON n.groupid OPERATOR(pg_catalog.=) p.groupid "
-							  "WHERE s.logicalrelid::pg_catalog.oid OPERATOR(pg_catalog.=) $1 "
+							  "JOIN pg_catalog.pg_dist_node n ON n.groupid OPERATOR(pg_catalog.=) p.groupid, "
+							  "pg_catalog.pg_dist_local_group l "
+							  "WHERE t.logicalrelid::pg_catalog.oid OPERATOR(pg_catalog.=) $1 "
 							  "AND n.noderole::pg_catalog.text OPERATOR(pg_catalog.=) 'primary'",
 							  1, &argtype, &arg, NULL, true, 2) == SPI_OK_SELECT && SPI_processed == 1)
-		node = MemoryContextStrdup(save_context,
-								   SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
+	{
+		HeapTuple	row = SPI_tuptable->vals[0];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		bool		isnull;
+
+		shard->of_schema = true;
+		snprintf(shard->name, sizeof(shard->name), "%s_%s", ledger_table_names[table],
+				 SPI_getvalue(row, desc, 1));
+		shard->node = MemoryContextStrdup(save_context, SPI_getvalue(row, desc, 2));
+		shard->is_here = DatumGetBool(SPI_getbinval(row, desc, 3, &isnull));
+	}
 	PopActiveSnapshot();
 	if (SPI_finish() != SPI_OK_FINISH)
 		elog(ERROR, "SPI_finish failed");
-	return node;
 }
 
 pg_noreturn static void
 refuse_citus_table(const Ledger *ledger, LedgerTable table)
 {
-	char	   *node = citus_node_of(ledger->tables[table]);
-
 	ereport(ERROR,
 			(errcode(RP_LEDGER_VERSION),
 			 errmsg("table \"%s.%s\" is a table of Citus", ledger->schema_name,
 					ledger_table_names[table]),
-			 node == NULL ?
-			 errdetail("Its rows are not in the table itself, which is what the engine works on.") :
-			 errdetail("Its rows are on node %s, and not in the table itself, which is what the engine works on.",
-					   node),
-			 errhint("Dump the ledger by pg_dump, and restore it as ordinary tables on one node.")));
+			 errdetail("Its rows are not in the table itself, and a ledger is distributed as a whole schema or not at all."),
+			 errhint("Distribute the ledger with citus_schema_distribute(), or restore it from a dump as ordinary tables.")));
 }
 
-/* check_placement: raise RP012 where a table of the ledger is one of Citus's. */
-void
-check_placement(const Ledger *ledger)
+pg_noreturn static void
+refuse_elsewhere(const Ledger *ledger, const Shard *shard)
 {
-	Oid			catalog;
-	Relation	partitions;
+	ereport(ERROR,
+			(errcode(RP_LEDGER_VERSION),
+			 errmsg("ledger \"%s\" is on node %s", ledger->schema_name, shard->node),
+			 errdetail("Its rows are there, and functions work where the rows are."),
+			 errhint("Connect to that node.")));
+}
 
+/*
+ * find_placement
+ *		Find what has the ledger's rows.  Raises RP012 where that is not on this node, or
+ *		where some of its tables are Citus's in another way than by schema.
+ */
+void
+find_placement(Ledger *ledger)
+{
+	LedgerTable example;
+	int			n;
+
+	ledger->distributed = false;
+	memset(ledger->shards, 0, sizeof(ledger->shards));
 	if (!OidIsValid(get_extension_oid("citus", true)))
 		return;
-	catalog = get_relname_relid("pg_dist_partition", PG_CATALOG_NAMESPACE);
-	if (!OidIsValid(catalog))
+	n = count_citus_tables(ledger, &example);
+	if (n == 0)
 		return;
-	partitions = table_open(catalog, AccessShareLock);
 	for (int i = 0; i < LEDGER_TABLES; i++)
-		if (OidIsValid(ledger->tables[i]) && is_citus_table(partitions, ledger->tables[i]))
+	{
+		Shard		shard;
+
+		if (!OidIsValid(ledger->tables[i]))
+			continue;
+		find_shard(ledger, i, &shard);
+		if (!shard.of_schema)
+			refuse_citus_table(ledger, example);
+		if (!shard.is_here)
+			refuse_elsewhere(ledger, &shard);
+		ledger->shards[i] = get_relname_relid(shard.name, ledger->schema);
+		if (!OidIsValid(ledger->shards[i]))
 			refuse_citus_table(ledger, i);
-	table_close(partitions, AccessShareLock);
+	}
+	ledger->distributed = true;
 }
 
 /*

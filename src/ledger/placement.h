@@ -8,7 +8,7 @@
 #include "ledger/ledger.h"
 
 extern void check_table_kind(const Ledger *ledger, LedgerTable table);
-extern void check_placement(const Ledger *ledger);
+extern void find_placement(Ledger *ledger);
 extern void check_not_sent(void);
 extern void check_sharding_setting(const char *schema_name);
 

@@ -215,7 +215,7 @@ begin_own_write(Ledger *ledger, LedgerTable table, int64 id, bool many)
 {
 	engine_call->writing = (WrittenRow)
 	{
-		ledger->tables[table], id, many
+		ledger_rows_relid(ledger, table), id, many
 	};
 }
 
