@@ -220,17 +220,24 @@ find_placement(Ledger *ledger)
 }
 
 /*
- * check_not_sent
- *		Raise RP012 for a call that another node of Citus has sent here: the caller's
- *		settings, which say what ledger is meant and who acts, stayed behind.
+ * is_sent
+ *		Whether another node of Citus has sent here what runs: then the caller's settings,
+ *		which say what ledger is meant and who acts, stayed behind.
  */
-void
-check_not_sent(void)
+bool
+is_sent(void)
 {
 	static const char internal[] = "citus_internal";
 
-	if (strncmp(application_name, internal, strlen(internal)) == 0 &&
-		OidIsValid(get_extension_oid("citus", true)))
+	return strncmp(application_name, internal, strlen(internal)) == 0 &&
+		OidIsValid(get_extension_oid("citus", true));
+}
+
+/* check_not_sent: raise RP012 for a call that another node of Citus has sent here. */
+void
+check_not_sent(void)
+{
+	if (is_sent())
 		ereport(ERROR,
 				(errcode(RP_LEDGER_VERSION),
 				 errmsg("a function of regpaydb is called through another node"),
