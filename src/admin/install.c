@@ -256,8 +256,9 @@ ledger_to_upgrade(Oid schema, const char *schema_name, Oid function)
  * False where it is of this version already.
  */
 static bool
-upgrade_tables(const char *schema_name, int decimals)
+upgrade_tables(const Ledger *ledger, const char *schema_name)
 {
+	int			decimals = ledger->decimals;
 	const char *version;
 	bool		upgraded = false;
 
@@ -271,6 +272,12 @@ upgrade_tables(const char *schema_name, int decimals)
 		SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 	if (version == NULL)
 		no_ledger(schema_name);
+	if (ledger->distributed && strcmp(version, REGPAYDB_VERSION) != 0)
+		ereport(ERROR,
+				(errcode(RP_LEDGER_VERSION),
+				 errmsg("ledger \"%s\" is of version %s, and distributed", schema_name, version),
+				 errdetail("Citus lets nobody change its tables as an upgrade does."),
+				 errhint("Dump it with pg_dump at the coordinator, restore it as ordinary tables, upgrade it, and distribute it again.")));
 	while (strcmp(version, REGPAYDB_VERSION) != 0)
 	{
 		const char *next = run_upgrade_step(version, decimals);
@@ -310,6 +317,7 @@ regpaydb_upgrade_ledger(PG_FUNCTION_ARGS)
 	const char *schema_name;
 	Oid			schema;
 	Oid			owner;
+	Ledger	   *ledger;
 	int			decimals;
 	Datum		before;
 	Oid			save_userid;
@@ -335,8 +343,10 @@ regpaydb_upgrade_ledger(PG_FUNCTION_ARGS)
 						   (owner != save_userid ? SECURITY_RESTRICTED_OPERATION : 0));
 	before = ddl_relations(schema);
 	ddl_search_path(schema_name);
-	decimals = ledger_of_schema(schema)->decimals;
-	if (upgrade_tables(schema_name, decimals))
+	ledger = ledger_of_schema(schema);
+	decimals = ledger->decimals;
+	allow_local_ddl(ledger);
+	if (upgrade_tables(ledger, schema_name))
 		ddl_execute(for_decimals(ledger_views_sql, decimals));
 	ddl_own_relations(schema, before);
 	grants_refresh(ledger_of_schema(schema), function);

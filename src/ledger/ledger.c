@@ -318,6 +318,20 @@ ledger_rows_relid(const Ledger *ledger, LedgerTable table)
 	return ledger->distributed ? ledger->shards[table] : ledger->tables[table];
 }
 
+/*
+ * ledger_shard
+ *		The shard that has the rows of a table of this name; InvalidOid where the table
+ *		itself has them, or where there is no such table in a ledger.
+ */
+Oid
+ledger_shard(const Ledger *ledger, const char *table)
+{
+	for (int i = 0; ledger->distributed && i < LEDGER_TABLES; i++)
+		if (strcmp(ledger_table_names[i], table) == 0)
+			return ledger->shards[i];
+	return InvalidOid;
+}
+
 /* ledger_check_tables: raise RP012 where a table of this version is not there. */
 void
 ledger_check_tables(const Ledger *ledger)

@@ -75,6 +75,7 @@ extern Ledger *ledger_of_schema(Oid schema);
 extern Ledger *ledger_of_relation(Relation rel, LedgerTable table,
 								  LedgerTable other_table);
 extern Oid	ledger_rows_relid(const Ledger *ledger, LedgerTable table);
+extern Oid	ledger_shard(const Ledger *ledger, const char *table);
 extern void ledger_check_tables(const Ledger *ledger);
 extern void ledger_refresh(Ledger *ledger);
 extern void ledger_check_name(Ledger *ledger);

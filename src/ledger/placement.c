@@ -245,6 +245,40 @@ check_not_sent(void)
 				 errhint("Connect to the node that has the ledger, and do not call the function for rows of a distributed table.")));
 }
 
+static void
+switch_setting(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+							 false);
+}
+
+/*
+ * allow_local_ddl
+ *		Let DDL on a distributed ledger's tables and shards be this node's alone, until
+ *		the caller's GUC nest level ends.  What is granted here, the functions too, holds
+ *		here; a shard that Citus moves away gets what the coordinator has of it.
+ */
+void
+allow_local_ddl(const Ledger *ledger)
+{
+	if (!ledger->distributed)
+		return;
+	switch_setting("citus.enable_ddl_propagation", "off");
+	switch_setting("citus.enable_manual_changes_to_shards", "on");
+}
+
+/*
+ * allow_nested
+ *		Let the engine read and write a distributed ledger inside a query on one of its
+ *		shards, until the caller's GUC nest level ends.  Citus refuses it, since such a
+ *		function might run on another node; check_not_sent() keeps ours from that.
+ */
+void
+allow_nested(void)
+{
+	switch_setting("citus.allow_nested_distributed_execution", "on");
+}
+
 /*
  * check_sharding_setting
  *		Raise RP012 where a schema that is made would be taken for a distributed one,

@@ -11,6 +11,8 @@ extern void check_table_kind(const Ledger *ledger, LedgerTable table);
 extern void find_placement(Ledger *ledger);
 extern bool is_sent(void);
 extern void check_not_sent(void);
+extern void allow_local_ddl(const Ledger *ledger);
+extern void allow_nested(void);
 extern void check_sharding_setting(const char *schema_name);
 
 #endif							/* REGPAYDB_PLACEMENT_H */

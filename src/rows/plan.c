@@ -6,12 +6,14 @@
 
 #include "access/xact.h"
 #include "executor/spi.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
 #include "utils/snapmgr.h"
 
 #include "base/money.h"
+#include "ledger/placement.h"
 #include "rows/open_table.h"
 #include "rows/plan.h"
 
@@ -140,6 +142,21 @@ get_plan(Ledger *ledger, int number, MakeText make_text, bool *saved)
 
 /* ---- running them ---- */
 
+static int
+execute_plan(const Ledger *ledger, SPIPlanPtr plan, Datum *args, const char *nulls)
+{
+	int			save_nestlevel;
+	int			result;
+
+	if (!ledger->distributed)
+		return SPI_execute_plan(plan, args, nulls, ledger->read_only, 0);
+	save_nestlevel = NewGUCNestLevel();
+	allow_nested();
+	result = SPI_execute_plan(plan, args, nulls, ledger->read_only, 0);
+	AtEOXact_GUC(true, save_nestlevel);
+	return result;
+}
+
 /*
  * run_plan
  *		Run a plan; returns the number of rows, which are in SPI_tuptable until
@@ -161,7 +178,7 @@ run_plan(Ledger *ledger, int number, MakeText make_text, Datum *args, const char
 	/* One result at a time, so that a long statement does not pile them up. */
 	SPI_freetuptable(SPI_tuptable);
 	SPI_tuptable = NULL;
-	result = SPI_execute_plan(plan, args, nulls, ledger->read_only, 0);
+	result = execute_plan(ledger, plan, args, nulls);
 	if (result < 0)
 		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(result));
 
