@@ -37,29 +37,6 @@ static int	kept_ledgers;
 static uint64 transactions;		/* that have ended */
 static uint64 changes_seen;		/* tells whether one came in during a load */
 
-const char *const ledger_table_names[LEDGER_TABLES] = {
-	[CONFERENCE] = "conference",
-	[ATTENDEE] = "attendee",
-	[STAFF] = "staff",
-	[CATEGORY] = "category",
-	[PRODUCT] = "product",
-	[CART] = "cart",
-	[CART_ITEM] = "cart_item",
-	[CART_DISCOUNT] = "cart_discount",
-	[RESERVATION] = "reservation",
-	[STOCK_SLOT] = "stock_slot",
-	[INVOICE] = "invoice",
-	[LINE_ITEM] = "line_item",
-	[PAYMENT] = "payment",
-	[CREDIT_NOTE] = "credit_note",
-	[CREDIT_NOTE_CLAIM] = "credit_note_claim",
-	[CREDIT_NOTE_APPLICATION] = "credit_note_application",
-	[CREDIT_NOTE_REFUND] = "credit_note_refund",
-	[CREDIT_NOTE_REFUND_PART] = "credit_note_refund_part",
-	[REVERSAL] = "reversal",
-	[OUTBOX] = "outbox",
-};
-
 /* Mark what a changed table belongs to; a backend is told of every change. */
 static void
 relation_changed(Datum arg, Oid relid)
@@ -362,7 +339,8 @@ ledger_refresh(Ledger *ledger)
 /*
  * ledger_check_name
  *		Check that the ledger's schema has the name still that it had when the
- *		call began, since its queries go by that.  Raises 40001.
+ *		call began, since its queries go by that, and that its rows are where they
+ *		were.  Raises 40001, RP012.
  */
 void
 ledger_check_name(Ledger *ledger)
@@ -381,6 +359,8 @@ ledger_check_name(Ledger *ledger)
 				 errmsg("ledger \"%s\" was renamed while it was worked on", ledger->schema_name),
 				 errhint("Retry the transaction.")));
 	pfree(name);
+	if (!ledger->original->valid)
+		check_still_placed(ledger);
 	ledger->checked_at = changes;
 }
 

@@ -60,8 +60,9 @@ check_table_kind(const Ledger *ledger, LedgerTable table)
 	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(ledger->tables[table]));
 	const char *kind;
 
+	/* Just dropped; that is for who looks at its owner next to say. */
 	if (!HeapTupleIsValid(tuple))
-		no_ledger(ledger->schema_name);
+		return;
 	kind = kind_of((Form_pg_class) GETSTRUCT(tuple));
 	ReleaseSysCache(tuple);
 	if (kind != NULL && !(table == OUTBOX && strcmp(kind, "a partition") == 0))
@@ -217,6 +218,26 @@ find_placement(Ledger *ledger)
 			refuse_citus_table(ledger, i);
 	}
 	ledger->distributed = true;
+}
+
+/*
+ * check_still_placed
+ *		Check that the rows are where they were when the ledger was loaded, after its
+ *		tables have changed.  Raises RP012, or 40001 where they are on this node still.
+ */
+void
+check_still_placed(const Ledger *ledger)
+{
+	Ledger		now = *ledger;
+
+	find_placement(&now);
+	if (now.distributed != ledger->distributed ||
+		memcmp(now.shards, ledger->shards, sizeof(now.shards)) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("ledger \"%s\" was distributed while it was worked on",
+						ledger->schema_name),
+				 errhint("Retry the transaction.")));
 }
 
 /*

@@ -5,10 +5,11 @@
 #ifndef REGPAYDB_PLACEMENT_H
 #define REGPAYDB_PLACEMENT_H
 
-#include "ledger/ledger.h"
+#include "ledger/tables.h"
 
 extern void check_table_kind(const Ledger *ledger, LedgerTable table);
 extern void find_placement(Ledger *ledger);
+extern void check_still_placed(const Ledger *ledger);
 extern bool is_sent(void);
 extern void check_not_sent(void);
 extern void allow_local_ddl(const Ledger *ledger);

@@ -290,7 +290,7 @@ SQL
 	},
 	{
 		what => 'payments are settled that are in another table',
-		weak => [ [ "if (ledger->tables[table] != RelationGetRelid(rel) &&\n\t\tledger->tables[other_table] != RelationGetRelid(rel))", 'if (false)' ] ],
+		weak => [ [ "if (ledger_rows_relid(ledger, table) != RelationGetRelid(rel) &&\n\t\tledger_rows_relid(ledger, other_table) != RelationGetRelid(rel))", 'if (false)' ] ],
 		attack => <<'SQL',
 SET ROLE weak_rival;
 CREATE TABLE rival.made_up (LIKE rival.payment INCLUDING ALL);
@@ -496,7 +496,7 @@ SQL
 	},
 	{
 		what => 'an attendee signs a payment by plain SQL in the name of staff',
-		weak => [ [ "		if (columns.entered_by != 0)\n			check_signature(slot, columns.entered_by);\n", '' ] ],
+		weak => [ [ "		actor_must_be(DatumGetInt64(entered_by));\n", "		(void) entered_by;\n" ] ],
 		attack => <<'SQL',
 SET ROLE weak_staff;
 SET regpaydb.user_id = '101';
@@ -727,7 +727,7 @@ SQL
 	},
 	{
 		what => 'row-level security is not switched on',
-		weak => [ [ 'ddl_execute(psprintf("ALTER TABLE %s ENABLE ROW LEVEL SECURITY", table));', '' ] ],
+		weak => [ [ 'ddl_execute(psprintf("ALTER TABLE %s ENABLE ROW LEVEL SECURITY", name));', '' ] ],
 		attack => <<'SQL',
 CREATE SCHEMA made AUTHORIZATION weak_owner;
 SET ROLE weak_owner;
