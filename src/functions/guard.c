@@ -193,7 +193,7 @@ regpaydb_guard_conference(PG_FUNCTION_ARGS)
 		 * Wait for whoever is just recording the first one, and keep others
 		 * out.
 		 */
-		LockRelationOid(ledger->tables[PAYMENT], ShareRowExclusiveLock);
+		LockRelationOid(ledger_rows_relid(ledger, PAYMENT), ShareRowExclusiveLock);
 		engine_begin_as_owner(ledger);
 		has_payments = row_has_payments(engine_reader());
 		engine_end();
