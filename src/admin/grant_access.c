@@ -222,7 +222,8 @@ set_access(FunctionCallInfo fcinfo, bool grant)
 		elog(ERROR, "SPI_connect failed");
 	save_nestlevel = NewGUCNestLevel();
 	ddl_search_path(ledger->schema_name);
-	allow_local_ddl(ledger);
+	if (ledger->distributed)
+		allow_local_ddl();
 	if (accesses[number].access == ACCESS_APP &&
 		((access_of_role(conference, role) & ACCESS_APP) != 0) != grant)
 		lock_policy_tables(ledger);

@@ -198,6 +198,8 @@ regpaydb_create_ledger(PG_FUNCTION_ARGS)
 	grants_to_owner(fcinfo->flinfo->fn_oid, GetUserId());
 	before = ddl_relations(schema);
 	ddl_search_path(schema_name);
+	/* Of each view Citus would tell that it stays here; it takes them along later. */
+	allow_local_ddl();
 	ddl_execute(for_decimals(ledger_sql, decimals));
 	ddl_own_relations(schema, before);
 	if (SPI_execute_with_args("INSERT INTO conference (name, currency, ledger_version) "
@@ -335,6 +337,7 @@ regpaydb_upgrade_ledger(PG_FUNCTION_ARGS)
 	ddl_search_path("pg_catalog");
 	check_nothing_planted(schema, schema_name);
 	grants_lock(function);
+	allow_local_ddl();
 	grants_to_owner(function, owner);
 
 	/* As in engine_begin_as_owner, which has no ledger yet. */
@@ -345,7 +348,6 @@ regpaydb_upgrade_ledger(PG_FUNCTION_ARGS)
 	ddl_search_path(schema_name);
 	ledger = ledger_of_schema(schema);
 	decimals = ledger->decimals;
-	allow_local_ddl(ledger);
 	if (upgrade_tables(ledger, schema_name))
 		ddl_execute(for_decimals(ledger_views_sql, decimals));
 	ddl_own_relations(schema, before);

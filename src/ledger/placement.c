@@ -275,14 +275,14 @@ switch_setting(const char *name, const char *value)
 
 /*
  * allow_local_ddl
- *		Let DDL on a distributed ledger's tables and shards be this node's alone, until
- *		the caller's GUC nest level ends.  What is granted here, the functions too, holds
+ *		Let DDL on tables and shards be this node's alone, until the caller's GUC nest
+ *		level ends.  What is granted on a distributed ledger here, the functions too, holds
  *		here; a shard that Citus moves away gets what the coordinator has of it.
  */
 void
-allow_local_ddl(const Ledger *ledger)
+allow_local_ddl(void)
 {
-	if (!ledger->distributed)
+	if (!OidIsValid(get_extension_oid("citus", true)))
 		return;
 	switch_setting("citus.enable_ddl_propagation", "off");
 	switch_setting("citus.enable_manual_changes_to_shards", "on");

@@ -12,7 +12,7 @@ extern void find_placement(Ledger *ledger);
 extern void check_still_placed(const Ledger *ledger);
 extern bool is_sent(void);
 extern void check_not_sent(void);
-extern void allow_local_ddl(const Ledger *ledger);
+extern void allow_local_ddl(void);
 extern void allow_nested(void);
 extern void check_sharding_setting(const char *schema_name);
 
