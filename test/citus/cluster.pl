@@ -428,7 +428,7 @@ sub start_clients
 	} 1 .. $n;
 }
 
-my ($answered, $failed) = (0, 0);
+my ($answered, $failed, $called) = (0, 0, 0);
 sub stop_clients
 {
 	write_file("$work/stop", '');
@@ -447,6 +447,10 @@ sub move
 	my @clients = start_clients(4);
 	my $idle = start($place, "SET regpaydb.ledger = 'gannet'; SELECT regpaydb.balance_due(3) > 0; \\! while [ ! -e $work/moved ]; do sleep 0.1; done\nSELECT regpaydb.pay(3, 1, 'on the old node'); SELECT regpaydb.can_view(3, 102);");
 
+	# By the function on the node, with nobody to send it elsewhere.
+	my $caller = start($place, "SET regpaydb.ledger = 'gannet';\n" . join '',
+		map {"SELECT regpaydb.pay(4, 0.01, 'x', 'call', '$number-$_') > 0;\n\\o /dev/null\nSELECT pg_sleep(0.003);\n\\o\n"} 1 .. 3000);
+
 	unlink "$work/moved";
 	sleep 1;
 	sql($coordinator, block('move'), v => { host => '127.0.0.1', port => $to });
@@ -459,6 +463,10 @@ sub move
 	cmp_ok($answered, '>', 50, "$answered payments were answered");
 	is($failed, 0, 'none failed');
 	is(sql($place, q{SELECT count(*) FROM gannet.payment WHERE provider = 'move'}), $answered, 'all of them are there, once');
+	my $said = ended($caller);
+	$called += () = $said =~ /^t$/mg;
+	is(join(' ', sort keys %{ { map { $_ => 1 } $said =~ /ERROR:  (\w{5})/g } }), 'RP012', 'pay() on the old node: RP012 from then on');
+	is(sql($place, q{SELECT count(*) FROM gannet.payment WHERE provider = 'call'}), $called, "what it said was paid is there, once ($called)");
 	is_sound('gannet', 'moved');
 	like(sees($_, 'SELECT count(*) FROM gannet.invoice', actor => 101), qr/^ERROR:  42501: /, "$_ has no access on the new node") for qw(shop desk books);
 	like(tells($place, "SET regpaydb.ledger = 'gannet'; SELECT regpaydb.balance_due(3)", user => 'desk'), qr/^ERROR:  42501: /, 'nor functions');
@@ -519,7 +527,7 @@ SKIP:
 
 # ---- what is distributed in another way ----
 
-for my $how ([ 'reference', 'a reference table beside payment', q{CREATE TABLE partly.stripe_payment (payment_id bigint PRIMARY KEY REFERENCES partly.payment); SELECT create_reference_table('partly.stripe_payment')} ],
+for my $how ([ 'reference', 'a reference table beside payment', q{SET ROLE organiser; CREATE TABLE partly.stripe_payment (payment_id bigint PRIMARY KEY REFERENCES partly.payment); RESET ROLE; SELECT create_reference_table('partly.stripe_payment')} ],
 	[ 'local', 'one of its tables in Citus\'s metadata', q{SELECT citus_add_local_table_to_metadata('partly.outbox')} ])
 {
 	my ($kind, $name, $make) = @$how;
