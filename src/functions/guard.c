@@ -60,7 +60,7 @@ advice(const char *table)
 pg_noreturn static void
 refuse_change(TriggerData *trigger, const char *column)
 {
-	const char *table = RelationGetRelationName(trigger->tg_relation);
+	const char *table = ledger_table_name(RelationGetRelationName(trigger->tg_relation));
 
 	ereport(ERROR,
 			(errcode(RP_APPEND_ONLY),

@@ -4,6 +4,8 @@
  */
 #include "postgres.h"
 
+#include <ctype.h>
+
 #include "ledger/tables.h"
 
 const char *const ledger_table_names[LEDGER_TABLES] = {
@@ -28,3 +30,22 @@ const char *const ledger_table_names[LEDGER_TABLES] = {
 	[REVERSAL] = "reversal",
 	[OUTBOX] = "outbox",
 };
+
+/*
+ * ledger_table_name
+ *		The name of the table that a relation of this name has the rows of: where it is
+ *		one of Citus's shards, that without the shard's number.
+ */
+const char *
+ledger_table_name(const char *relation)
+{
+	size_t		length = strlen(relation);
+
+	while (length > 0 && isdigit((unsigned char) relation[length - 1]))
+		length--;
+	for (int i = 0; relation[length] != '\0' && i < LEDGER_TABLES; i++)
+		if (strlen(ledger_table_names[i]) + 1 == length && relation[length - 1] == '_' &&
+			strncmp(relation, ledger_table_names[i], length - 1) == 0)
+			return ledger_table_names[i];
+	return relation;
+}

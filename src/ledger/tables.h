@@ -62,4 +62,6 @@ typedef struct Ledger
 
 extern const char *const ledger_table_names[LEDGER_TABLES];
 
+extern const char *ledger_table_name(const char *relation);
+
 #endif							/* REGPAYDB_TABLES_H */
