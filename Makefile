@@ -39,8 +39,9 @@ NO_INSTALLCHECK = 1
 # off, take from the owner what a superuser keeps, or look at the server's memory.
 SUPERUSERS_ONLY = 00_install append_only attack_app attack_input attack_owner attack_path \
 	attack_schema batch_interrupted cart_amend cart_expire cart_integrity cart_pay catalog \
-	entered_by grant_access grants_apart hostile integrity late_ids money_leaves odd_kinds odd_shop \
-	odd_tables past privileges record_payment reports return_items row_security session_memory staff_actor stock \
+	entered_by grant_access grants_apart hostile integrity integrity_refunds late_ids money_cost money_leaves odd_kinds odd_shop \
+	odd_tables past privileges provenance record_payment refund_life reports return_items reversal \
+	row_security session_memory staff_actor stock \
 	update_status_loads view_query \
 	gone_meanwhile grant_at_work grant_concurrent pay_trigger_made row_deleted
 

@@ -59,7 +59,7 @@ CREATE FUNCTION regpaydb.request_refund(
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'regpaydb_request_refund';
 REVOKE ALL ON FUNCTION regpaydb.request_refund(bigint, text, jsonb, bigint) FROM PUBLIC;
-COMMENT ON FUNCTION regpaydb.request_refund(bigint, text, jsonb, bigint) IS 'Claims a credit note for a refund that a payment platform is to make; returns the refund''s id, which is the idempotency key to send. parts: [{"payment_id": 3, "amount": 100.00}, ...], by default what its sources can take; the rest goes some other way.';
+COMMENT ON FUNCTION regpaydb.request_refund(bigint, text, jsonb, bigint) IS 'Claims a credit note for a refund that a payment platform is to make; returns the refund''s id, which is the idempotency key to send, with the payment''s where there are several parts. parts: [{"payment_id": 3, "amount": 100.00}, ...], by default what its sources can take; the rest goes some other way.';
 
 CREATE FUNCTION regpaydb.confirm_refund(
 		credit_note_refund_id bigint,
@@ -89,7 +89,7 @@ CREATE FUNCTION regpaydb.refund_sources(
 		reference text,
 		amount numeric,
 		refundable numeric)
-	LANGUAGE c STABLE PARALLEL RESTRICTED
+	LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 5
 	AS 'MODULE_PATHNAME', 'regpaydb_refund_sources';
 REVOKE ALL ON FUNCTION regpaydb.refund_sources(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION regpaydb.refund_sources(bigint) IS 'Which payments from outside brought a credit note''s money, how much each, and how much of each payment can still go back to it.';
@@ -102,7 +102,7 @@ CREATE FUNCTION regpaydb.money_trail(
 		invoice_id bigint,
 		credit_note_id bigint,
 		credit_note_refund_id bigint)
-	LANGUAGE c STABLE PARALLEL RESTRICTED
+	LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 5
 	AS 'MODULE_PATHNAME', 'regpaydb_money_trail';
 REVOKE ALL ON FUNCTION regpaydb.money_trail(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION regpaydb.money_trail(bigint) IS 'Where the money that a payment brought is now: on invoices, in unclaimed credit notes, refunded or reversed.';
@@ -127,6 +127,7 @@ CREATE FUNCTION regpaydb.record_reversal(
 	AS 'MODULE_PATHNAME', 'regpaydb_record_reversal';
 REVOKE ALL ON FUNCTION regpaydb.record_reversal(text, text, numeric, text, text) FROM PUBLIC;
 COMMENT ON FUNCTION regpaydb.record_reversal(text, text, numeric, text, text) IS 'Records that a platform took back money that this payment had brought, from what its invoice has too much first; returns the reversal''s id. NULL where reversal_ref is a refund of ours, which is confirmed. The same reversal_ref again returns the first one''s id and does nothing.';
+COMMENT ON FUNCTION regpaydb.total_payments(bigint) IS 'What has been paid on the invoice, less what was turned into credit notes or taken back by a platform.';
 COMMENT ON FUNCTION regpaydb.refund_credit_note(bigint, text, bigint) IS 'Records that a credit note was paid out in full: a refund that is requested and done at once; returns its id.';
 
 DROP FUNCTION regpaydb.reconciliation(timestamptz);
@@ -146,6 +147,9 @@ CREATE FUNCTION regpaydb.reconciliation(
 	AS 'MODULE_PATHNAME', 'regpaydb_reconciliation';
 REVOKE ALL ON FUNCTION regpaydb.reconciliation(timestamptz) FROM PUBLIC;
 COMMENT ON FUNCTION regpaydb.reconciliation(timestamptz) IS 'Where the money that had been received by a time was then: on invoices, in unclaimed credit notes or refunded, which leaves a difference of 0. Beside it the value of the invoices that were paid, what was due on the others, and what platforms took back that no invoice had.';
+
+-- Its query has so many expressions that to compile them takes longer than to run it.
+ALTER FUNCTION regpaydb.check_integrity() SET jit = off;
 
 -- Functions belong to the owner of their schema, who is whoever installs the
 -- extension, or did before a dump: a superuser or not, he may make ledgers, let

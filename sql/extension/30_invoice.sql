@@ -32,7 +32,7 @@ CREATE FUNCTION regpaydb.total_payments(
 	LANGUAGE c STABLE PARALLEL RESTRICTED
 	AS 'MODULE_PATHNAME', 'regpaydb_total_payments';
 REVOKE ALL ON FUNCTION regpaydb.total_payments(bigint) FROM PUBLIC;
-COMMENT ON FUNCTION regpaydb.total_payments(bigint) IS 'What has been paid on the invoice, less what was turned into credit notes.';
+COMMENT ON FUNCTION regpaydb.total_payments(bigint) IS 'What has been paid on the invoice, less what was turned into credit notes or taken back by a platform.';
 
 CREATE FUNCTION regpaydb.balance_due(
 		invoice_id bigint)

@@ -28,7 +28,7 @@ CREATE FUNCTION regpaydb.request_refund(
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'regpaydb_request_refund';
 REVOKE ALL ON FUNCTION regpaydb.request_refund(bigint, text, jsonb, bigint) FROM PUBLIC;
-COMMENT ON FUNCTION regpaydb.request_refund(bigint, text, jsonb, bigint) IS 'Claims a credit note for a refund that a payment platform is to make; returns the refund''s id, which is the idempotency key to send. parts: [{"payment_id": 3, "amount": 100.00}, ...], by default what its sources can take; the rest goes some other way.';
+COMMENT ON FUNCTION regpaydb.request_refund(bigint, text, jsonb, bigint) IS 'Claims a credit note for a refund that a payment platform is to make; returns the refund''s id, which is the idempotency key to send, with the payment''s where there are several parts. parts: [{"payment_id": 3, "amount": 100.00}, ...], by default what its sources can take; the rest goes some other way.';
 
 CREATE FUNCTION regpaydb.confirm_refund(
 		credit_note_refund_id bigint,
@@ -58,7 +58,7 @@ CREATE FUNCTION regpaydb.refund_sources(
 		reference text,
 		amount numeric,
 		refundable numeric)
-	LANGUAGE c STABLE PARALLEL RESTRICTED
+	LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 5
 	AS 'MODULE_PATHNAME', 'regpaydb_refund_sources';
 REVOKE ALL ON FUNCTION regpaydb.refund_sources(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION regpaydb.refund_sources(bigint) IS 'Which payments from outside brought a credit note''s money, how much each, and how much of each payment can still go back to it.';
@@ -71,7 +71,7 @@ CREATE FUNCTION regpaydb.money_trail(
 		invoice_id bigint,
 		credit_note_id bigint,
 		credit_note_refund_id bigint)
-	LANGUAGE c STABLE PARALLEL RESTRICTED
+	LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 5
 	AS 'MODULE_PATHNAME', 'regpaydb_money_trail';
 REVOKE ALL ON FUNCTION regpaydb.money_trail(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION regpaydb.money_trail(bigint) IS 'Where the money that a payment brought is now: on invoices, in unclaimed credit notes, refunded or reversed.';

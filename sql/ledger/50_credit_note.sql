@@ -10,7 +10,7 @@ COMMENT ON TABLE credit_note IS 'Money that is on no invoice: each note is a neg
 COMMENT ON COLUMN credit_note.credit_note_id IS 'Key: the payment_id of the negative payment that the note is.';
 COMMENT ON COLUMN credit_note.attendee_id IS 'Whose money it is.';
 COMMENT ON COLUMN credit_note.value IS 'The amount, in the conference''s currency.';
-COMMENT ON COLUMN credit_note.state IS 'unclaimed, applied (to an invoice) or refunded (to where the money came from); claimed once, for ever.';
+COMMENT ON COLUMN credit_note.state IS 'unclaimed, applied (to an invoice) or refunded (from the request on, even if that refund fails: then its money is in a new note); claimed once, for ever.';
 
 -- An application or a refund references a note by its id *and* the claim that it
 -- is.  As a note has one claim at most, it can't have both, whoever writes the

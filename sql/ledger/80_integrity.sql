@@ -2,7 +2,7 @@
 -- others, or as texts: as values they can't be used yet in the transaction that brings
 -- them, which may be that of upgrade_ledger().
 CREATE VIEW integrity_problem WITH (security_invoker = true) AS
-WITH total AS (
+WITH RECURSIVE total AS (
 	SELECT i.invoice_id, i.status, i.value, i.paid, i.payment_count, i.last_payment_id,
 		i.paid_time, i.closed_time, i.closed_by, i.closed_reason,
 		coalesce(p.amount, 0) AS payments,
@@ -23,6 +23,16 @@ WITH total AS (
 	LEFT JOIN payment p ON p.payment_id = n.credit_note_id
 	LEFT JOIN credit_note_application a ON a.credit_note_id = n.credit_note_id
 	LEFT JOIN credit_note_refund r ON r.credit_note_id = n.credit_note_id
+), succession AS (	-- successors that go back to a first invoice
+	SELECT s.invoice_id
+	FROM invoice s
+	WHERE s.replaces IS NOT NULL
+		AND NOT EXISTS (SELECT FROM invoice p WHERE p.invoice_id = s.replaces AND p.replaces IS NOT NULL)
+	UNION
+	SELECT s.invoice_id
+	FROM succession p
+	CROSS JOIN LATERAL (	-- by the index, however long the chains are
+		SELECT i.invoice_id FROM invoice i WHERE i.replaces = p.invoice_id OFFSET 0) s
 )
 SELECT format('invoice %s', invoice_id) AS object,
 	format('paid is %s for %s payments, but its %s payments add up to %s',
@@ -210,6 +220,28 @@ FULL JOIN (
 	ON held.invoice_id = billed.invoice_id AND held.product_id = billed.product_id
 WHERE billed.quantity IS DISTINCT FROM held.quantity
 UNION ALL
+SELECT format('invoice %s', coalesce(billed.invoice_id, held.invoice_id)),
+	format('bills a discount of %s on %s of product %s, but its cart has it on %s',
+		coalesce(billed.amount, held.amount), coalesce(billed.quantity, 0),
+		coalesce(billed.product_id, held.product_id), coalesce(held.quantity, 0))
+FROM (
+	SELECT i.invoice_id, l.product_id, -l.price AS amount, sum(l.quantity) AS quantity
+	FROM invoice i
+	JOIN cart c ON c.cart_id = i.cart_id AND c.revision = i.cart_revision
+	JOIN line_item l ON l.invoice_id = i.invoice_id
+	WHERE i.status IN ('unpaid', 'paid') AND l.price < 0
+	GROUP BY i.invoice_id, l.product_id, l.price) billed
+FULL JOIN (
+	SELECT i.invoice_id, d.product_id, d.amount, sum(d.quantity) AS quantity
+	FROM invoice i
+	JOIN cart c ON c.cart_id = i.cart_id AND c.revision = i.cart_revision
+	JOIN cart_discount d ON d.cart_id = i.cart_id
+	WHERE i.status IN ('unpaid', 'paid')
+	GROUP BY i.invoice_id, d.product_id, d.amount) held
+	ON held.invoice_id = billed.invoice_id AND held.product_id = billed.product_id
+		AND held.amount = billed.amount
+WHERE billed.quantity IS DISTINCT FROM held.quantity
+UNION ALL
 SELECT format('cart %s', c.cart_id),
 	format('is %s and has %s items and discounts, but its row says %s', c.status, entries.number,
 		c.entry_count)
@@ -270,6 +302,7 @@ UNION ALL
 SELECT format('refund %s', r.credit_note_refund_id),
 	format('is %s, but its money %s', r.state, CASE
 		WHEN r.returned_payment_id IS NULL THEN 'did not come back'
+		WHEN p.payment_id IS NULL THEN format('came back as payment %s, which does not exist', r.returned_payment_id)
 		ELSE format('came back as payment %s: %s of kind %s on invoice %s, of %s from invoice %s',
 			r.returned_payment_id, p.amount, p.kind, p.invoice_id, n.value, made.invoice_id)
 	END)
@@ -306,7 +339,10 @@ LEFT JOIN credit_note n ON n.credit_note_id = r.credit_note_id
 WHERE n.value IS DISTINCT FROM t.amount
 UNION ALL
 SELECT format('payment %s', back.payment_id),
-	format('is of kind %s and brought %s, but %s went back to it', p.kind, p.amount, back.amount)
+	CASE
+		WHEN p.payment_id IS NULL THEN format('does not exist, but %s went back to it', back.amount)
+		ELSE format('is of kind %s and brought %s, but %s went back to it', p.kind, p.amount, back.amount)
+	END
 FROM (
 	SELECT payment_id, sum(amount) AS amount
 	FROM (
@@ -322,9 +358,12 @@ LEFT JOIN payment p ON p.payment_id = back.payment_id
 WHERE (back.amount <= p.amount AND p.kind < 'credit_note') IS NOT TRUE
 UNION ALL
 SELECT format('reversal %s', v.reversal_id),
-	format('took %s, of which %s is a loss, but its payment %s is of kind %s and amount %s on invoice %s',
-		v.amount, v.loss, coalesce(v.reversing_payment_id::text, 'is missing'), p.kind, p.amount,
-		p.invoice_id)
+	format('took %s, of which %s is a loss, but %s', v.amount, v.loss, CASE
+		WHEN v.reversing_payment_id IS NULL THEN 'no payment took the rest'
+		WHEN p.payment_id IS NULL THEN format('its payment %s does not exist', v.reversing_payment_id)
+		ELSE format('its payment %s is of kind %s and amount %s on invoice %s', p.payment_id, p.kind,
+			p.amount, p.invoice_id)
+	END)
 FROM reversal v
 LEFT JOIN payment brought ON brought.payment_id = v.payment_id
 LEFT JOIN payment p ON p.payment_id = v.reversing_payment_id
@@ -336,6 +375,18 @@ SELECT format('payment %s', p.payment_id), 'is of kind reversal, but no reversal
 FROM payment p
 WHERE p.kind < 'credit_note' AND p.kind > 'manual'
 	AND NOT EXISTS (SELECT FROM reversal v WHERE v.reversing_payment_id = p.payment_id)
+UNION ALL
+SELECT format('invoice %s', s.invoice_id),
+	format('replaces invoice %s, but is %s, and was not paid by what that one gave back', s.replaces,
+		s.status)
+FROM invoice s
+WHERE s.replaces IS NOT NULL AND (s.status = 'unpaid' OR s.paid_time IS NULL)
+UNION ALL
+SELECT format('invoice %s', s.invoice_id),
+	format('replaces invoice %s, and so on in a circle: none is the first', s.replaces)
+FROM invoice s
+WHERE s.replaces IS NOT NULL
+	AND NOT EXISTS (SELECT FROM succession f WHERE f.invoice_id = s.invoice_id)
 UNION ALL
 SELECT 'ledger',
 	format('%s came in, but %s is on invoices, %s in unclaimed credit notes and %s was refunded',

@@ -45,10 +45,10 @@ COMMENT ON COLUMN report_sales_and_payments.items_on_paid_invoices IS 'Sum of th
 COMMENT ON COLUMN report_sales_and_payments.all_payments IS 'Sum of all payments, credit notes (which are negative) and their applications included.';
 COMMENT ON COLUMN report_sales_and_payments.sales_less_payments IS 'The first less the second: minus part_payments, when all is well.';
 COMMENT ON COLUMN report_sales_and_payments.part_payments IS 'What is paid on invoices that are unpaid still.';
-COMMENT ON COLUMN report_sales_and_payments.money_received IS 'Sum of the payments from outside, less those given back.';
+COMMENT ON COLUMN report_sales_and_payments.money_received IS 'Sum of the payments from outside, less those given back or taken back by platforms.';
 COMMENT ON COLUMN report_sales_and_payments.credit_notes IS 'Sum of all credit notes ever made.';
 COMMENT ON COLUMN report_sales_and_payments.credit_notes_applied IS 'Of these, put on invoices.';
-COMMENT ON COLUMN report_sales_and_payments.credit_notes_refunded IS 'Of these, paid out.';
+COMMENT ON COLUMN report_sales_and_payments.credit_notes_refunded IS 'Of these, paid out, or on the way.';
 COMMENT ON COLUMN report_sales_and_payments.credit_notes_unclaimed IS 'Of these, unclaimed.';
 COMMENT ON COLUMN report_sales_and_payments.credit_notes_difference IS 'Credit notes of which none of that is known: 0, when all is well.';
 COMMENT ON COLUMN report_sales_and_payments.credit_notes_returned IS 'Of these, with refunds that failed: their money is in newer notes.';

@@ -50,17 +50,24 @@ COMMENT ON COLUMN report_payments.value_date IS 'The day on which it happened, a
 
 CREATE VIEW report_received_by_day WITH (security_invoker = true) AS
 	SELECT "time"::date AS date, kind, provider, count(*) AS payments, sum(amount) AS amount,
-		array_agg(coalesce(provider_ref, reference) ORDER BY payment_id) AS reference_list
-	FROM payment
-	WHERE kind < 'credit_note'
+		array_agg(reference ORDER BY id) AS reference_list
+	FROM (
+		SELECT "time", kind, provider, amount, coalesce(provider_ref, reference) AS reference,
+			payment_id AS id
+		FROM payment
+		WHERE kind IN ('payment', 'manual')
+		UNION ALL
+		SELECT "time", 'reversal'::text::regpaydb.payment_kind AS kind, provider, -amount,
+			reversal_ref, reversal_id
+		FROM reversal) AS entry
 	GROUP BY "time"::date, kind, provider;
-COMMENT ON VIEW report_received_by_day IS 'Money from outside by day and payment platform, to hold against the platform''s or the bank''s file.';
+COMMENT ON VIEW report_received_by_day IS 'Money from outside by day and payment platform, to hold against the platform''s or the bank''s file. What platforms took back is in it whole, with what of it is a loss.';
 COMMENT ON COLUMN report_received_by_day.date IS 'The day, in the session''s time zone.';
 COMMENT ON COLUMN report_received_by_day.kind IS 'payment, manual where staff entered it, or reversal where a platform took it back.';
 COMMENT ON COLUMN report_received_by_day.provider IS 'The payment platform; NULL where none was given.';
-COMMENT ON COLUMN report_received_by_day.payments IS 'How many payments.';
+COMMENT ON COLUMN report_received_by_day.payments IS 'How many payments, or reversals.';
 COMMENT ON COLUMN report_received_by_day.amount IS 'Their sum, less what was given back.';
-COMMENT ON COLUMN report_received_by_day.reference_list IS 'The platform''s keys of the payments, or what else they were identified by, in the order in which they were recorded.';
+COMMENT ON COLUMN report_received_by_day.reference_list IS 'The platform''s keys of the payments or reversals, or what else they were identified by, in the order in which they were recorded.';
 
 -- The invoice that a note came from, or went to, may be somebody else's and
 -- hidden from the owner: outer joins show the note all the same.
@@ -96,7 +103,7 @@ COMMENT ON COLUMN report_credit_notes.state IS 'unclaimed, applied or refunded.'
 COMMENT ON COLUMN report_credit_notes.status IS 'The same for people: which invoice it was applied to, or how it was refunded.';
 COMMENT ON COLUMN report_credit_notes.from_invoice_id IS 'The invoice that it came from.';
 COMMENT ON COLUMN report_credit_notes.to_invoice_id IS 'The invoice that it was applied to, if it was.';
-COMMENT ON COLUMN report_credit_notes.claim_time IS 'When it was applied or refunded, if it was.';
+COMMENT ON COLUMN report_credit_notes.claim_time IS 'When it was applied, or its refund was requested or made, if it was.';
 COMMENT ON COLUMN report_credit_notes.refund_state IS 'How far its refund is, if it has one: the money of a failed one is in a newer note.';
 
 CREATE VIEW report_credit_note_refunds WITH (security_invoker = true) AS
@@ -114,12 +121,12 @@ CREATE VIEW report_credit_note_refunds WITH (security_invoker = true) AS
 	JOIN attendee a ON a.attendee_id = n.attendee_id;
 COMMENT ON VIEW report_credit_note_refunds IS 'Every refund of a credit note, those that are requested or have failed included.';
 COMMENT ON COLUMN report_credit_note_refunds.credit_note_refund_id IS 'Key: the refund.';
-COMMENT ON COLUMN report_credit_note_refunds."time" IS 'When it was recorded.';
+COMMENT ON COLUMN report_credit_note_refunds."time" IS 'When it was recorded: requested, or done at once.';
 COMMENT ON COLUMN report_credit_note_refunds.credit_note_id IS 'The note.';
 COMMENT ON COLUMN report_credit_note_refunds.value IS 'The amount.';
 COMMENT ON COLUMN report_credit_note_refunds.reference IS 'What people identify the refund by.';
 COMMENT ON COLUMN report_credit_note_refunds.entered_by IS 'user_id of who entered it, or on whose behalf it was recorded, if any.';
-COMMENT ON COLUMN report_credit_note_refunds.attendee_id IS 'Who gets it.';
+COMMENT ON COLUMN report_credit_note_refunds.attendee_id IS 'Who is to get it.';
 COMMENT ON COLUMN report_credit_note_refunds.user_id IS 'The attendee''s key in the application.';
 COMMENT ON COLUMN report_credit_note_refunds.owner IS 'The attendee''s name and address, as printed on invoices.';
 COMMENT ON COLUMN report_credit_note_refunds.email IS 'Where to write to.';
@@ -274,9 +281,11 @@ CREATE VIEW report_attendee_statement WITH (security_invoker = true) AS
 			p.invoice_id, n.credit_note_id, p.reference, n.value
 		FROM credit_note n
 		LEFT JOIN credit_note_application c ON c.credit_note_id = n.credit_note_id
-		LEFT JOIN payment p ON p.payment_id = c.payment_id
+		LEFT JOIN credit_note_refund f ON f.credit_note_id = n.credit_note_id
+		LEFT JOIN payment p ON p.payment_id = coalesce(c.payment_id, f.returned_payment_id)
 		LEFT JOIN invoice i ON i.invoice_id = p.invoice_id
-		WHERE n.state = 'applied' AND n.attendee_id IS DISTINCT FROM i.attendee_id
+		WHERE (n.state = 'applied' OR f.state = 'failed')
+			AND n.attendee_id IS DISTINCT FROM i.attendee_id
 		UNION ALL
 		SELECT attendee_id, closed_time, 5, invoice_id, format('invoice %s', status),
 			invoice_id, NULL AS credit_note_id, '' AS reference, -value

@@ -332,4 +332,5 @@ COMMENT ON TRIGGER reversal_guard_truncate ON reversal IS 'Append-only.';
 
 ALTER TABLE outbox ADD COLUMN reversal_id bigint;
 COMMENT ON COLUMN outbox.reversal_id IS 'The reversal that it tells of.';
+COMMENT ON COLUMN credit_note.state IS 'unclaimed, applied (to an invoice) or refunded (from the request on, even if that refund fails: then its money is in a new note); claimed once, for ever.';
 COMMENT ON COLUMN payment.kind IS 'payment (from a payment platform), manual (entered by staff), reversal (taken back by a platform), credit_note (money taken off into a credit note), credit_application (a credit note put on the invoice), refund_failed (money of a refund that came back).';

@@ -160,12 +160,34 @@ for_decimals(const char *sql, int decimals)
 }
 
 /*
+ * Raise RP012 where the extension is not of this library's version: the library is
+ * installed for all databases at once, and the types and functions of each come by ALTER
+ * EXTENSION UPDATE.
+ */
+static void
+check_extension(void)
+{
+	const char *version;
+
+	ddl_execute("SELECT extversion FROM pg_extension WHERE extname = 'regpaydb'");
+	version = SPI_processed != 1 ? NULL :
+		SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	if (version != NULL && strcmp(version, REGPAYDB_VERSION) != 0)
+		ereport(ERROR,
+				(errcode(RP_LEDGER_VERSION),
+				 errmsg("extension regpaydb is of version %s, but this session runs its library of %s",
+						version, REGPAYDB_VERSION),
+				 errdetail("The extension and the library have to be of one version."),
+				 errhint("Run ALTER EXTENSION regpaydb UPDATE first, or reconnect if that was done already.")));
+}
+
+/*
  * create_ledger(schema_name DEFAULT 'regpaydb', conference_name DEFAULT
  *				 'Conference', currency DEFAULT 'USD') -> void
  *		Make a ledger in a schema of the caller's; its tables are the caller's.
  *
  * currency is an ISO 4217 code; its decimals are those of the ledger's amounts.
- * Raises 0A000, 22004, 22023, 42501, 42710.  Spec section 1.
+ * Raises RP012, 0A000, 22004, 22023, 42501, 42710.  Spec section 1.
  */
 PG_FUNCTION_INFO_V1(regpaydb_create_ledger);
 Datum
@@ -193,6 +215,7 @@ regpaydb_create_ledger(PG_FUNCTION_ARGS)
 		elog(ERROR, "SPI_connect failed");
 	save_nestlevel = NewGUCNestLevel();
 	ddl_search_path("pg_catalog");
+	check_extension();
 	schema = prepare_schema(schema_name);
 	grants_lock(fcinfo->flinfo->fn_oid);
 	grants_to_owner(fcinfo->flinfo->fn_oid, GetUserId());
@@ -335,6 +358,7 @@ regpaydb_upgrade_ledger(PG_FUNCTION_ARGS)
 		elog(ERROR, "SPI_connect failed");
 	save_nestlevel = NewGUCNestLevel();
 	ddl_search_path("pg_catalog");
+	check_extension();
 	check_nothing_planted(schema, schema_name);
 	grants_lock(function);
 	allow_local_ddl();

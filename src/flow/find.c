@@ -128,6 +128,6 @@ lock_unclaimed_note(Ledger *ledger, int64 credit_note_id, CreditNoteRow *note)
 				(errcode(RP_CREDIT_NOTE_CLAIMED),
 				 errmsg("credit note " INT64_FORMAT " is claimed already", credit_note_id),
 				 errdetail(note->state == CREDIT_NOTE_APPLIED ?
-						   "It was applied to an invoice." : "It was refunded."),
+						   "It was applied to an invoice." : "A refund of it was requested or made."),
 				 errhint("A credit note is used once, in full; what is left over of one that is applied is a note of its own.")));
 }

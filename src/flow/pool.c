@@ -37,6 +37,29 @@
 #define MAX_NAPS	64
 #define NAP_MS(look)	(1 << Min(look, 4))
 
+/* pool_of_product: the product's own. */
+StockPool
+pool_of_product(const ProductRow *product)
+{
+	return (StockPool)
+	{
+		.id = product->product_id, .limited = product->has_stock
+	};
+}
+
+/* pool_of_category: false where the category has no stock of its own. */
+bool
+pool_of_category(Ledger *ledger, int64 category_id, StockPool *pool)
+{
+	CategoryRow category;
+
+	*pool = (StockPool)
+	{
+		.of_category = true, .id = category_id, .limited = true
+	};
+	return row_category(ledger, category_id, &category) && category.has_stock;
+}
+
 static void
 nap(int look)
 {

@@ -7,6 +7,8 @@
 
 #include "ledger/model.h"
 
+extern StockPool pool_of_product(const ProductRow *product);
+extern bool pool_of_category(Ledger *ledger, int64 category_id, StockPool *pool);
 extern int64 pool_free(Ledger *ledger, const StockPool *pool);
 extern bool pool_take(Ledger *ledger, StockPool *pool, int64 quantity);
 extern bool pool_gather(Ledger *ledger, StockPool *pool, int64 quantity, int64 extra);

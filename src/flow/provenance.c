@@ -1,37 +1,53 @@
 /*
  * provenance.c
- *	  Where a credit note's money came from, and where a payment's is now: followed
- *	  from invoice to note and from note to invoice.
+ *	  Whose money left an invoice with which of its negative payments, and so where a
+ *	  credit note's money came from.
  *
- * The money of an invoice's payment, or of a note, lies in the order in which it came,
- * and a piece of it is from one amount to another.  A note that is put on an invoice
- * keeps that order, so that there, too, the last that came in leaves first.
+ * An invoice is replayed, payment by payment in the order of their ids: the last money
+ * that came in leaves first, but a reversal takes the money of the payment that it
+ * reverses before any other.  A note that is put on an invoice keeps the order of its
+ * money, so that there, too, what came in last leaves first.
  *
- * Spec section 10.
+ * Nothing of this is stored.  Spec section 10.
  */
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "utils/memutils.h"
 
 #include "base/array.h"
-#include "flow/money_flow.h"
 #include "flow/provenance.h"
 #include "rows/payment_rows.h"
 
-/* A piece of the money of a note, or of a payment, which is yet to be followed. */
-typedef struct Piece
+/* A negative payment of which some is still to be taken of what comes later. */
+typedef struct OpenOut
 {
-	int64		id;
-	int64		invoice_id;		/* of a payment */
-	int64		from;
-	int64		to;
-} Piece;
+	const FlowRow *out;
+	int64		missing;
+} OpenOut;
 
-typedef struct Pieces
+/* A piece of a note that is followed back. */
+typedef struct NotePiece
 {
-	Piece	   *pieces;
-	int64		npieces;
-} Pieces;
+	int64		note_id;
+	Span		span;
+	int64		shift;			/* to where it is in the note that was asked for */
+} NotePiece;
+
+/* A piece of the note that was asked for, and the payment that brought it. */
+typedef struct SourcePiece
+{
+	int64		payment_id;
+	Span		span;
+} SourcePiece;
+
+typedef struct BackTrace
+{
+	NotePiece  *notes;			/* yet to be followed */
+	int64		nnotes;
+	SourcePiece *sources;
+	int64		nsources;
+} BackTrace;
 
 /* begin_provenance: in the current memory context. */
 void
@@ -48,91 +64,109 @@ begin_provenance(Provenance *provenance, Ledger *ledger)
 									HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
-static const MoneyFlow *
-flow_of(Provenance *provenance, int64 invoice_id)
+/* span_overlap: what two have in common; false for nothing. */
+bool
+span_overlap(Span *span, const Span *other)
 {
-	bool		found;
-	MoneyFlow  *flow = hash_search(provenance->flows, &invoice_id, HASH_ENTER, &found);
+	span->from = Max(span->from, other->from);
+	span->to = Min(span->to, other->to);
+	return span->from < span->to;
+}
 
-	CHECK_FOR_INTERRUPTS();
-	if (!found)
-		find_money_flow(provenance->ledger, invoice_id, flow);
-	return flow;
+/* ---- a note, followed back ---- */
+
+static void
+add_note(BackTrace *trace, NotePiece note)
+{
+	trace->notes = room_for_one(trace->notes, trace->nnotes, sizeof(NotePiece));
+	trace->notes[trace->nnotes++] = note;
 }
 
 static void
-add_piece(Pieces *pieces, Piece piece)
+add_source(BackTrace *trace, SourcePiece source)
 {
-	pieces->pieces = room_for_one(pieces->pieces, pieces->npieces, sizeof(Piece));
-	pieces->pieces[pieces->npieces++] = piece;
-}
-
-static Pieces
-begin_pieces(Piece first)
-{
-	Pieces		pieces = {0};
-
-	add_piece(&pieces, first);
-	return pieces;
-}
-
-/* What two pieces have in common; false for nothing. */
-static bool
-overlap(int64 *from, int64 *to, int64 other_from, int64 other_to)
-{
-	*from = Max(*from, other_from);
-	*to = Min(*to, other_to);
-	return *from < *to;
-}
-
-/* ---- where a note's money came from ---- */
-
-typedef struct Sources
-{
-	MoneyPart  *parts;
-	int64		nparts;
-} Sources;
-
-static void
-add_source(Sources *sources, int64 payment_id, int64 amount)
-{
-	sources->parts = room_for_one(sources->parts, sources->nparts, sizeof(MoneyPart));
-	sources->parts[sources->nparts++] = (MoneyPart)
-	{
-		payment_id, amount
-	};
+	trace->sources = room_for_one(trace->sources, trace->nsources, sizeof(SourcePiece));
+	trace->sources[trace->nsources++] = source;
 }
 
 /*
- * Follow a piece of a note back.  A note is older than the payment that brings its money
- * elsewhere; where it is not, somebody has changed the ledger past its guards, and
- * we would go in circles.
+ * Follow a piece of a note back to the payments of its invoice.  A note is older than the
+ * payment that brings its money elsewhere; where it is not, somebody has changed the
+ * ledger past its guards, and we would go in circles.
  */
 static void
-follow_back(const MoneyFlow *flow, const Piece *note, Pieces *notes, Sources *sources)
+follow_back(const MoneyFlow *flow, const NotePiece *note, BackTrace *trace)
 {
 	int64		offset = 0;
 
-	for (int i = flow->ntakes - 1; i >= 0; i--)
+	for (int64 i = flow->ntakes - 1; i >= 0; i--)
 	{
-		const FlowTake *taken = &flow->takes[i];
-		int64		from = offset;
-		int64		to = offset + (taken->to - taken->from);
-		int64		shift = taken->from - offset;
+		const FlowTake *take = &flow->takes[i];
+		Span		span = {offset, offset + (take->span.to - take->span.from)};
+		int64		shift = take->span.from - offset;	/* from the note to the payment */
 
-		if (taken->out->payment_id != note->id)
+		if (take->out->payment_id != note->note_id)
 			continue;
-		offset = to;
-		if (!overlap(&from, &to, note->from, note->to))
+		offset = span.to;
+		if (!span_overlap(&span, &note->span))
 			continue;
-		if (taken->in->credit_note_id == 0 || taken->in->credit_note_id >= note->id)
-			add_source(sources, taken->in->payment_id, to - from);
+		if (!take->in->has_note || take->in->credit_note_id >= note->note_id)
+			add_source(trace, (SourcePiece)
+					   {
+						   take->in->payment_id, {span.from + note->shift, span.to + note->shift}
+					   });
 		else
-			add_piece(notes, (Piece)
-					  {
-						  .id = taken->in->credit_note_id, .from = from + shift, .to = to + shift
-					  });
+			add_note(trace, (NotePiece)
+					 {
+						 take->in->credit_note_id, {span.from + shift, span.to + shift},
+						 note->shift - shift
+					 });
 	}
+}
+
+static BackTrace
+begin_trace(int64 credit_note_id)
+{
+	BackTrace	trace = {0};
+
+	add_note(&trace, (NotePiece)
+			 {
+				 credit_note_id, {0, PG_INT64_MAX}, 0
+			 });
+	return trace;
+}
+
+/* All of a note, followed back to payments from outside. */
+static BackTrace
+trace_back(Provenance *provenance, int64 credit_note_id)
+{
+	BackTrace	trace = begin_trace(credit_note_id);
+
+	while (trace.nnotes > 0)
+	{
+		NotePiece	note = trace.notes[--trace.nnotes];
+		PaymentRow	made;
+
+		CHECK_FOR_INTERRUPTS();
+		if (row_payment(provenance->ledger, note.note_id, &made))
+			follow_back(money_flow(provenance, made.invoice_id), &note, &trace);
+	}
+	return trace;
+}
+
+/* The same as far as the invoice's own notes go, which is being replayed. */
+static BackTrace
+trace_within(const MoneyFlow *flow, int64 credit_note_id)
+{
+	BackTrace	trace = begin_trace(credit_note_id);
+
+	while (trace.nnotes > 0)
+	{
+		NotePiece	note = trace.notes[--trace.nnotes];
+
+		follow_back(flow, &note, &trace);
+	}
+	return trace;
 }
 
 /*
@@ -142,172 +176,183 @@ follow_back(const MoneyFlow *flow, const Piece *note, Pieces *notes, Sources *so
 MoneyPart *
 note_sources(Provenance *provenance, int64 credit_note_id, int *nsources)
 {
-	Pieces		notes = begin_pieces((Piece)
-									 {
-										 .id = credit_note_id, .from = 0, .to = PG_INT64_MAX
-									 });
-	Sources		sources = {0};
-	int64		n = 0;
+	BackTrace	trace = trace_back(provenance, credit_note_id);
+	MoneyPart  *parts = palloc(Max(trace.nsources, 1) * sizeof(MoneyPart));
 
-	while (notes.npieces > 0)
+	*nsources = 0;
+	qsort(trace.sources, trace.nsources, sizeof(SourcePiece), compare_int8);
+	for (int64 i = 0; i < trace.nsources; i++)
 	{
-		Piece		note = notes.pieces[--notes.npieces];
-		PaymentRow	made;
+		const SourcePiece *source = &trace.sources[i];
 
-		if (row_payment(provenance->ledger, note.id, &made))
-			follow_back(flow_of(provenance, made.invoice_id), &note, &notes, &sources);
-	}
-	qsort(sources.parts, sources.nparts, sizeof(MoneyPart), compare_int8);
-	for (int64 i = 0; i < sources.nparts; i++)
-	{
-		if (n > 0 && sources.parts[n - 1].payment_id == sources.parts[i].payment_id)
-			sources.parts[n - 1].amount += sources.parts[i].amount;
-		else
-			sources.parts[n++] = sources.parts[i];
-	}
-	*nsources = (int) n;
-	return sources.parts;
-}
-
-/* ---- where a payment's money is now ---- */
-
-typedef struct Places
-{
-	MoneyPlace *places;
-	int64		nplaces;
-} Places;
-
-static void
-add_place(Places *places, MoneyPlace place)
-{
-	places->places = room_for_one(places->places, places->nplaces, sizeof(MoneyPlace));
-	places->places[places->nplaces++] = place;
-}
-
-/* A piece of a note's money: on to the next invoice, or here. */
-static void
-follow_note(Provenance *provenance, const Piece *note, Pieces *payments, Places *places)
-{
-	NoteFate	fate = row_note_fate(provenance->ledger, note->id);
-	MoneyPlace	place = {
-		.kind = fate.refund_id != 0 ? PLACE_REFUND : PLACE_CREDIT_NOTE,
-		.amount = note->to - note->from,
-		.credit_note_id = note->id,
-		.refund_id = fate.refund_id
-	};
-
-	/* See follow_back(). */
-	if (fate.payment_id > note->id)
-		add_piece(payments, (Piece)
-				  {
-					  fate.payment_id, fate.invoice_id, note->from, note->to
-				  });
-	else
-		add_place(places, place);
-}
-
-/* Where in the money of a note what was taken begins. */
-static int64
-offset_in_note(const MoneyFlow *flow, int number)
-{
-	int64		offset = 0;
-
-	for (int i = flow->ntakes - 1; i > number; i--)
-		if (flow->takes[i].out == flow->takes[number].out)
-			offset += flow->takes[i].to - flow->takes[i].from;
-	return offset;
-}
-
-/* Follow a piece of a payment on, as far as it has left the invoice. */
-static void
-follow_on(Provenance *provenance, const MoneyFlow *flow, const Piece *payment,
-		  Pieces *payments, Places *places)
-{
-	for (int i = 0; i < flow->ntakes; i++)
-	{
-		const FlowTake *taken = &flow->takes[i];
-		int64		from = taken->from;
-		int64		to = taken->to;
-
-		if (taken->in->payment_id != payment->id ||
-			!overlap(&from, &to, payment->from, payment->to))
-			continue;
-		if (taken->out->kind == PAYMENT_CREDIT_NOTE)
+		if (*nsources == 0 || parts[*nsources - 1].payment_id != source->payment_id)
+			parts[(*nsources)++] = (MoneyPart)
 		{
-			int64		shift = offset_in_note(flow, i) - taken->from;
+			.payment_id = source->payment_id
+		};
+		parts[*nsources - 1].amount += source->span.to - source->span.from;
+	}
+	return parts;
+}
 
-			follow_note(provenance, &(Piece)
-						{
-							.id = taken->out->payment_id, .from = from + shift, .to = to + shift
-						}, payments, places);
-		}
-		else
-			add_place(places, (MoneyPlace)
-					  {
-						  .kind = taken->out->kind == PAYMENT_REVERSAL ? PLACE_REVERSED : PLACE_REFUND,
-						  .amount = to - from,
-						  .invoice_id = flow->invoice_id
-					  });
+/* ---- an invoice, replayed ---- */
+
+/* Take one of the spans of what is left out, but for what is below and above this part. */
+static void
+cut(FlowIn *in, int number, const Span *part)
+{
+	Span		whole = in->left[number];
+	Span		rest[2];
+	int			nrest = 0;
+
+	if (whole.from < part->from)
+		rest[nrest++] = (Span)
+	{
+		whole.from, part->from
+	};
+	if (part->to < whole.to)
+		rest[nrest++] = (Span)
+	{
+		part->to, whole.to
+	};
+	in->left = room_for_one(in->left, in->nleft, sizeof(Span));
+	memmove(in->left + number + nrest, in->left + number + 1,
+			(in->nleft - number - 1) * sizeof(Span));
+	memcpy(in->left + number, rest, nrest * sizeof(Span));
+	in->nleft += nrest - 1;
+}
+
+/* Take what is missing of what is left of a payment within a span, as far as there is. */
+static void
+take(MoneyFlow *flow, const FlowRow *out, FlowIn *in, const Span *within, int64 *missing)
+{
+	for (int i = in->nleft - 1; i >= 0 && *missing > 0; i--)
+	{
+		Span		span = in->left[i];
+
+		if (!span_overlap(&span, within))
+			continue;
+		span.from = Max(span.from, span.to - *missing);
+		flow->takes = room_for_one(flow->takes, flow->ntakes, sizeof(FlowTake));
+		flow->takes[flow->ntakes++] = (FlowTake)
+		{
+			out, in, span
+		};
+		*missing -= span.to - span.from;
+		cut(in, i, &span);
 	}
 }
 
-static int
-compare_ids(int64 left, int64 right)
-{
-	return left < right ? -1 : left > right;
-}
-
-static int
-compare_places(const void *a, const void *b)
-{
-	const MoneyPlace *left = a;
-	const MoneyPlace *right = b;
-	int			result = (int) left->kind - (int) right->kind;
-
-	if (result == 0)
-		result = compare_ids(left->invoice_id, right->invoice_id);
-	if (result == 0)
-		result = compare_ids(left->credit_note_id, right->credit_note_id);
-	return result != 0 ? result : compare_ids(left->refund_id, right->refund_id);
-}
+static const Span everything = {0, PG_INT64_MAX};
 
 /*
- * money_places
- *		Where the money that a payment brought is now, each place once.
+ * Take the money of the payment that is reversed, also where the invoice's own notes have
+ * brought it back.  By way of another invoice it does not come back: once money has left
+ * an invoice, nothing but a reversal, or the failure of a refund, puts a note on it.
  */
-MoneyPlace *
-money_places(Provenance *provenance, const PaymentRow *payment, int *nplaces)
+static void
+take_reversed(MoneyFlow *flow, const FlowRow *out, int64 *missing)
 {
-	Pieces		payments = begin_pieces((Piece)
-										{
-											payment->payment_id, payment->invoice_id, 0, payment->amount
-										});
-	Places		places = {0};
-	int64		n = 0;
-
-	while (payments.npieces > 0)
+	for (int i = flow->nins - 1; i >= 0 && *missing > 0; i--)
 	{
-		Piece		piece = payments.pieces[--payments.npieces];
-		const MoneyFlow *flow = flow_of(provenance, piece.invoice_id);
-		const FlowIn *in = flow_in(flow, piece.id);
-		int64		from = 0;
-		int64		to = in != NULL ? in->left : 0;
+		FlowIn	   *in = &flow->ins[i];
+		BackTrace	trace;
 
-		if (overlap(&from, &to, piece.from, piece.to))
-			add_place(&places, (MoneyPlace)
-					  {
-						  .kind = PLACE_INVOICE, .amount = to - from, .invoice_id = piece.invoice_id
-					  });
-		follow_on(provenance, flow, &piece, &payments, &places);
+		if (in->payment_id == out->reversed_id)
+			take(flow, out, in, &everything, missing);
+		if (in->nleft == 0 || !in->has_note || in->credit_note_id >= out->payment_id)
+			continue;
+		trace = trace_within(flow, in->credit_note_id);
+		for (int64 j = 0; j < trace.nsources; j++)
+			if (trace.sources[j].payment_id == out->reversed_id)
+				take(flow, out, in, &trace.sources[j].span, missing);
 	}
-	qsort(places.places, places.nplaces, sizeof(MoneyPlace), compare_places);
-	for (int64 i = 0; i < places.nplaces; i++)
+}
+
+static void
+replay_out(MoneyFlow *flow, const FlowRow *out)
+{
+	int64		missing = -out->amount;
+
+	if (out->has_reversed)
+		take_reversed(flow, out, &missing);
+	while (missing > 0 && flow->depth > 0)
 	{
-		if (n > 0 && compare_places(&places.places[n - 1], &places.places[i]) == 0)
-			places.places[n - 1].amount += places.places[i].amount;
+		FlowIn	   *in = &flow->ins[flow->stack[flow->depth - 1]];
+
+		take(flow, out, in, &everything, &missing);
+		if (in->nleft == 0)
+			flow->depth--;
+	}
+	if (missing == 0)
+		return;
+
+	/* Of two that came at once, the later one may have the lower id. */
+	flow->open = room_for_one(flow->open, flow->nopen, sizeof(OpenOut));
+	flow->open[flow->nopen++] = (OpenOut)
+	{
+		out, missing
+	};
+}
+
+static void
+replay_in(MoneyFlow *flow, const FlowRow *row)
+{
+	FlowIn	   *in = &flow->ins[flow->nins];
+
+	*in = (FlowIn)
+	{
+		.payment_id = row->payment_id,
+		.has_note = row->has_note,
+		.credit_note_id = row->credit_note_id,
+		.left = room_for_one(NULL, 0, sizeof(Span)),
+		.nleft = 1
+	};
+	in->left[0] = (Span)
+	{
+		0, row->amount
+	};
+	while (in->nleft > 0 && flow->first_open < flow->nopen)
+	{
+		OpenOut    *open = &flow->open[flow->first_open];
+
+		take(flow, open->out, in, &everything, &open->missing);
+		if (open->missing == 0)
+			flow->first_open++;
+	}
+	flow->stack[flow->depth++] = flow->nins++;
+}
+
+static void
+replay(Ledger *ledger, int64 invoice_id, MoneyFlow *flow)
+{
+	int			nrows;
+	FlowRow    *rows = row_invoice_flow(ledger, invoice_id, &nrows);
+
+	*flow = (MoneyFlow)
+	{
+		.invoice_id = invoice_id,
+		.ins = MemoryContextAllocHuge(CurrentMemoryContext, Max(nrows, 1) * sizeof(FlowIn)),
+		.stack = MemoryContextAllocHuge(CurrentMemoryContext, Max(nrows, 1) * sizeof(int))
+	};
+	for (int i = 0; i < nrows; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (rows[i].amount > 0)
+			replay_in(flow, &rows[i]);
 		else
-			places.places[n++] = places.places[i];
+			replay_out(flow, &rows[i]);
 	}
-	*nplaces = (int) n;
-	return places.places;
+}
+
+/* money_flow: an invoice, replayed once. */
+const MoneyFlow *
+money_flow(Provenance *provenance, int64 invoice_id)
+{
+	bool		found;
+	MoneyFlow  *flow = hash_search(provenance->flows, &invoice_id, HASH_ENTER, &found);
+
+	if (!found)
+		replay(provenance->ledger, invoice_id, flow);
+	return flow;
 }

@@ -3,8 +3,8 @@
  *	  Credit notes that are paid out: a refund is requested, and then done or failed.
  *
  * What goes back to a payment is no more than it brought, whoever comes first: whoever
- * adds to that locks the payment.  That is after the credit note in the lock order, and
- * a refund is after the payments.
+ * adds to that locks the payment.  That is after the credit note in the lock order, then
+ * come a platform's reference, and the refund.
  *
  * Spec section 10.
  */
@@ -53,7 +53,7 @@ payment_refundable(Provenance *provenance, const PaymentRow *payment)
 	MoneyPlace *places = money_places(provenance, payment, &nplaces);
 
 	for (int i = 0; i < nplaces; i++)
-		if (places[i].refund_id != 0 && !has_parts(ledger, places[i].refund_id))
+		if (places[i].kind == PLACE_REFUND && !has_parts(ledger, places[i].refund_id))
 			rest -= places[i].amount;
 	return Max(rest, 0);
 }
@@ -69,7 +69,7 @@ bad_part(Ledger *ledger, const CreditNoteRow *note, int64 payment_id, int64 amou
 					note->credit_note_id, payment_id),
 			 errdetail("At most %s of this note can go back to it.",
 					   money_to_cstring(amount, ledger->decimals)),
-			 errhint("regpaydb.refund_sources() says what can go back to which payment; the rest goes some other way.")));
+			 errhint("See regpaydb.refund_sources() for what can go back to which payment; the rest goes some other way.")));
 }
 
 /* How much of the note's money a payment brought; NULL for none. */
@@ -127,7 +127,7 @@ take_sources(Provenance *provenance, const CreditNoteRow *note, const MoneyPart 
 		if (refundable > 0)
 			parts[nparts++] = (MoneyPart)
 		{
-			sources[i].payment_id, Min(refundable, sources[i].amount)
+			.payment_id = sources[i].payment_id, .amount = Min(refundable, sources[i].amount)
 		};
 	}
 	return nparts;
@@ -152,7 +152,7 @@ add_rest(Ledger *ledger, const CreditNoteRow *note, MoneyPart *parts, int nparts
 	if (rest > 0)
 		parts[nparts++] = (MoneyPart)
 	{
-		0, rest
+		.amount = rest, .no_payment = true
 	};
 	return nparts;
 }
@@ -209,9 +209,10 @@ other_reference(text *provider, text *provider_ref)
 {
 	ereport(ERROR,
 			(errcode(RP_IDEMPOTENCY_CONFLICT),
+			 provider_ref == NULL ?
+			 errmsg("this refund is not of \"%s\"", text_to_cstring(provider)) :
 			 errmsg("reference \"%s\" of \"%s\" is not that of this refund",
-					provider_ref == NULL ? "" : text_to_cstring(provider_ref),
-					text_to_cstring(provider)),
+					text_to_cstring(provider_ref), text_to_cstring(provider)),
 			 errdetail("A platform's reference stands for one refund or reversal, and a refund has one reference."),
 			 errhint("Send the same reference to repeat a call.")));
 }
@@ -220,15 +221,14 @@ other_reference(text *provider, text *provider_ref)
 static void
 check_reference_free(Ledger *ledger, int64 refund_id, text *provider, text *provider_ref)
 {
-	ReversalRow reversal;
 	int64	   *others;
 	int			nothers;
 
 	if (provider_ref == NULL)
 		return;
-	others = row_refunds_of_ref(ledger, provider, provider_ref, 0, &nothers);
+	others = row_refunds_of_ref(ledger, provider, provider_ref, NULL, &nothers);
 	if ((nothers > 0 && others[0] != refund_id) ||
-		row_reversal_by_ref(ledger, provider, provider_ref, &reversal))
+		row_ref_is_reversed(ledger, provider, provider_ref))
 		other_reference(provider, provider_ref);
 }
 
@@ -241,7 +241,7 @@ lock_payments_of(Ledger *ledger, int64 refund_id)
 	PaymentRow	payment;
 
 	for (int i = 0; i < nparts; i++)
-		if (parts[i].payment_id != 0)
+		if (!parts[i].no_payment)
 			(void) row_lock_payment(ledger, parts[i].payment_id, &payment);
 }
 
@@ -262,6 +262,8 @@ confirm(Ledger *ledger, int64 refund_id, text *provider, text *provider_ref)
 {
 	RefundRow	refund;
 
+	if (provider_ref != NULL)
+		row_lock_ref(ledger, provider, provider_ref);
 	if (!row_lock_refund(ledger, refund_id, &refund))
 		not_found("refund", refund_id);
 	if (refund.state == REFUND_FAILED)
@@ -362,7 +364,7 @@ part_of(Ledger *ledger, int64 refund_id, int64 payment_id)
 	MoneyPart  *parts = row_refund_parts(ledger, refund_id, &nparts);
 
 	for (int i = 0; i < nparts; i++)
-		if (parts[i].payment_id == payment_id)
+		if (!parts[i].no_payment && parts[i].payment_id == payment_id)
 			return parts[i].amount;
 	return nparts == 0 ? -1 : 0;
 }
@@ -376,7 +378,7 @@ old_refund_of_ref(Provenance *provenance, const PaymentRow *payment, text *ref)
 	RefundRow	refund;
 
 	for (int i = 0; i < nplaces; i++)
-		if (places[i].refund_id != 0 && !has_parts(provenance->ledger, places[i].refund_id) &&
+		if (places[i].kind == PLACE_REFUND && !has_parts(provenance->ledger, places[i].refund_id) &&
 			row_refund(provenance->ledger, places[i].refund_id, &refund) &&
 			same_text(refund.reference, ref))
 			return refund.refund_id;
@@ -396,7 +398,7 @@ refund_is_of_ref(Provenance *provenance, const PaymentRow *payment, text *provid
 {
 	Ledger	   *ledger = provenance->ledger;
 	int			nrefunds;
-	int64	   *refunds = row_refunds_of_ref(ledger, provider, ref, payment->payment_id, &nrefunds);
+	int64	   *refunds = row_refunds_of_ref(ledger, provider, ref, &payment->payment_id, &nrefunds);
 	RefundRow	refund;
 	int64		part;
 

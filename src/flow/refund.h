@@ -5,7 +5,7 @@
 #ifndef REGPAYDB_REFUND_H
 #define REGPAYDB_REFUND_H
 
-#include "flow/provenance.h"
+#include "flow/trail.h"
 
 extern int64 payment_refundable(Provenance *provenance, const PaymentRow *payment);
 extern int64 refund_note(Ledger *ledger, const CreditNoteRow *note, RefundRow *refund,

@@ -50,7 +50,7 @@ reversal_is_recorded(Ledger *ledger, ReversalRow *reversal)
 
 /* Move the notes that have the payment's money to the front; the others stay in order. */
 static void
-payment_first(Provenance *provenance, const PaymentRow *payment, MoneyPart *notes, int nnotes)
+payment_first(Provenance *provenance, const PaymentRow *payment, CreditNoteRow *notes, int nnotes)
 {
 	int			nplaces;
 	MoneyPlace *places = money_places(provenance, payment, &nplaces);
@@ -59,50 +59,54 @@ payment_first(Provenance *provenance, const PaymentRow *payment, MoneyPart *note
 	for (int i = 0; i < nnotes; i++)
 		for (int j = 0; j < nplaces; j++)
 			if (places[j].kind == PLACE_CREDIT_NOTE &&
-				places[j].credit_note_id == notes[i].payment_id)
+				places[j].credit_note_id == notes[i].credit_note_id)
 			{
-				MoneyPart	note = notes[i];
+				CreditNoteRow note = notes[i];
 
-				memmove(notes + nfirst + 1, notes + nfirst, (i - nfirst) * sizeof(MoneyPart));
+				memmove(notes + nfirst + 1, notes + nfirst, (i - nfirst) * sizeof(CreditNoteRow));
 				notes[nfirst++] = note;
 				break;
 			}
 }
 
-/* Lock these, which are sorted; false where somebody has just claimed one. */
-static bool
-lock_notes(Ledger *ledger, const MoneyPart *wanted, CreditNoteRow *notes, int nnotes)
+/*
+ * The unclaimed notes of a locked invoice, the newest first, all of them locked, from the
+ * oldest on: so does who pays an invoice by several of an attendee's notes.  To lock only
+ * what is wanted would be to lock older ones after newer, where one of those was claimed
+ * meanwhile.
+ */
+static CreditNoteRow *
+lock_own_notes(Ledger *ledger, const InvoiceRow *invoice, int *nnotes)
 {
-	for (int i = 0; i < nnotes; i++)
-		if (!row_lock_credit_note(ledger, wanted[i].payment_id, &notes[i]) ||
-			notes[i].state != CREDIT_NOTE_UNCLAIMED)
-			return false;
-	return true;
+	int			n;
+	MoneyPart  *own = row_own_notes(ledger, invoice, &n);
+	CreditNoteRow *notes = palloc(Max(n, 1) * sizeof(CreditNoteRow));
+	int			first = n;
+
+	for (int i = n - 1; i >= 0; i--)
+		if (row_lock_credit_note(ledger, own[i].payment_id, &notes[first - 1]) &&
+			notes[first - 1].state == CREDIT_NOTE_UNCLAIMED)
+			first--;
+	*nnotes = n - first;
+	return notes + first;
 }
 
 /*
  * The unclaimed notes of a locked invoice that are taken back to come to this amount, all
- * of them if need be: those with the payment's money first, then the newest.  They are
- * locked by their ids; where one was claimed meanwhile, there are others to choose.
+ * of them if need be: those with the payment's money first, then the newest.
  */
 static CreditNoteRow *
 lock_notes_to_take(Provenance *provenance, const InvoiceRow *invoice, const PaymentRow *payment,
 				   int64 amount, int *nnotes)
 {
-	for (;;)
-	{
-		int			n;
-		MoneyPart  *wanted = row_own_notes(provenance->ledger, invoice, &n);
-		CreditNoteRow *notes = palloc(Max(n, 1) * sizeof(CreditNoteRow));
-		int64		missing = amount;
+	int			n;
+	CreditNoteRow *notes = lock_own_notes(provenance->ledger, invoice, &n);
 
-		payment_first(provenance, payment, wanted, n);
-		for (*nnotes = 0; *nnotes < n && missing > 0; (*nnotes)++)
-			missing -= wanted[*nnotes].amount;
-		qsort(wanted, *nnotes, sizeof(MoneyPart), compare_int8);
-		if (lock_notes(provenance->ledger, wanted, notes, *nnotes))
-			return notes;
-	}
+	payment_first(provenance, payment, notes, n);
+	for (*nnotes = 0; *nnotes < n && amount > 0; (*nnotes)++)
+		amount -= notes[*nnotes].value;
+	qsort(notes, *nnotes, sizeof(CreditNoteRow), compare_int8);
+	return notes;
 }
 
 /* ---- taking them, and the rest ---- */
@@ -165,8 +169,8 @@ take_from_invoice(Ledger *ledger, const InvoiceRow *invoice, const CreditNoteRow
  *		Record a reversal of a payment that was found: fills in its id.  False where it
  *		is a refund of ours, which is confirmed.
  *
- * Locks the payment's cart and invoice, notes of the invoice, the payment.  Raises
- * RP002, RP003, RP009, 40001.
+ * Locks the payment's cart and invoice, the invoice's own notes, the payment, the
+ * platform's reference.  Raises RP002, RP003, RP009, 40001.
  */
 bool
 reverse_payment(Ledger *ledger, ReversalRow *reversal, const PaymentRow *payment)
@@ -182,6 +186,7 @@ reverse_payment(Ledger *ledger, ReversalRow *reversal, const PaymentRow *payment
 	notes = lock_notes_to_take(&provenance, &invoice, payment, reversal->amount, &nnotes);
 	if (!row_lock_payment(ledger, payment->payment_id, &locked))
 		not_found("payment", payment->payment_id);
+	row_lock_ref(ledger, reversal->provider, reversal->reversal_ref);
 	if (reversal_is_recorded(ledger, reversal))
 		return true;
 	if (refund_is_of_ref(&provenance, payment, reversal->provider, reversal->reversal_ref,

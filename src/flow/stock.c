@@ -13,6 +13,7 @@
 #include "flow/cart_check.h"
 #include "flow/cart_needs.h"
 #include "flow/stock.h"
+#include "flow/stock_lock.h"
 #include "flow/stock_take.h"
 #include "flow/successor.h"
 #include "rows/cart_rows.h"

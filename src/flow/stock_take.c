@@ -10,7 +10,7 @@
  * Slots are waited for in one order: products by their ids, then categories.  A
  * category that has too little is looked at before, as of which products there is
  * something to be taken back has to be known then.  Where several carts change in one
- * statement, all of it is locked first.
+ * statement, stock_lock.c locks all of it first.
  */
 #include "postgres.h"
 
@@ -108,28 +108,6 @@ static void
 sort_changes(PoolChanges *list)
 {
 	qsort(list->changes, list->nchanges, sizeof(PoolChange), compare_changes);
-}
-
-static StockPool
-pool_of_product(const ProductRow *product)
-{
-	return (StockPool)
-	{
-		.id = product->product_id, .limited = product->has_stock
-	};
-}
-
-/* The category's pool; false where it has no stock of its own. */
-static bool
-pool_of_category(Ledger *ledger, int64 category_id, StockPool *pool)
-{
-	CategoryRow category;
-
-	*pool = (StockPool)
-	{
-		.of_category = true, .id = category_id, .limited = true
-	};
-	return row_category(ledger, category_id, &category) && category.has_stock;
 }
 
 /*
@@ -463,58 +441,4 @@ stock_take_back(Ledger *ledger, int32 limit)
 	for (int i = 0; i < ncategories; i++)
 		(void) change_of(&take.categories, categories[i].category_id);
 	(void) change_categories(&take, change_products(&take));
-}
-
-/*
- * Raise 40001 where products have come to a category while others were waited for: what
- * is taken back of them then would be locked too late.
- */
-static void
-check_none_came(Ledger *ledger, const int64 *cart_ids, int ncarts, const int64 *locked, int nlocked)
-{
-	int			nproducts;
-	int64	   *product_ids = row_products_of_carts(ledger, cart_ids, ncarts, &nproducts);
-
-	for (int i = 0; i < nproducts; i++)
-		if (bsearch(&product_ids[i], locked, nlocked, sizeof(int64), compare_int8) == NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-					 errmsg("product " INT64_FORMAT " has just come to another category",
-							product_ids[i]),
-					 errhint("Retry the transaction.")));
-	pfree(product_ids);
-}
-
-/*
- * stock_lock
- *		Lock all slots of what there is in several carts, and what they reserve, since
- *		one after the other is to be changed: in order, before any is taken.  Raises
- *		40001.
- */
-void
-stock_lock(Ledger *ledger, const int64 *cart_ids, int ncarts)
-{
-	int			nproducts;
-	int64	   *product_ids = row_products_of_carts(ledger, cart_ids, ncarts, &nproducts);
-	PoolChanges categories = {0};
-	StockPool	pool;
-
-	for (int i = 0; i < nproducts; i++)
-	{
-		ProductRow	product;
-
-		CHECK_FOR_INTERRUPTS();
-		if (!row_product(ledger, product_ids[i], &product))
-			continue;
-		pool = pool_of_product(&product);
-		pool_lock(ledger, &pool);
-		/* It may have been moved while it was waited for; now it can't. */
-		if (row_product(ledger, product_ids[i], &product))
-			(void) change_of(&categories, product.category_id);
-	}
-	sort_changes(&categories);
-	for (int i = 0; i < categories.nchanges; i++)
-		if (pool_of_category(ledger, categories.changes[i].id, &pool))
-			pool_lock(ledger, &pool);
-	check_none_came(ledger, cart_ids, ncarts, product_ids, nproducts);
 }

@@ -16,6 +16,5 @@ typedef struct StockChange
 extern bool stock_available(Ledger *ledger, const ProductRow *product, int64 *available);
 extern bool stock_take(Ledger *ledger, const StockChange *changes, int nchanges, int64 cart_id);
 extern void stock_take_back(Ledger *ledger, int32 limit);
-extern void stock_lock(Ledger *ledger, const int64 *cart_ids, int ncarts);
 
 #endif							/* REGPAYDB_STOCK_TAKE_H */

@@ -88,11 +88,13 @@ find_successor(const InvoiceRow *invoice, const LineItemRow *lines, int nlines,
 	*successor = (Successor)
 	{
 		.lines = kept,
-		.nlines = nkept
+		.nlines = nkept,
+		.all = lines,
+		.nall = nlines
 	};
 }
 
-/* ---- the cart ---- */
+/* ---- kinds of lines ---- */
 
 /* Lines of a cart's invoice are its items or, with a price below zero, its discounts. */
 static bool
@@ -129,54 +131,125 @@ successor_keeps(const Successor *successor, int64 product_id)
 	return quantity;
 }
 
+/* ---- why discounts were given ---- */
+
 /* As column cart_discount.description has it. */
 #define MAX_REASON_LENGTH	150
 
-/* Whether a line's description may be made of this reason: see view cart_line. */
-static bool
-begins_with(const text *description, const text *reason)
+/* The discount on a product that has this place in a list of lines, or of discounts. */
+typedef struct PlacedDiscount
 {
-	Size		length = VARSIZE_ANY_EXHDR(reason);
-	const char *begin = VARDATA_ANY(description);
+	int64		product_id;
+	int			place;
+} PlacedDiscount;
 
-	return VARSIZE_ANY_EXHDR(description) > length + 2 &&
-		memcmp(begin, VARDATA_ANY(reason), length) == 0 && memcmp(begin + length, " (", 2) == 0;
+static int
+compare_placed(const void *a, const void *b)
+{
+	const PlacedDiscount *left = a;
+	const PlacedDiscount *right = b;
+
+	if (left->product_id != right->product_id)
+		return left->product_id < right->product_id ? -1 : 1;
+	return left->place - right->place;
+}
+
+static PlacedDiscount *
+place_lines(const LineItemRow *lines, int nlines, int *nplaced)
+{
+	PlacedDiscount *placed = palloc(Max(nlines, 1) * sizeof(PlacedDiscount));
+
+	*nplaced = 0;
+	for (int i = 0; i < nlines; i++)
+		if (is_discount(&lines[i]))
+			placed[(*nplaced)++] = (PlacedDiscount)
+		{
+			*lines[i].product_id, i
+		};
+	qsort(placed, *nplaced, sizeof(PlacedDiscount), compare_placed);
+	return placed;
+}
+
+static PlacedDiscount *
+place_discounts(const CartDiscountRow *discounts, int ndiscounts)
+{
+	PlacedDiscount *placed = palloc(Max(ndiscounts, 1) * sizeof(PlacedDiscount));
+
+	for (int i = 0; i < ndiscounts; i++)
+		placed[i] = (PlacedDiscount)
+	{
+		discounts[i].product_id, i
+	};
+	qsort(placed, ndiscounts, sizeof(PlacedDiscount), compare_placed);
+	return placed;
+}
+
+/* Whether a line may be what a discount was billed by: see view cart_line. */
+static bool
+bills_discount(const LineItemRow *line, const CartDiscountRow *discount)
+{
+	Size		length = VARSIZE_ANY_EXHDR(discount->description);
+	const char *begin = VARDATA_ANY(line->description);
+
+	return *line->product_id == discount->product_id && line->price == -discount->amount &&
+		line->quantity == discount->quantity &&
+		VARSIZE_ANY_EXHDR(line->description) > length + 2 &&
+		memcmp(begin, VARDATA_ANY(discount->description), length) == 0 &&
+		memcmp(begin + length, " (", 2) == 0;
 }
 
 /*
- * Why the discount of a line was given.  The line says it, too, but with the names of
- * category and product behind it, which may be others by now.  Where one reason begins
- * with another one, it is the longer.
+ * Why the discounts of an invoice's lines were given, by the places of the lines; NULL
+ * where that is not known.
+ *
+ * A line says it, too, but with the names of category and product behind it, which may
+ * be others by now.  Of one product, the lines are in the order in which the cart has
+ * the discounts, whatever order products have today.
  */
-static text *
-reason_of(const LineItemRow *line, const CartDiscountRow *discounts, int ndiscounts)
+static text **
+find_reasons(const LineItemRow *lines, int nlines, const CartDiscountRow *discounts,
+			 int ndiscounts)
 {
-	text	   *reason = NULL;
+	text	  **reasons = palloc0(Max(nlines, 1) * sizeof(text *));
+	int			nplaced;
+	PlacedDiscount *of_lines = place_lines(lines, nlines, &nplaced);
+	PlacedDiscount *of_cart = place_discounts(discounts, ndiscounts);
 
-	for (int i = 0; i < ndiscounts; i++)
+	for (int i = 0; i < nplaced && i < ndiscounts; i++)
 	{
-		const CartDiscountRow *discount = &discounts[i];
+		int			place = of_lines[i].place;
+		const CartDiscountRow *discount = &discounts[of_cart[i].place];
 
-		if (discount->product_id == *line->product_id && discount->amount == -line->price &&
-			begins_with(line->description, discount->description) &&
-			(reason == NULL || VARSIZE_ANY_EXHDR(discount->description) > VARSIZE_ANY_EXHDR(reason)))
-			reason = discount->description;
+		if (bills_discount(&lines[place], discount))
+			reasons[place] = discount->description;
 	}
-	if (reason != NULL)
-		return reason;
+	return reasons;
+}
+
+/* The reason of a line that remains: as its predecessor's cart has it, or of its text. */
+static text *
+reason_of(const LineItemRow *line, const Successor *successor, text *const *reasons)
+{
+	const LineItemRow *had = bsearch(line, successor->all, successor->nall, sizeof(LineItemRow),
+									 compare_lines);
+
+	if (had != NULL && reasons[had - successor->all] != NULL)
+		return reasons[had - successor->all];
 	return DatumGetTextPP(DirectFunctionCall2(text_left, PointerGetDatum(line->description),
 											  Int32GetDatum(MAX_REASON_LENGTH)));
 }
 
+/* ---- the cart that they are in ---- */
+
 static void
-insert_discount(Ledger *ledger, int64 cart_id, const LineItemRow *line,
-				const CartDiscountRow *discounts, int ndiscounts)
+insert_discount(Ledger *ledger, const Successor *successor, const LineItemRow *line,
+				text *const *reasons)
 {
 	CartDiscountRow discount = {
-		*line->product_id, reason_of(line, discounts, ndiscounts), line->quantity, -line->price
+		*line->product_id, reason_of(line, successor, reasons), line->quantity, -line->price
 	};
 
-	row_insert_discount(ledger, cart_id, &discount);
+	row_insert_discount(ledger, successor->cart_id, &discount);
 }
 
 /*
@@ -191,6 +264,7 @@ make_successor_cart(Ledger *ledger, const InvoiceRow *invoice, Successor *succes
 {
 	int			ndiscounts;
 	CartDiscountRow *discounts = row_cart_discounts(ledger, invoice->cart_id, &ndiscounts);
+	text	  **reasons = find_reasons(successor->all, successor->nall, discounts, ndiscounts);
 
 	successor->cart_id = row_insert_paid_cart(ledger, invoice->attendee_id,
 											  count_lines(successor, is_item) +
@@ -203,7 +277,7 @@ make_successor_cart(Ledger *ledger, const InvoiceRow *invoice, Successor *succes
 		if (is_item(line))
 			row_set_item(ledger, successor->cart_id, *line->product_id, line->quantity);
 		if (is_discount(line))
-			insert_discount(ledger, successor->cart_id, line, discounts, ndiscounts);
+			insert_discount(ledger, successor, line, reasons);
 	}
 }
 

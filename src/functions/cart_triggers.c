@@ -18,7 +18,7 @@
 #include "flow/amend.h"
 #include "flow/find.h"
 #include "flow/stock.h"
-#include "flow/stock_take.h"
+#include "flow/stock_lock.h"
 #include "ledger/engine_call.h"
 #include "rows/cart_rows.h"
 #include "rows/reservation_rows.h"

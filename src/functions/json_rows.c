@@ -9,6 +9,7 @@
 #include "utils/numeric.h"
 
 #include "base/compat.h"
+#include "base/errors.h"
 #include "functions/json_rows.h"
 
 /* json_place: where something is, for people. */
@@ -63,15 +64,32 @@ json_integer(const JsonbValue *value, int64 *result, bool *fits)
 	return true;
 }
 
-/* json_key: a whole number that may be a key; raises 22023 for anything else. */
+/* Raise RP002 for a number that is beyond those that may be keys. */
+pg_noreturn static void
+no_such_key(const JsonPlace *place, const char *name)
+{
+	ereport(ERROR,
+			(errcode(RP_NOT_FOUND),
+			 errmsg("%s: there is no such %s", json_place(place), name),
+			 errdetail("No key is as far from zero."),
+			 errhint("Give the %s of a row that is there.", name)));
+}
+
+/*
+ * json_key
+ *		A whole number that may be a key; raises RP002 for one that is none's, 22023 for
+ *		anything else.
+ */
 int64
 json_key(const JsonPlace *place, const char *name, const JsonbValue *value)
 {
 	int64		key;
 	bool		fits;
 
-	if (!json_integer(value, &key, &fits) || !fits)
+	if (!json_integer(value, &key, &fits))
 		json_malformed(place, psprintf("%s is not a whole number", name));
+	if (!fits)
+		no_such_key(place, name);
 	return key;
 }
 

@@ -18,18 +18,41 @@
 #include "functions/lines.h"
 #include "rows/product_rows.h"
 
+/* What is said of a quantity that is none, by what it is of. */
+typedef struct QuantityUse
+{
+	const char *detail;
+	const char *if_too_small;	/* hints */
+	const char *if_too_large;
+} QuantityUse;
+
+static const char line_detail[] =
+"A line has a price in the conference's currency, and a whole quantity above zero.";
+
+static const QuantityUse billed = {
+	line_detail,
+	"Give a discount as a negative price.",
+	"Give the quantity that is billed."
+};
+
+static const QuantityUse taken_back = {
+	"What is returned of a line is a whole quantity above zero.",
+	"Leave out what is not returned; without a quantity, all of a line is.",
+	"Without a quantity, all of the line is returned."
+};
+
 pg_noreturn static void
-bad_amount(const JsonPlace *place, const char *problem, const char *hint)
+bad_amount(const JsonPlace *place, const char *problem, const char *detail, const char *hint)
 {
 	ereport(ERROR,
 			(errcode(RP_INVALID_AMOUNT),
 			 errmsg("%s: %s", json_place(place), problem),
-			 errdetail("A line has a price in the conference's currency, and a whole quantity above zero."),
+			 errdetail("%s", detail),
 			 errhint("%s", hint)));
 }
 
 static int32
-read_quantity(const JsonPlace *place, const JsonbValue *value)
+read_quantity(const JsonPlace *place, const JsonbValue *value, const QuantityUse *use)
 {
 	int64		quantity;
 	bool		fits;
@@ -37,9 +60,9 @@ read_quantity(const JsonPlace *place, const JsonbValue *value)
 	if (!json_integer(value, &quantity, &fits))
 		json_malformed(place, "quantity is not a whole number");
 	if (quantity <= 0)
-		bad_amount(place, "quantity must be above zero", "Give a discount as a negative price.");
+		bad_amount(place, "quantity must be above zero", use->detail, use->if_too_small);
 	if (quantity > PG_INT32_MAX)
-		bad_amount(place, "quantity is too large", "Give the quantity that is billed.");
+		bad_amount(place, "quantity is too large", use->detail, use->if_too_large);
 	return (int32) quantity;
 }
 
@@ -111,7 +134,7 @@ read_price(const JsonPlace *place, const JsonbValue *value, int decimals)
 																		  Int32GetDatum(-1))),
 									  decimals, name);
 	}
-	bad_amount(place, "price is not a number", "Give the price of one, such as 149.00.");
+	bad_amount(place, "price is not a number", line_detail, "Give the price of one, such as 149.00.");
 }
 
 static int64 *
@@ -141,7 +164,7 @@ read_line_field(const JsonPlace *place, const char *name, const JsonbValue *valu
 		read->has_price = true;
 	}
 	else if (strcmp(name, "quantity") == 0)
-		line->quantity = read_quantity(place, value);
+		line->quantity = read_quantity(place, value, &billed);
 	else if (strcmp(name, "product_id") == 0)
 		line->product_id = read_product_id(place, value);
 	else
@@ -214,7 +237,7 @@ read_return_field(const JsonPlace *place, const char *name, const JsonbValue *va
 		read->has_id = true;
 	}
 	else if (strcmp(name, "quantity") == 0)
-		read->line.quantity = read_quantity(place, value);
+		read->line.quantity = value->type == jbvNull ? 0 : read_quantity(place, value, &taken_back);
 	else
 		return false;
 	return true;
@@ -240,8 +263,9 @@ compare_returned(const void *a, const void *b)
  * parse_returned
  *		What is returned of an invoice, in the order of the lines' ids.
  *
- * Raises RP003 on quantities, 22023 on anything else that is not as documented, and
- * where a line is named twice.
+ * A quantity that is null is as one that is left out: all of the line.  Raises RP002
+ * for an id that no line can have, RP003 on quantities, 22023 on anything else that is
+ * not as documented, and where a line is named twice.
  */
 ReturnedLine *
 parse_returned(Jsonb *json, int *nlines)

@@ -26,6 +26,7 @@ static const char *const place_names[] = {
 	[PLACE_INVOICE] = "invoice",
 	[PLACE_CREDIT_NOTE] = "credit_note",
 	[PLACE_REFUND] = "refund",
+	[PLACE_GIVEN_BACK] = "refund",
 	[PLACE_REVERSED] = "reversed",
 };
 
@@ -48,19 +49,11 @@ money_value(const Ledger *ledger, int64 amount)
 	return NumericGetDatum(money_to_numeric(amount, ledger->decimals));
 }
 
-/* Texts and ids that may be missing: NULL, and 0. */
 static Datum
 text_or_null(text *value, bool *isnull)
 {
 	*isnull = value == NULL;
 	return PointerGetDatum(value);
-}
-
-static Datum
-id_or_null(int64 value, bool *isnull)
-{
-	*isnull = value == 0;
-	return Int64GetDatum(value);
 }
 
 /*
@@ -152,9 +145,12 @@ regpaydb_money_trail(PG_FUNCTION_ARGS)
 
 		values[0] = CStringGetTextDatum(place_names[places[i].kind]);
 		values[1] = money_value(ledger, places[i].amount);
-		values[2] = id_or_null(places[i].invoice_id, &nulls[2]);
-		values[3] = id_or_null(places[i].credit_note_id, &nulls[3]);
-		values[4] = id_or_null(places[i].refund_id, &nulls[4]);
+		values[2] = Int64GetDatum(places[i].invoice_id);
+		values[3] = Int64GetDatum(places[i].credit_note_id);
+		values[4] = Int64GetDatum(places[i].refund_id);
+		nulls[3] = places[i].kind != PLACE_CREDIT_NOTE && places[i].kind != PLACE_REFUND;
+		nulls[2] = !nulls[3];
+		nulls[4] = places[i].kind != PLACE_REFUND;
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 	engine_end();
@@ -173,7 +169,7 @@ describe_place(Ledger *ledger, const MoneyPlace *place, StringInfo summary)
 		appendStringInfo(summary, " in credit note " INT64_FORMAT, place->credit_note_id);
 	else if (place->kind == PLACE_REVERSED)
 		appendStringInfo(summary, " reversed on invoice " INT64_FORMAT, place->invoice_id);
-	else if (place->kind == PLACE_REFUND && place->refund_id == 0)
+	else if (place->kind == PLACE_GIVEN_BACK)
 		appendStringInfo(summary, " given back on invoice " INT64_FORMAT, place->invoice_id);
 	else if (place->kind == PLACE_REFUND && row_refund(ledger, place->refund_id, &refund))
 		appendStringInfo(summary, " back by refund " INT64_FORMAT " (%s%s%s)", refund.refund_id,

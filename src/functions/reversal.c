@@ -27,6 +27,17 @@ find_reversed(Ledger *ledger, text *provider, text *provider_ref, PaymentRow *pa
 }
 
 static void
+check_brought(const PaymentRow *payment)
+{
+	if (payment->amount < 0)
+		ereport(ERROR,
+				(errcode(RP_INVALID_AMOUNT),
+				 errmsg("payment " INT64_FORMAT " takes money off", payment->payment_id),
+				 errdetail("It has brought none that could be taken back."),
+				 errhint("Give the reference of the payment that brought the money.")));
+}
+
+static void
 check_above_zero(int64 amount)
 {
 	if (amount <= 0)
@@ -71,6 +82,7 @@ regpaydb_record_reversal(PG_FUNCTION_ARGS)
 	reversal.reference = text_arg(fcinfo, 4, "reference", MAX_TEXT_LENGTH);
 
 	find_reversed(ledger, reversal.provider, provider_ref, &payment);
+	check_brought(&payment);
 	reversal.payment_id = payment.payment_id;
 	is_reversal = reversal_is_recorded(ledger, &reversal) ||
 		reverse_payment(ledger, &reversal, &payment);

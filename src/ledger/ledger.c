@@ -33,7 +33,10 @@ char	   *ledger_setting;
 #define MAX_KEPT_LEDGERS 20
 
 static HTAB *ledger_cache;
-static int	kept_ledgers;
+
+/* Those of which something is kept: what is said of changes is looked up in these only. */
+static dlist_head kept_ledgers = DLIST_STATIC_INIT(kept_ledgers);
+static int	nkept_ledgers;
 static uint64 transactions;		/* that have ended */
 static uint64 changes_seen;		/* tells whether one came in during a load */
 
@@ -41,23 +44,28 @@ static uint64 changes_seen;		/* tells whether one came in during a load */
 static void
 relation_changed(Datum arg, Oid relid)
 {
-	HASH_SEQ_STATUS scan;
-	Ledger	   *ledger;
+	dlist_iter	iter;
 
 	changes_seen++;
-	hash_seq_init(&scan, ledger_cache);
-	while ((ledger = hash_seq_search(&scan)) != NULL)
+	dlist_foreach(iter, &kept_ledgers)
 	{
+		Ledger	   *ledger = dlist_container(Ledger, kept_node, iter.cur);
+
 		for (int i = 0; ledger->valid && i < LEDGER_TABLES; i++)
 			if (!OidIsValid(relid) || ledger->tables[i] == relid || ledger->shards[i] == relid)
 				ledger->valid = false;
 	}
 }
 
+/* One of them may be gone. */
 static void
 schema_changed(Datum arg, int cacheid, uint32 hashvalue)
 {
+	dlist_iter	iter;
+
 	relation_changed(arg, InvalidOid);
+	dlist_foreach(iter, &kept_ledgers)
+		dlist_container(Ledger, kept_node, iter.cur)->may_be_gone = true;
 }
 
 /* What privileges depend on besides the objects: see initialize_acl(). */
@@ -67,31 +75,47 @@ roles_changed(Datum arg, int cacheid, uint32 hashvalue)
 	changes_seen++;
 }
 
+static void
+make_room(Ledger *ledger)
+{
+	ledger->context = AllocSetContextCreate(CacheMemoryContext, "regpaydb ledger",
+											ALLOCSET_SMALL_SIZES);
+	memset(ledger->table_infos, 0, sizeof(ledger->table_infos));
+	ledger->name_context = NULL;
+	dlist_push_tail(&kept_ledgers, &ledger->kept_node);
+	nkept_ledgers++;
+}
+
+static void
+give_room_back(Ledger *ledger)
+{
+	MemoryContextDelete(ledger->context);
+	ledger->context = NULL;
+	ledger->valid = false;
+	dlist_delete(&ledger->kept_node);
+	nkept_ledgers--;
+}
+
 /*
  * Where too much is kept, those ledgers that this transaction has not found give
- * theirs back.  Nobody is using it: engine calls, those that a query keeps too, begin with
- * finding their ledger, and end before their transaction does.
+ * theirs back, and always those that may be gone.  Nobody is using it: engine calls, those
+ * that a query keeps too, begin with finding their ledger, and end before their
+ * transaction does.
  */
 static void
 transaction_ended(XactEvent event, void *arg)
 {
-	HASH_SEQ_STATUS scan;
-	Ledger	   *ledger;
+	bool		too_many = nkept_ledgers > MAX_KEPT_LEDGERS;
+	dlist_mutable_iter iter;
 
 	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
 		return;
-	if (kept_ledgers > MAX_KEPT_LEDGERS)
+	dlist_foreach_modify(iter, &kept_ledgers)
 	{
-		hash_seq_init(&scan, ledger_cache);
-		while ((ledger = hash_seq_search(&scan)) != NULL)
-		{
-			if (ledger->context == NULL || ledger->found_in == transactions)
-				continue;
-			MemoryContextDelete(ledger->context);
-			ledger->context = NULL;
-			ledger->valid = false;
-			kept_ledgers--;
-		}
+		Ledger	   *ledger = dlist_container(Ledger, kept_node, iter.cur);
+
+		if (ledger->found_in != transactions && (too_many || ledger->may_be_gone))
+			give_room_back(ledger);
 	}
 	transactions++;
 }
@@ -189,16 +213,6 @@ find_decimals(const Ledger *ledger)
 	return result;
 }
 
-static void
-make_room(Ledger *ledger)
-{
-	ledger->context = AllocSetContextCreate(CacheMemoryContext, "regpaydb ledger",
-											ALLOCSET_SMALL_SIZES);
-	memset(ledger->table_infos, 0, sizeof(ledger->table_infos));
-	ledger->name_context = NULL;
-	kept_ledgers++;
-}
-
 /*
  * Forget what was made with the ledger's name.  It may be in use: a trigger may
  * have brought us here meanwhile.  Nothing that uses it outlives the transaction,
@@ -231,6 +245,7 @@ load_ledger(Ledger *ledger, const char *schema_name)
 	strlcpy(ledger->schema_name, schema_name, sizeof(ledger->schema_name));
 	strlcpy(ledger->quoted_schema, quoted, sizeof(ledger->quoted_schema));
 	ledger->version_checked = false;
+	ledger->may_be_gone = false;
 
 	for (int i = 0; i < LEDGER_TABLES; i++)
 	{

@@ -86,11 +86,12 @@ typedef struct RefundRow
 	int64		returned_payment_id;
 } RefundRow;
 
-/* Some of the money that a payment brought; payment_id is 0 for none. */
+/* Some of the money that a payment brought. */
 typedef struct MoneyPart
 {
 	int64		payment_id;		/* first, to be sorted by */
 	int64		amount;
+	bool		no_payment;		/* of a refund: it goes some other way */
 } MoneyPart;
 
 typedef struct ReversalRow
@@ -101,7 +102,7 @@ typedef struct ReversalRow
 	text	   *reversal_ref;
 	int64		amount;
 	int64		loss;
-	int64		reversing_payment_id;	/* 0 where all of it is a loss */
+	int64		reversing_payment_id;	/* none where all of it is a loss */
 	text	   *reference;
 } ReversalRow;
 
@@ -126,6 +127,8 @@ typedef struct Successor
 {
 	const LineItemRow *lines;
 	int			nlines;
+	const LineItemRow *all;		/* of its predecessor's; the others are returned */
+	int			nall;
 	int64		cart_id;		/* where the invoice has a cart; once that is released */
 } Successor;
 

@@ -7,6 +7,8 @@
 
 #include "postgres.h"
 
+#include "lib/ilist.h"
+
 typedef enum LedgerTable
 {
 	CONFERENCE,
@@ -41,6 +43,7 @@ typedef struct Ledger
 	Oid			schema;			/* hash key */
 	bool		valid;			/* set last, cleared by invalidations */
 	bool		version_checked;
+	bool		may_be_gone;	/* some schema has changed since it was loaded */
 	bool		read_only;		/* reads see what the calling query sees */
 	char		schema_name[NAMEDATALEN];
 	char		quoted_schema[NAMEDATALEN * 2 + 3];
@@ -54,6 +57,7 @@ typedef struct Ledger
 	uint64		loads;			/* how often it was loaded */
 	uint64		found_in;		/* number of the transaction */
 	struct Ledger *original;	/* itself, also in a copy */
+	dlist_node	kept_node;		/* among those that have a context */
 	MemoryContext context;		/* of what follows; NULL while there is none */
 	struct TableInfo *table_infos[LEDGER_TABLES];	/* inspect.c's */
 	MemoryContext name_context; /* of what was made with its name */

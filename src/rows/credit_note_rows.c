@@ -99,7 +99,7 @@ row_own_notes(Ledger *ledger, const InvoiceRow *invoice, int *nnotes)
 	for (int i = 0; i < *nnotes; i++)
 		notes[i] = (MoneyPart)
 	{
-		int8_column(i, 1), money_column(ledger, i, 2)
+		.payment_id = int8_column(i, 1), .amount = money_column(ledger, i, 2)
 	};
 	return notes;
 }

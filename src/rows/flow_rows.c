@@ -25,8 +25,8 @@ row_invoice_flow(Ledger *ledger, int64 invoice_id, int *nrows)
 		rows[i].payment_id = int8_column(i, 1);
 		rows[i].amount = money_column(ledger, i, 2);
 		rows[i].kind = enum_value(ENUM_PAYMENT_KIND, DatumGetObjectId(needed_column(i, 3)));
-		(void) int8_or_null_column(i, 4, &rows[i].credit_note_id);
-		(void) int8_or_null_column(i, 5, &rows[i].reversed_id);
+		rows[i].has_note = int8_or_null_column(i, 4, &rows[i].credit_note_id);
+		rows[i].has_reversed = int8_or_null_column(i, 5, &rows[i].reversed_id);
 	}
 	return rows;
 }
@@ -39,8 +39,8 @@ row_note_fate(Ledger *ledger, int64 credit_note_id)
 
 	if (run_query(ledger, Q_NOTE_FATE, args, NULL) == 0)
 		return fate;
-	(void) int8_or_null_column(0, 1, &fate.payment_id);
+	fate.has_payment = int8_or_null_column(0, 1, &fate.payment_id);
 	(void) int8_or_null_column(0, 2, &fate.invoice_id);
-	(void) int8_or_null_column(0, 3, &fate.refund_id);
+	fate.has_refund = int8_or_null_column(0, 3, &fate.refund_id);
 	return fate;
 }

@@ -13,16 +13,20 @@ typedef struct FlowRow
 	int64		payment_id;
 	PaymentKind kind;
 	int64		amount;
-	int64		credit_note_id; /* whose money it brings, or 0 */
-	int64		reversed_id;	/* the payment that it takes back, or 0 */
+	bool		has_note;
+	int64		credit_note_id; /* whose money it brings, if has_note */
+	bool		has_reversed;
+	int64		reversed_id;	/* the payment that it takes back, if has_reversed */
 } FlowRow;
 
 /* Where a credit note's money went. */
 typedef struct NoteFate
 {
-	int64		payment_id;		/* that brings it to an invoice, or 0 */
+	bool		has_payment;
+	int64		payment_id;		/* that brings it to an invoice, if has_payment */
 	int64		invoice_id;
-	int64		refund_id;		/* which took it for good, or 0 */
+	bool		has_refund;
+	int64		refund_id;		/* which took it for good, if has_refund */
 } NoteFate;
 
 extern FlowRow *row_invoice_flow(Ledger *ledger, int64 invoice_id, int *nrows);

@@ -140,13 +140,14 @@ const QueryText ledger_queries[] = {
 		"SELECT n.credit_note_id::bigint, n.value::numeric FROM @.payment p "
 		"JOIN @.credit_note n ON n.credit_note_id" EQ "p.payment_id "
 		"WHERE p.invoice_id" EQ "$1 AND n.attendee_id" EQ "$2 AND " CREDIT_NOTE_IS_UNCLAIMED
-		" ORDER BY n.credit_note_id DESC",
+		" ORDER BY p.\"time\" DESC, n.credit_note_id DESC",
 		2, {INT8OID, INT8OID}
 	},
+	/* The state is looked up for each, by the key, for a plan may be of a smaller ledger. */
 	[Q_GONE_BACK] = {
 		"SELECT ((SELECT COALESCE(pg_catalog.sum(t.amount), 0) FROM @.credit_note_refund_part t "
-		"JOIN @.credit_note_refund r ON r.credit_note_refund_id" EQ "t.credit_note_refund_id "
-		"WHERE t.payment_id" EQ "$1 AND r.state" NE "'failed'::regpaydb.refund_state) "
+		"WHERE t.payment_id" EQ "$1 AND (SELECT r.state FROM @.credit_note_refund r "
+		"WHERE r.credit_note_refund_id" EQ "t.credit_note_refund_id)" NE "'failed'::regpaydb.refund_state) "
 		"OPERATOR(pg_catalog.+) (SELECT COALESCE(pg_catalog.sum(v.amount), 0) FROM @.reversal v "
 		"WHERE v.payment_id" EQ "$1))::numeric AS \"sum of what went back\"",
 		1, {INT8OID}
@@ -156,14 +157,22 @@ const QueryText ledger_queries[] = {
 		"WHERE credit_note_refund_id" EQ "$1 ORDER BY payment_id",
 		1, {INT8OID}
 	},
+	/* Two searches by keys: of an OR, all refunds are read where they were few once. */
 	[Q_REFUNDS_OF_REF] = {
-		"SELECT r.credit_note_refund_id::bigint FROM @.credit_note_refund r "
-		"WHERE r.state" NE "'failed'::regpaydb.refund_state "
-		"AND ((r.provider" EQ "$1 AND r.provider_ref" EQ "$2) OR (r.reference" EQ "$2 "
+		"SELECT f.credit_note_refund_id FROM (SELECT r.credit_note_refund_id::bigint, r.state, 1 AS place "
+		"FROM @.credit_note_refund r WHERE r.provider" EQ "$1 AND r.provider_ref" EQ "$2 "
+		"UNION ALL SELECT r.credit_note_refund_id::bigint, r.state, 2 "
+		"FROM @.credit_note_refund r WHERE r.reference" EQ "$2 "
 		"AND r.credit_note_refund_id" EQ "ANY (ARRAY(SELECT t.credit_note_refund_id "
-		"FROM @.credit_note_refund_part t WHERE t.payment_id" EQ "$3)))) "
-		"ORDER BY (r.provider" EQ "$1 AND r.provider_ref" EQ "$2) IS TRUE DESC, r.state, r.credit_note_refund_id",
+		"FROM @.credit_note_refund_part t WHERE t.payment_id" EQ "$3))) f "
+		"WHERE f.state" NE "'failed'::regpaydb.refund_state "
+		"ORDER BY f.place, f.state, f.credit_note_refund_id",
 		3, {TEXTOID, TEXTOID, INT8OID}
+	},
+	[Q_REVERSAL_OF_REF] = {
+		"SELECT v.reversal_id::bigint FROM @.reversal v "
+		"WHERE v.provider" EQ "$1 AND v.reversal_ref" EQ "$2",
+		2, {TEXTOID, TEXTOID}
 	},
 	[Q_INTEGRITY_PROBLEMS] = {
 		"SELECT object::pg_catalog.text, problem::pg_catalog.text FROM @.integrity_problem",
@@ -213,7 +222,8 @@ const QueryText ledger_queries[] = {
 		"'paid_time', i.paid_time, 'closed_time', i.closed_time, "
 		"'replaces', i.replaces, 'replaced_by', "
 		"(SELECT s.invoice_id FROM @.invoice s WHERE s.replaces" EQ "i.invoice_id), "
-		"'lines', (SELECT " ARRAY_OF("'description', l.description, 'quantity', l.quantity, "
+		"'lines', (SELECT " ARRAY_OF("'line_item_id', l.line_item_id, "
+									 "'description', l.description, 'quantity', l.quantity, "
 									 "'price', l.price, 'total', l.price OPERATOR(pg_catalog.*) l.quantity, "
 									 "'product_id', l.product_id", "l.line_item_id")
 		" FROM @.line_item l WHERE l.invoice_id" EQ "i.invoice_id), "

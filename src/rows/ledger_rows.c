@@ -15,7 +15,7 @@
 char *
 row_ledger_version(Ledger *ledger)
 {
-	if (run_query_now(ledger, Q_LEDGER_VERSION, NULL) == 0)
+	if (run_query_now(ledger, Q_LEDGER_VERSION, NULL, NULL) == 0)
 		return NULL;
 	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 }
@@ -32,7 +32,7 @@ row_access_code_length(Ledger *ledger)
 bool
 row_has_payments(Ledger *ledger)
 {
-	return run_query_now(ledger, Q_HAS_PAYMENTS, NULL) > 0;
+	return run_query_now(ledger, Q_HAS_PAYMENTS, NULL, NULL) > 0;
 }
 
 bool

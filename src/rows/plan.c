@@ -213,7 +213,7 @@ run_query(Ledger *ledger, EngineQuery query, Datum *args, const char *nulls)
  *		snapshot shows.
  */
 uint64
-run_query_now(Ledger *ledger, EngineQuery query, Datum *args)
+run_query_now(Ledger *ledger, EngineQuery query, Datum *args, const char *nulls)
 {
 	Ledger		reader = *ledger;
 	uint64		nrows;
@@ -221,7 +221,7 @@ run_query_now(Ledger *ledger, EngineQuery query, Datum *args)
 	reader.read_only = true;
 	/* No snapshot is taken in parallel mode, which only reads. */
 	PushActiveSnapshot(IsInParallelMode() ? GetActiveSnapshot() : GetLatestSnapshot());
-	nrows = run_query(&reader, query, args, NULL);
+	nrows = run_query(&reader, query, args, nulls);
 	PopActiveSnapshot();
 	return nrows;
 }
@@ -242,7 +242,7 @@ end_own_write(void)
 	engine_call->writing.relid = InvalidOid;
 }
 
-/* row_not_written: raise 09000 for a row that is not there. */
+/* row_not_written: raise 09000 for a row that is not there, or not what was written. */
 void
 row_not_written(Ledger *ledger, LedgerTable table)
 {
@@ -250,7 +250,7 @@ row_not_written(Ledger *ledger, LedgerTable table)
 			(errcode(ERRCODE_TRIGGERED_ACTION_EXCEPTION),
 			 errmsg("a row of table \"%s\" was not written",
 					get_rel_name(ledger->tables[table])),
-			 errdetail("A trigger or rule on the table suppressed it."),
+			 errdetail("A trigger or rule on the table suppressed or changed it."),
 			 errhint("Triggers on a ledger's tables must let the engine's rows pass.")));
 }
 

@@ -37,7 +37,7 @@ typedef void (*MakeText) (int number, QueryText *text);
 extern uint64 run_plan(Ledger *ledger, int number, MakeText make_text, Datum *args,
 					   const char *nulls);
 extern uint64 run_query(Ledger *ledger, EngineQuery query, Datum *args, const char *nulls);
-extern uint64 run_query_now(Ledger *ledger, EngineQuery query, Datum *args);
+extern uint64 run_query_now(Ledger *ledger, EngineQuery query, Datum *args, const char *nulls);
 extern void begin_own_write(Ledger *ledger, LedgerTable table, int64 id, bool many);
 extern void end_own_write(void);
 pg_noreturn extern void row_not_written(Ledger *ledger, LedgerTable table);

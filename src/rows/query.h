@@ -11,9 +11,9 @@
  * from the table's spec, see statement.c.
  *
  * Lock order, everywhere: attendee, cart, product and its slots, category and its
- * slots, invoice, credit note, each by id.  Rows of cart_item, which plain SQL has
- * before any trigger of ours can lock the cart, are waited for only for a moment: see
- * set_quantity().
+ * slots, invoice, credit note, payment, refund, each by id.  Rows of cart_item, which
+ * plain SQL has before any trigger of ours can lock the cart, are waited for only for a
+ * moment: see set_quantity().
  */
 #ifndef REGPAYDB_QUERY_H
 #define REGPAYDB_QUERY_H
@@ -41,6 +41,7 @@ typedef enum EngineQuery
 	Q_GONE_BACK,
 	Q_REFUND_PARTS,
 	Q_REFUNDS_OF_REF,
+	Q_REVERSAL_OF_REF,
 	Q_INTEGRITY_PROBLEMS,
 	Q_RECONCILIATION,
 	Q_INVOICE_DOCUMENT,

@@ -98,7 +98,7 @@ row_insert_refund_part(Ledger *ledger, int64 refund_id, const MoneyPart *part)
 
 	set_int8(row, REFUND_PART_COL_REFUND_ID, refund_id);
 	set_int8_or_null(row, REFUND_PART_COL_PAYMENT_ID,
-					 part->payment_id != 0 ? &part->payment_id : NULL);
+					 part->no_payment ? NULL : &part->payment_id);
 	set_money(row, REFUND_PART_COL_AMOUNT, ledger, part->amount);
 	row_insert(ledger, row, NULL);
 }
@@ -118,7 +118,7 @@ row_refund_parts(Ledger *ledger, int64 refund_id, int *nparts)
 	parts = palloc(Max(*nparts, 1) * sizeof(MoneyPart));
 	for (int i = 0; i < *nparts; i++)
 	{
-		(void) int8_or_null_column(i, 1, &parts[i].payment_id);
+		parts[i].no_payment = !int8_or_null_column(i, 1, &parts[i].payment_id);
 		parts[i].amount = money_column(ledger, i, 2);
 	}
 	return parts;
@@ -127,15 +127,16 @@ row_refund_parts(Ledger *ledger, int64 refund_id, int *nparts)
 /*
  * row_refunds_of_ref
  *		The refunds that a platform's reference stands for, as the ledger is now: one
- *		that has it, and those that go back to this payment and have it as their
- *		reference, what is requested first.
+ *		that has it, and, unless payment_id is NULL, those that go back to this payment
+ *		and have it as their reference, what is requested first.
  */
 int64 *
-row_refunds_of_ref(Ledger *ledger, text *provider, text *ref, int64 payment_id, int *nrefunds)
+row_refunds_of_ref(Ledger *ledger, text *provider, text *ref, const int64 *payment_id,
+				   int *nrefunds)
 {
 	Datum		args[] = {PointerGetDatum(provider), PointerGetDatum(ref),
-	Int64GetDatum(payment_id)};
+	payment_id == NULL ? (Datum) 0 : Int64GetDatum(*payment_id)};
 
-	run_query_now(ledger, Q_REFUNDS_OF_REF, args);
+	run_query_now(ledger, Q_REFUNDS_OF_REF, args, payment_id == NULL ? "  n" : NULL);
 	return int8_columns(1, nrefunds);
 }

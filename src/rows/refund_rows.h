@@ -13,7 +13,7 @@ extern int64 row_insert_refund(Ledger *ledger, const RefundRow *refund);
 extern void row_end_refund(Ledger *ledger, const RefundRow *refund);
 extern void row_insert_refund_part(Ledger *ledger, int64 refund_id, const MoneyPart *part);
 extern MoneyPart *row_refund_parts(Ledger *ledger, int64 refund_id, int *nparts);
-extern int64 *row_refunds_of_ref(Ledger *ledger, text *provider, text *ref, int64 payment_id,
-								 int *nrefunds);
+extern int64 *row_refunds_of_ref(Ledger *ledger, text *provider, text *ref,
+								 const int64 *payment_id, int *nrefunds);
 
 #endif							/* REGPAYDB_REFUND_ROWS_H */

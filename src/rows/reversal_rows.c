@@ -5,6 +5,8 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "common/hashfn.h"
+#include "storage/lmgr.h"
 
 #include "base/actor_setting.h"
 #include "rows/plan.h"
@@ -28,6 +30,33 @@ row_reversal_by_ref(Ledger *ledger, text *provider, text *reversal_ref, Reversal
 }
 
 /*
+ * row_lock_ref
+ *		Keep others from recording a platform's reference, until the transaction ends.
+ *
+ * It is that of one refund or one reversal, and those are in two tables: no index knows
+ * both.  What is locked is a number that stands for it, of the table of reversals.
+ */
+void
+row_lock_ref(Ledger *ledger, text *provider, text *ref)
+{
+	uint32		number = hash_combine(hash_bytes((unsigned char *) VARDATA_ANY(provider),
+												 VARSIZE_ANY_EXHDR(provider)),
+									  hash_bytes((unsigned char *) VARDATA_ANY(ref),
+												 VARSIZE_ANY_EXHDR(ref)));
+
+	LockDatabaseObject(ledger->tables[REVERSAL], number, 0, ExclusiveLock);
+}
+
+/* row_ref_is_reversed: whether a reversal has this reference, as the ledger is now. */
+bool
+row_ref_is_reversed(Ledger *ledger, text *provider, text *ref)
+{
+	Datum		args[] = {PointerGetDatum(provider), PointerGetDatum(ref)};
+
+	return run_query_now(ledger, Q_REVERSAL_OF_REF, args, NULL) > 0;
+}
+
+/*
  * row_insert_reversal
  *		Fills in its id; false where the platform's reference is recorded already,
  *		waiting for whoever is just recording it.
@@ -46,7 +75,7 @@ row_insert_reversal(Ledger *ledger, ReversalRow *reversal)
 	set_money(row, REVERSAL_COL_AMOUNT, ledger, reversal->amount);
 	set_money(row, REVERSAL_COL_LOSS, ledger, reversal->loss);
 	set_int8_or_null(row, REVERSAL_COL_REVERSING_PAYMENT_ID,
-					 reversal->reversing_payment_id != 0 ? &reversal->reversing_payment_id : NULL);
+					 reversal->loss < reversal->amount ? &reversal->reversing_payment_id : NULL);
 	set_text_or_null(row, REVERSAL_COL_REFERENCE, reversal->reference);
 	set_int8_or_null(row, REVERSAL_COL_ENTERED_BY, actor_user_id(&actor) ? &actor : NULL);
 	if (!row_insert_once(ledger, row, &written))
@@ -84,7 +113,7 @@ row_gone_back(Ledger *ledger, int64 payment_id)
 	gone = money_column(ledger, 0, 1);
 	if (!ledger->read_only && IsolationUsesXactSnapshot())
 	{
-		run_query_now(ledger, Q_GONE_BACK, args);
+		run_query_now(ledger, Q_GONE_BACK, args, NULL);
 		if (money_column(ledger, 0, 1) != gone)
 			row_seen_too_late();
 	}

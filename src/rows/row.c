@@ -249,10 +249,22 @@ row_insert_once(Ledger *ledger, const RowValues *row, Row *written)
 	return inserted;
 }
 
+/* Update by SQL, and look whether triggers of the owner's have let it be. */
+static bool
+update_by_sql(Ledger *ledger, int64 key, const RowValues *row)
+{
+	Row			written;
+
+	return run_update(ledger, row->table, key, row->values, row->nulls, row->set) == 1 &&
+		(!any_stays(row) || (row_find(ledger, row->table, key, &written) &&
+							 row_has_values(&written, row)));
+}
+
 /*
  * row_update
  *		Write what was set of a row that this transaction has locked, as the engine's
- *		own.  Raises 09000 where it is gone.
+ *		own.  Raises 09000 where it is gone, or a trigger has made something else of
+ *		what has to stay.
  */
 void
 row_update(Ledger *ledger, int64 key, const RowValues *row)
@@ -260,7 +272,7 @@ row_update(Ledger *ledger, int64 key, const RowValues *row)
 	OpenTable  *open = open_table(ledger, row->table, ROW_UPDATE);
 
 	if (open != NULL ? !modify_update(open, key, row->values, row->nulls, row->set) :
-		run_update(ledger, row->table, key, row->values, row->nulls, row->set) != 1)
+		!update_by_sql(ledger, key, row))
 		row_not_written(ledger, row->table);
 }
 

@@ -10,6 +10,7 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 
 #include "base/money.h"
@@ -158,6 +159,50 @@ row_is_committed(const Row *row)
 	return !TransactionIdIsCurrentTransactionId(DatumGetTransactionId(xmin));
 }
 
+/* Whether a column has what was to be written, as STAYS has it. */
+static bool
+has_value(const Row *row, int column, const RowValues *values)
+{
+	int			type = table_specs[row->table].columns[column].type;
+	Datum		wanted = values->values[column];
+	bool		isnull;
+	Datum		value = row_value(row, column, &isnull);
+
+	if (isnull || values->nulls[column])
+		return isnull == values->nulls[column];
+	switch (type)
+	{
+		case TYPE_MONEY:
+			return DatumGetBool(DirectFunctionCall2(numeric_eq, value, wanted));
+		case TYPE_INT4:
+			return DatumGetInt32(value) == DatumGetInt32(wanted);
+		case TYPE_INT8:
+			return DatumGetInt64(value) == DatumGetInt64(wanted);
+		case TYPE_BOOL:
+			return DatumGetBool(value) == DatumGetBool(wanted);
+		default:
+			Assert(type >= TYPE_ENUM);
+			return DatumGetObjectId(value) == DatumGetObjectId(wanted);
+	}
+}
+
+/* Whether a column was set that stays what it is then. */
+static bool
+stays(const RowValues *row, int column)
+{
+	return row->set[column] && (table_specs[row->table].columns[column].written & STAYS) != 0;
+}
+
+/* row_has_values: whether a row that was updated has what has to stay. */
+bool
+row_has_values(const Row *row, const RowValues *values)
+{
+	for (int i = 0; i < table_specs[row->table].ncolumns; i++)
+		if (stays(values, i) && !has_value(row, i, values))
+			return false;
+	return true;
+}
+
 /*
  * row_check_time
  *		Raise 09000 where a time of a row that was written is not that of this
@@ -237,4 +282,14 @@ void
 set_now(RowValues *row, int column)
 {
 	set_value(row, column, TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()));
+}
+
+/* any_stays: whether anything was set that has to stay. */
+bool
+any_stays(const RowValues *row)
+{
+	for (int i = 0; i < table_specs[row->table].ncolumns; i++)
+		if (stays(row, i))
+			return true;
+	return false;
 }

@@ -42,6 +42,7 @@ extern bool row_int8_or_null(const Row *row, int column, int64 *value);
 extern int32 *row_copy_int4(const Row *row, int column);
 extern text *row_copy_text(const Row *row, int column);
 extern bool row_is_committed(const Row *row);
+extern bool row_has_values(const Row *row, const RowValues *values);
 extern void row_check_time(const Row *row, int column);
 
 extern RowValues *begin_values(LedgerTable table);
@@ -52,5 +53,6 @@ extern void set_text_or_null(RowValues *row, int column, text *value);
 extern void set_money(RowValues *row, int column, const Ledger *ledger, int64 minor_units);
 extern void set_enum(RowValues *row, int column, int value);
 extern void set_now(RowValues *row, int column);
+extern bool any_stays(const RowValues *row);
 
 #endif							/* REGPAYDB_VALUES_H */

@@ -3,19 +3,20 @@
 
 -- @ report_sales_and_payments by hand
 SELECT sold, payments, sold - payments, part, received, noted, applied, refunded, unclaimed,
-	noted - applied - refunded - unclaimed
+	noted - applied - refunded - unclaimed - returned, returned
 FROM (SELECT
 	(SELECT coalesce(sum(price * quantity), 0.00) FROM line_item JOIN invoice USING (invoice_id)
 		WHERE status = 'paid') AS sold,
 	(SELECT coalesce(sum(paid), 0.00) FROM invoice WHERE status = 'unpaid') AS part,
-	(SELECT coalesce(sum(value), 0.00) FROM credit_note_refund JOIN credit_note USING (credit_note_id))
-		AS refunded,
+	(SELECT coalesce(sum(value), 0.00) FROM credit_note_refund r JOIN credit_note USING (credit_note_id)
+		WHERE r.state <> 'failed') AS refunded,
 	(SELECT coalesce(sum(value), 0.00) FROM credit_note WHERE state = 'unclaimed') AS unclaimed
 	) AS other,
 	(SELECT coalesce(sum(amount), 0.00) AS payments,
-		coalesce(sum(amount) FILTER (WHERE kind IN ('payment', 'manual')), 0.00) AS received,
+		coalesce(sum(amount) FILTER (WHERE kind IN ('payment', 'manual', 'reversal')), 0.00) AS received,
 		coalesce(-sum(amount) FILTER (WHERE kind = 'credit_note'), 0.00) AS noted,
-		coalesce(sum(amount) FILTER (WHERE kind = 'credit_application'), 0.00) AS applied
+		coalesce(sum(amount) FILTER (WHERE kind = 'credit_application'), 0.00) AS applied,
+		coalesce(sum(amount) FILTER (WHERE kind = 'refund_failed'), 0.00) AS returned
 	FROM payment) AS money
 
 -- @ report_items_sold by hand
@@ -73,16 +74,19 @@ SELECT payment_id, "time", kind, amount, reference, provider, provider_ref, ente
 FROM payment JOIN invoice USING (invoice_id)
 
 -- @ report_received_by_day by hand
-SELECT "time"::date, kind, provider, count(*), sum(amount),
-	array_agg(coalesce(provider_ref, reference) ORDER BY payment_id)
-FROM payment WHERE kind IN ('payment', 'manual') GROUP BY 1, 2, 3
+SELECT "time"::date, kind, provider, count(*), sum(amount), array_agg(reference ORDER BY payment_id)
+FROM (SELECT "time", kind, provider, amount, coalesce(provider_ref, reference) AS reference, payment_id
+	FROM payment WHERE kind IN ('payment', 'manual')
+	UNION ALL SELECT "time", 'reversal', provider, -amount, reversal_ref, reversal_id FROM reversal) e
+GROUP BY 1, 2, 3
 
 -- @ report_credit_notes by hand
-SELECT n.credit_note_id, p."time", n.attendee_id, user_id, recipient, email, value, state,
-	CASE state WHEN 'unclaimed' THEN 'unclaimed'
+SELECT n.credit_note_id, p."time", n.attendee_id, user_id, recipient, email, value, n.state,
+	CASE n.state WHEN 'unclaimed' THEN 'unclaimed'
 		WHEN 'applied' THEN 'applied to invoice ' || used.invoice_id
-		ELSE 'refunded' || coalesce(': ' || nullif(r.reference, ''), '') END,
-	p.invoice_id, used.invoice_id, coalesce(used."time", r."time")
+		ELSE CASE r.state WHEN 'done' THEN 'refunded' ELSE 'refund ' || r.state END
+			|| coalesce(': ' || nullif(r.reference, ''), '') END,
+	p.invoice_id, used.invoice_id, coalesce(used."time", r."time"), r.state
 FROM credit_note n JOIN payment p ON payment_id = credit_note_id JOIN attendee USING (attendee_id)
 LEFT JOIN credit_note_application a USING (credit_note_id)
 LEFT JOIN payment used ON used.payment_id = a.payment_id
@@ -90,8 +94,26 @@ LEFT JOIN credit_note_refund r ON r.credit_note_id = n.credit_note_id
 
 -- @ report_credit_note_refunds by hand
 SELECT credit_note_refund_id, "time", credit_note_id, value, reference, entered_by, attendee_id,
-	user_id, recipient, email
-FROM credit_note_refund JOIN credit_note USING (credit_note_id) JOIN attendee USING (attendee_id)
+	user_id, recipient, email, r.state, r.provider, r.provider_ref, closed_time, closed_by, failure_reason,
+	parts
+FROM credit_note_refund r JOIN credit_note USING (credit_note_id) JOIN attendee USING (attendee_id)
+LEFT JOIN (
+	SELECT credit_note_refund_id, jsonb_agg(jsonb_build_object('payment_id', payment_id,
+		'amount', part.amount, 'provider', provider, 'provider_ref', provider_ref,
+		'reference', reference) ORDER BY payment_id) AS parts
+	FROM credit_note_refund_part part LEFT JOIN payment USING (payment_id)
+	GROUP BY credit_note_refund_id) AS back USING (credit_note_refund_id)
+
+-- @ report_refunds_in_flight by hand
+SELECT credit_note_refund_id, "time", now() - "time", credit_note_id, value, reference, entered_by,
+	attendee_id, user_id, recipient, email
+FROM credit_note_refund r JOIN credit_note USING (credit_note_id) JOIN attendee USING (attendee_id)
+WHERE r.state = 'requested'
+
+-- @ report_reversals by hand
+SELECT reversal_id, v."time", v.provider, reversal_ref, v.amount, loss, v.reference, v.entered_by,
+	payment_id, provider_ref, p.amount, invoice_id, status, attendee_id, recipient
+FROM reversal v JOIN payment p USING (payment_id) JOIN invoice USING (invoice_id)
 
 -- @ report_unclaimed_ageing by hand
 SELECT credit_note_id, n.attendee_id, user_id, a.recipient, email, n.value, "time", invoice_id,
@@ -128,13 +150,18 @@ SELECT s.* FROM generate_series(1, 500) AS which, LATERAL (
 			NULL::bigint AS credit_note_id, '' AS reference, value AS amount
 		FROM invoice WHERE attendee_id = which
 		UNION ALL
-		SELECT p."time", 2, payment_id, CASE kind WHEN 'payment' THEN 'payment'
-				WHEN 'manual' THEN 'manual payment' WHEN 'credit_note' THEN 'credit to somebody else'
-				ELSE 'credit of somebody else' END,
+		SELECT p."time", 2, payment_id, CASE kind
+				WHEN 'payment' THEN 'payment' || CASE WHEN p.amount < 0 THEN ' returned' ELSE '' END
+				WHEN 'manual' THEN 'manual payment' || CASE WHEN p.amount < 0 THEN ' returned' ELSE '' END
+				WHEN 'credit_note' THEN 'credit to somebody else'
+				WHEN 'credit_application' THEN 'credit of somebody else'
+				WHEN 'reversal' THEN 'payment reversed' ELSE 'refund of somebody else failed' END,
 			invoice_id, n.credit_note_id, p.reference, -p.amount
 		FROM invoice i JOIN payment p USING (invoice_id)
 		LEFT JOIN credit_note_application a USING (payment_id)
-		LEFT JOIN credit_note n ON n.credit_note_id = coalesce(a.credit_note_id, payment_id)
+		LEFT JOIN credit_note_refund f ON f.returned_payment_id = payment_id
+		LEFT JOIN credit_note n
+			ON n.credit_note_id = coalesce(a.credit_note_id, f.credit_note_id, payment_id)
 		WHERE i.attendee_id = which AND n.attendee_id IS DISTINCT FROM which
 		UNION ALL
 		SELECT p."time", 3, n.credit_note_id, 'credit from somebody else''s invoice', invoice_id,
@@ -142,10 +169,12 @@ SELECT s.* FROM generate_series(1, 500) AS which, LATERAL (
 		FROM credit_note n JOIN payment p ON payment_id = credit_note_id JOIN invoice i USING (invoice_id)
 		WHERE n.attendee_id = which AND i.attendee_id <> which
 		UNION ALL
-		SELECT p."time", 4, payment_id, 'credit put on somebody else''s invoice', invoice_id,
+		SELECT p."time", 4, p.payment_id, 'credit put on somebody else''s invoice', invoice_id,
 			n.credit_note_id, p.reference, n.value
-		FROM credit_note n JOIN credit_note_application USING (credit_note_id)
-		JOIN payment p USING (payment_id) JOIN invoice i USING (invoice_id)
+		FROM credit_note n LEFT JOIN credit_note_application a USING (credit_note_id)
+		LEFT JOIN credit_note_refund f USING (credit_note_id)
+		JOIN payment p ON p.payment_id = coalesce(a.payment_id, f.returned_payment_id)
+		JOIN invoice i USING (invoice_id)
 		WHERE n.attendee_id = which AND i.attendee_id <> which
 		UNION ALL
 		SELECT closed_time, 5, invoice_id, 'invoice ' || status, invoice_id, NULL, '', -value
@@ -154,6 +183,11 @@ SELECT s.* FROM generate_series(1, 500) AS which, LATERAL (
 		SELECT r."time", 6, credit_note_refund_id, 'credit paid out', NULL, credit_note_id, r.reference,
 			n.value
 		FROM credit_note n JOIN credit_note_refund r USING (credit_note_id)
-		WHERE n.attendee_id = which) AS entry
+		WHERE n.attendee_id = which
+		UNION ALL
+		SELECT closed_time, 7, credit_note_refund_id, 'credit not paid out', NULL, credit_note_id,
+			failure_reason, -n.value
+		FROM credit_note n JOIN credit_note_refund r USING (credit_note_id)
+		WHERE n.attendee_id = which AND r.state = 'failed') AS entry
 	WINDOW entries AS (ORDER BY "time", place, id ROWS UNBOUNDED PRECEDING)
 	OFFSET 0) AS s

@@ -247,8 +247,8 @@ CREATE TABLE bank_refund (credit_note_refund_id bigint PRIMARY KEY REFERENCES cr
 INSERT INTO bank_refund VALUES (refund_credit_note(:note, 'Gannet Conf refund'), 'PO-31');
 \set ECHO none
 RESET regpaydb.user_id;
-SELECT invoice_id AS from_invoice, i.status, closed_by, closed_reason,
-	credit_note_id AS note, n.value, state, r.entered_by AS paid_back_by, payment_order
+SELECT invoice_id AS from_invoice, i.status, i.closed_by, closed_reason,
+	credit_note_id AS note, n.value, n.state, r.entered_by AS paid_back_by, payment_order
 FROM credit_note AS n
 JOIN payment ON payment_id = credit_note_id
 JOIN invoice AS i USING (invoice_id)
@@ -358,7 +358,72 @@ ORDER BY i.invoice_id;
 
 SELECT available_credit(5) AS ewas_credit;
 
-\echo '== 9. Telling others'
+\echo '== 9. Money goes back'
+\echo 'Hana pays by card, and then can''t come. But for a fee of 10 %, she gets her money back on'
+\echo 'that card. The card processor has to do that, and may refuse: it is requested first.'
+\o /dev/null
+\set ECHO queries
+SELECT pay(34, 320.00, 'Card 3434', 'cardpay', 'ch_1004');
+SET regpaydb.user_id = 900;
+SELECT cancellation_fee(refund_invoice(34, reason => 'Cancelled'), percentage => 10);
+\set ECHO none
+\o
+SELECT credit_note_id AS note FROM credit_note WHERE attendee_id = 34 AND state = 'unclaimed' \gset
+\echo
+\echo The rest is note :note. Whose charge was that money, and how much can go back to it?
+\set ECHO queries
+SELECT * FROM refund_sources(:note);
+\set ECHO none
+\o /dev/null
+\set ECHO queries
+SELECT request_refund(:note, 'Gannet Conf refund');
+\set ECHO none
+\o
+SELECT credit_note_refund_id AS refund FROM credit_note_refund WHERE credit_note_id = :note \gset
+\echo
+\echo From now on nobody can use the note. A worker asks the processor, with the number of
+\echo refund :refund as key, so that the processor makes it once, however often it is asked. The
+\echo processor says that the card has expired:
+\o /dev/null
+\set ECHO queries
+SELECT fail_refund(:refund, 'Card has expired');
+\set ECHO none
+\o
+SELECT credit_note_id AS note FROM credit_note WHERE attendee_id = 34 AND state = 'unclaimed' \gset
+\echo
+\echo The money is a credit note again, note :note. Hana names a bank account, the treasurer
+\echo 'requests it anew, pays it out, and confirms it with the bank''s reference:'
+\o /dev/null
+\set ECHO queries
+SELECT confirm_refund(request_refund(:note, 'Gannet Conf refund', parts => '[]'), 'bank', 'NB260330-0002');
+\set ECHO none
+RESET regpaydb.user_id;
+\o
+SELECT credit_note_refund_id AS refund, credit_note_id AS note, value, state, provider_ref, failure_reason
+FROM report_credit_note_refunds
+WHERE attendee_id = 34
+ORDER BY refund;
+
+\echo 'Ben''s ticket was paid twice, by his card and by a transfer, which left him a credit of'
+\echo '320. Now his bank takes the card''s money back (a chargeback). The processor tells it'
+\echo 'twice. His credit goes, and his ticket stays, paid by the transfer:'
+\set ECHO queries
+SELECT record_reversal('cardpay', 'ch_1001', 320.00, 'dp_7', 'Chargeback') AS first_call,
+       record_reversal('cardpay', 'ch_1001', 320.00, 'dp_7', 'Chargeback') AS second_call;
+\set ECHO none
+SELECT invoice_id AS invoice, recipient, status, value AS billed, paid, available_credit(attendee_id) AS credit
+FROM invoice
+WHERE attendee_id = 2;
+
+\echo 'Where is the money of the card payments now?'
+\set ECHO queries
+SELECT provider_ref, payment_summary(provider, provider_ref)
+FROM payment
+WHERE provider = 'cardpay'
+ORDER BY provider_ref;
+\set ECHO none
+
+\echo '== 10. Telling others'
 \echo 'All that happened is in the outbox, too. A mailer takes it from there:'
 \set ECHO queries
 WITH taken AS (
@@ -368,15 +433,16 @@ WITH taken AS (
 SELECT kind, count(*) FROM taken GROUP BY kind ORDER BY kind;
 \set ECHO none
 
-\echo '== 10. Does it add up?'
-\echo 'All money that came in is on an invoice, in a credit note, or paid back:'
-SELECT came_in, on_invoices, in_credit_notes, paid_back,
-	came_in - on_invoices - in_credit_notes - paid_back AS difference
+\echo '== 11. Does it add up?'
+\echo 'All money that came in is on an invoice, in a credit note, paid back, or was taken back:'
+SELECT came_in, on_invoices, in_credit_notes, paid_back, taken_back,
+	came_in - on_invoices - in_credit_notes - paid_back - taken_back AS difference
 FROM (SELECT
 	(SELECT sum(amount) FROM payment WHERE kind IN ('payment', 'manual')) AS came_in,
 	(SELECT sum(paid) FROM invoice) AS on_invoices,
 	(SELECT sum(value) FROM credit_note WHERE state = 'unclaimed') AS in_credit_notes,
-	(SELECT sum(value) FROM credit_note WHERE state = 'refunded') AS paid_back) AS money;
+	(SELECT sum(value) FROM report_credit_note_refunds WHERE state = 'done') AS paid_back,
+	(SELECT -sum(amount) FROM payment WHERE kind = 'reversal') AS taken_back) AS money;
 
 SELECT coalesce(string_agg(object || ': ' || problem, E'\n'), 'No problems found') AS check_integrity
 FROM check_integrity();

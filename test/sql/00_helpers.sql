@@ -58,17 +58,18 @@ CREATE FUNCTION test.invoice(attendee_id bigint, value numeric) RETURNS bigint
 		jsonb_build_array(jsonb_build_object('description', 'Ticket', 'price', value)))
 $$;
 
--- Money is conserved: what came in from outside is on invoices, in unclaimed
--- credit notes, or was refunded.  Counted from the rows, not from the state.
+-- Money is conserved: what came in from outside, and was not taken back, is on
+-- invoices, in unclaimed credit notes, or was refunded, unless that failed.  Counted
+-- from the rows, not from the state of the notes.
 CREATE FUNCTION test.money(
 		OUT received numeric, OUT retained numeric, OUT unclaimed numeric,
 		OUT refunded numeric, OUT conserved boolean)
 	LANGUAGE plpgsql AS $$
 BEGIN
-	SELECT coalesce(sum(amount), 0) INTO received FROM payment WHERE kind IN ('payment', 'manual');
+	SELECT coalesce(sum(amount), 0) INTO received FROM payment WHERE kind IN ('payment', 'manual', 'reversal');
 	SELECT coalesce(sum(paid), 0) INTO retained FROM invoice;
 	SELECT coalesce(sum(n.value), 0) INTO refunded
-		FROM credit_note n JOIN credit_note_refund USING (credit_note_id);
+		FROM credit_note n JOIN credit_note_refund r USING (credit_note_id) WHERE r.state <> 'failed';
 	SELECT coalesce(sum(n.value), 0) INTO unclaimed FROM credit_note n
 		WHERE NOT EXISTS (SELECT FROM credit_note_refund r WHERE r.credit_note_id = n.credit_note_id)
 			AND NOT EXISTS (SELECT FROM credit_note_application a WHERE a.credit_note_id = n.credit_note_id);

@@ -7,6 +7,8 @@ SELECT regpaydb.pay(1, 130, 'over', 'stripe', 'pi_1') AS payment_id;
 SELECT regpaydb.refund_invoice(1) AS credit_note_id;
 SELECT test.invoice(1, 20) AS invoice_id;
 SELECT regpaydb.refund_credit_note(3, 'cash') AS credit_note_refund_id;
+SELECT regpaydb.record_payment(2, 20, '', 'stripe', 'pi_2') AS payment_id;
+SELECT regpaydb.record_reversal('stripe', 'pi_2', 20, 'dp_1') AS reversal_id;
 SELECT credit_note_id, value, state FROM credit_note ORDER BY 1;
 UPDATE conference SET auto_apply_credit = false;
 SELECT test.invoice(2, 50) AS unpaid_invoice_id;
@@ -20,7 +22,7 @@ DECLARE
 	t text;
 BEGIN
 	FOREACH t IN ARRAY ARRAY['conference', 'attendee', 'staff', 'invoice', 'line_item', 'payment', 'credit_note',
-			'credit_note_application', 'credit_note_refund', 'outbox'] LOOP
+			'credit_note_application', 'credit_note_refund', 'credit_note_refund_part', 'reversal', 'outbox'] LOOP
 		EXECUTE format('SELECT string_agg(r::text, '';'' ORDER BY r::text) FROM %I r', t) INTO part;
 		whole := whole || t || coalesce(part, '');
 	END LOOP;
@@ -58,7 +60,25 @@ INSERT INTO test.statement (statement) VALUES
 	('UPDATE credit_note_refund SET credit_note_id = 4'),
 	('UPDATE credit_note_refund SET "time" = now()'),
 	('DELETE FROM credit_note_refund'),
-	('TRUNCATE credit_note_refund'),
+	('TRUNCATE credit_note_refund CASCADE'),
+	-- Not even the end of a refund, which the engine writes.
+	('UPDATE credit_note_refund SET state = ''failed'''),
+	('UPDATE credit_note_refund SET state = ''requested'''),
+	('UPDATE credit_note_refund SET provider = ''stripe'', provider_ref = ''re_1'''),
+	('UPDATE credit_note_refund SET closed_time = now()'),
+	('UPDATE credit_note_refund SET closed_by = 900'),
+	('UPDATE credit_note_refund SET failure_reason = ''x'''),
+	('UPDATE credit_note_refund SET returned_payment_id = 1'),
+	('UPDATE credit_note_refund SET credit_note_refund_id = 9'),
+	('UPDATE credit_note_refund_part SET amount = 1'),
+	('UPDATE credit_note_refund_part SET payment_id = NULL'),
+	('DELETE FROM credit_note_refund_part'),
+	('TRUNCATE credit_note_refund_part'),
+	('UPDATE reversal SET amount = 1'),
+	('UPDATE reversal SET loss = 1'),
+	('UPDATE reversal SET reversal_ref = ''dp_2'''),
+	('DELETE FROM reversal'),
+	('TRUNCATE reversal'),
 	('UPDATE outbox SET kind = ''invoice_created'''),
 	('TRUNCATE outbox'),
 	-- Invoices: what only the engine changes.
@@ -84,7 +104,7 @@ SELECT statement, test.raises(statement) FROM test.statement ORDER BY n;
 -- A table that others reference can't be truncated by itself; PostgreSQL says so.
 SELECT statement, test.raises(statement) FROM (VALUES
 	(1, 'TRUNCATE payment'), (2, 'TRUNCATE invoice'), (3, 'TRUNCATE credit_note'), (4, 'TRUNCATE attendee'),
-	(5, 'DELETE FROM attendee'),
+	(5, 'DELETE FROM attendee'), (7, 'TRUNCATE credit_note_refund'),
 	(6, 'INSERT INTO conference (name, currency, ledger_version) VALUES (''x'', ''USD'', ''0'')')) v (n, statement) ORDER BY n;
 SELECT test.fingerprint() = :'fingerprint' AS all_as_before;
 

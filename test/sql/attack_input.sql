@@ -16,6 +16,9 @@ INSERT INTO category (name) VALUES ('Ticket');
 INSERT INTO product (category_id, name, price, stock) VALUES (1, 'Seat', 100, 5);
 SELECT test.invoice(1, 100) AS i1, test.invoice(1, 50) AS i2;
 SELECT regpaydb.pay(2, 60, '') AS p1, regpaydb.current_cart(1) AS c1;
+-- A refund that is on its way, and a platform's payment that could be reversed.
+SELECT test.invoice(2, 5) AS i3, regpaydb.record_payment(3, 10, '', 'bank', 'arrived') AS p2;
+SELECT regpaydb.request_refund(max(credit_note_id), 'requested') AS refund FROM credit_note;
 
 -- What makes a good call: a value for every argument, by its name.
 CREATE TABLE test.argument (name text PRIMARY KEY, value text);
@@ -27,6 +30,8 @@ INSERT INTO test.argument VALUES
 	('cart_id', '1'), ('product_id', '1'), ('quantity', '1'), ('duration', '''1 hour''::interval'), ('limit', '10'),
 	('user_id', '101'), ('access_code', '''ALICES-CODE'''), ('role', '''regress_a_nobody'''), ('access', '''app'''),
 	('reason', '''r'''), ('value_date', '''2026-05-03''::date'),
+	('payment_id', '(SELECT min(payment_id) FROM attack_input.payment WHERE provider_ref = ''arrived'')'), ('reversal_ref', '''rev'''), ('parts', '''[]''::jsonb'),
+	('credit_note_refund_id', '(SELECT min(credit_note_refund_id) FROM attack_input.credit_note_refund)'),
 	('ledger_table', '''attack_input.invoice''::regclass'), ('as_of', '''now''::timestamptz');
 GRANT SELECT ON test.argument TO PUBLIC;
 CREATE TABLE test.argument_of AS

@@ -56,13 +56,14 @@ BEGIN
 	END LOOP;
 	-- Tables and types by our names, PostgreSQL's catalogs too.
 	FOREACH r.proname IN ARRAY '{conference,attendee,staff,category,product,cart,cart_item,cart_discount,reservation,invoice,line_item,payment,
-			credit_note,credit_note_claim,credit_note_application,credit_note_refund,outbox,status_history,current_reservation,cart_line,
+			credit_note,credit_note_claim,credit_note_application,credit_note_refund,credit_note_refund_part,reversal,outbox,status_history,current_reservation,cart_line,
 			cart_problem,integrity_problem,pg_policy,pg_class,pg_namespace,pg_proc,pg_depend,pg_extension,pg_type,pg_operator,pg_database}'::text[] LOOP
 		EXECUTE format('CREATE TABLE hostile.%I (x int)', r.proname);
 	END LOOP;
 END $$;
 CREATE TYPE hostile.invoice_status AS ENUM ('x');
 CREATE TYPE hostile.payment_kind AS ENUM ('x');
+CREATE TYPE hostile.refund_state AS ENUM ('x');
 CREATE DOMAIN hostile.text AS pg_catalog.int4 CHECK (false);
 CREATE DOMAIN hostile."interval" AS pg_catalog.int4 CHECK (false);
 CREATE DOMAIN hostile.timestamptz AS pg_catalog.int4 CHECK (false);
@@ -76,6 +77,9 @@ CREATE TEMP TABLE conference (x int);
 CREATE TEMP TABLE attendee (x int);
 CREATE TEMP TABLE staff (x int);
 CREATE TEMP TABLE credit_note (x int);
+CREATE TEMP TABLE credit_note_refund (x int);
+CREATE TEMP TABLE credit_note_refund_part (x int);
+CREATE TEMP TABLE reversal (x int);
 CREATE TEMP TABLE pg_policy (x int);
 CREATE TEMP TABLE pg_proc (x int);
 CREATE DOMAIN pg_temp.text AS pg_catalog.int4 CHECK (false);
@@ -133,6 +137,14 @@ INSERT INTO regpaydb.cart_discount (cart_id, product_id, description, quantity, 
 SELECT regpaydb.pay(regpaydb.invoice_cart(2), 126, '') AS payment_id;
 SELECT regpaydb.return_items(5, '[{"line_item_id": 5, "quantity": 1}, {"line_item_id": 6, "quantity": 1}]', 'ill') AS note \gset
 SELECT regpaydb.charge_credit_note(:note, '[{"description": "Fee", "price": 15, "product_id": 1}]');
+SELECT payment_id, amount, refundable FROM regpaydb.refund_sources((SELECT pg_catalog.max(credit_note_id) FROM regpaydb.credit_note));
+SELECT place, amount FROM regpaydb.money_trail(1);
+SELECT regpaydb.payment_summary('stripe', 'pi_1');
+SELECT regpaydb.request_refund(pg_catalog.max(credit_note_id), 'to the card') AS refund FROM regpaydb.credit_note \gset
+SELECT regpaydb.fail_refund(:refund, 'card closed') AS note \gset
+SELECT regpaydb.confirm_refund(regpaydb.request_refund(:note, 'to the card', '[]'), 'stripe', 're_1');
+SELECT regpaydb.record_payment(1, 5, 'late', 'stripe', 'pi_2');
+SELECT regpaydb.record_reversal('stripe', 'pi_2', 5, 'dp_1');
 SELECT invoice_id, status, value, replaces FROM regpaydb.invoice;
 SELECT * FROM regpaydb.check_integrity();
 -- Nothing that was made refers to anything that was planted.

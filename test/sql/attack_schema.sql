@@ -95,7 +95,7 @@ INSERT INTO test.change (change) VALUES
 	('ALTER TABLE invoice DISABLE TRIGGER ALL'),
 	('CREATE RULE r AS ON INSERT TO payment DO INSTEAD NOTHING'),
 	('CREATE RULE r AS ON UPDATE TO invoice DO INSTEAD NOTHING'),
-	('CREATE RULE r AS ON INSERT TO outbox DO INSTEAD INSERT INTO staff VALUES (NEW.outbox_id) RETURNING NULL::bigint, NULL::timestamptz, NULL::regpaydb.outbox_kind, NULL::bigint, NULL::regpaydb.invoice_status, NULL::regpaydb.invoice_status, NULL::bigint, NULL::bigint, NULL::bigint'),
+	('CREATE RULE r AS ON INSERT TO outbox DO INSTEAD INSERT INTO staff VALUES (NEW.outbox_id) RETURNING NULL::bigint, NULL::timestamptz, NULL::regpaydb.outbox_kind, NULL::bigint, NULL::regpaydb.invoice_status, NULL::regpaydb.invoice_status, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint'),
 	-- Policies and row-level security
 	('ALTER TABLE invoice FORCE ROW LEVEL SECURITY; DROP POLICY everyone ON invoice'),
 	('ALTER TABLE attendee FORCE ROW LEVEL SECURITY; CREATE POLICY no ON attendee AS RESTRICTIVE USING (false)');

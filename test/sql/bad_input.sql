@@ -12,7 +12,8 @@ CREATE FUNCTION test.rows() RETURNS text
 	SELECT concat_ws(' ', (SELECT count(*) FROM bad_input.invoice), (SELECT sum(paid) FROM bad_input.invoice),
 		(SELECT count(*) FROM bad_input.line_item), (SELECT count(*) FROM bad_input.payment),
 		(SELECT count(*) FROM bad_input.credit_note), (SELECT count(*) FROM bad_input.credit_note_application),
-		(SELECT count(*) FROM bad_input.credit_note_refund), (SELECT count(*) FROM bad_input.outbox),
+		(SELECT count(*) FROM bad_input.credit_note_refund), (SELECT count(*) FROM bad_input.credit_note_refund_part),
+		(SELECT count(*) FROM bad_input.reversal), (SELECT count(*) FROM bad_input.outbox),
 		(SELECT count(*) FROM bad_input.attendee), (SELECT string_agg(status::text, ',' ORDER BY invoice_id) FROM bad_input.invoice))
 $$;
 SELECT test.rows() AS rows \gset
@@ -53,12 +54,28 @@ SELECT call, test.raises(call) FROM (VALUES
 	(32, 'SELECT regpaydb.return_items(1, NULL)'),
 	(33, 'SELECT regpaydb.charge_credit_note(NULL, ''[]'')'),
 	(34, 'SELECT regpaydb.charge_credit_note(2, NULL)'),
-	(35, 'SELECT regpaydb.charge_credit_note(2, ''[]'', NULL)')) v (n, call) ORDER BY n;
+	(35, 'SELECT regpaydb.charge_credit_note(2, ''[]'', NULL)'),
+	(36, 'SELECT regpaydb.request_refund(NULL, ''x'')'),
+	(37, 'SELECT regpaydb.request_refund(2, NULL)'),
+	(38, 'SELECT regpaydb.confirm_refund(NULL)'),
+	(39, 'SELECT regpaydb.confirm_refund(1, NULL, ''re_1'')'),
+	(40, 'SELECT regpaydb.fail_refund(NULL, ''x'')'),
+	(41, 'SELECT regpaydb.fail_refund(1, NULL)'),
+	(42, 'SELECT * FROM regpaydb.refund_sources(NULL)'),
+	(43, 'SELECT * FROM regpaydb.money_trail(NULL)'),
+	(44, 'SELECT regpaydb.payment_summary(NULL, ''x'')'),
+	(45, 'SELECT regpaydb.payment_summary(''x'', NULL)'),
+	(46, 'SELECT regpaydb.record_reversal(NULL, ''x'', 1, ''x'')'),
+	(47, 'SELECT regpaydb.record_reversal(''x'', NULL, 1, ''x'')'),
+	(48, 'SELECT regpaydb.record_reversal(''x'', ''x'', NULL, ''x'')'),
+	(49, 'SELECT regpaydb.record_reversal(''x'', ''x'', 1, NULL)'),
+	(50, 'SELECT regpaydb.record_reversal(''x'', ''x'', 1, ''x'', NULL)')) v (n, call) ORDER BY n;
 
 -- Amounts: 0, NaN, infinite, too precise, too large are RP003 in every function
 -- that takes one; so is what is below what was paid.
 SELECT amount, test.raises(format('SELECT regpaydb.pay(1, %s, ''x'')', amount)) AS pay,
-	split_part(test.raises(format('SELECT regpaydb.record_manual_payment(1, %s, ''x'', 900)', amount)), ':', 1) AS manual
+	split_part(test.raises(format('SELECT regpaydb.record_manual_payment(1, %s, ''x'', 900)', amount)), ':', 1) AS manual,
+	split_part(test.raises(format('SELECT regpaydb.record_reversal(''x'', ''x'', %s, ''x'')', amount)), ':', 1) AS reversal
 FROM unnest(ARRAY['0', '0.00', '-0.0', '0.001', '0.004', '0.005', '99.999', '-0.01', '-1', '''NaN''', '''Infinity''', '''-Infinity''',
 	'1000000000000', '999999999999.991', '-1000000000000', '1e20', '1e1000', '-1e1000', '1e-1000', '123456789.123456789'])
 	WITH ORDINALITY u (amount, n) ORDER BY n;
@@ -83,6 +100,11 @@ SELECT id, split_part(test.raises(replace('SELECT regpaydb.pay(#, 1, ''x'')', '#
 	split_part(test.raises(replace('SELECT regpaydb.balance_due(#)', '#', id)), ':', 1) AS balance,
 	split_part(test.raises(replace('SELECT regpaydb.apply_credit_note(#, 1)', '#', id)), ':', 1) AS note,
 	split_part(test.raises(replace('SELECT regpaydb.refund_credit_note(#, ''x'')', '#', id)), ':', 1) AS refund,
+	split_part(test.raises(replace('SELECT regpaydb.request_refund(#, ''x'')', '#', id)), ':', 1) AS request,
+	split_part(test.raises(replace('SELECT regpaydb.confirm_refund(#)', '#', id)), ':', 1) AS confirm,
+	split_part(test.raises(replace('SELECT regpaydb.fail_refund(#, ''x'')', '#', id)), ':', 1) AS fail,
+	split_part(test.raises(replace('SELECT * FROM regpaydb.refund_sources(#)', '#', id)), ':', 1) AS sources,
+	split_part(test.raises(replace('SELECT * FROM regpaydb.money_trail(#)', '#', id)), ':', 1) AS trail,
 	split_part(test.raises(replace('SELECT regpaydb.return_items(#, ''[{"line_item_id": 1}]'')', '#', id)), ':', 1) AS return,
 	split_part(test.raises(replace('SELECT regpaydb.charge_credit_note(#, ''[{"description": "x", "price": 1}]'')', '#', id)), ':', 1) AS charge,
 	split_part(test.raises(replace('SELECT regpaydb.available_credit(#)', '#', id)), ':', 1) AS credit,
@@ -106,7 +128,17 @@ SELECT call, test.raises(call) FROM (VALUES
 	(10, 'SELECT regpaydb.manual_invoice(1, ''1 day'', jsonb_build_array(jsonb_build_object(''description'', repeat(''x'', 1000000), ''price'', 1)))'),
 	(11, 'SELECT regpaydb.manual_invoice(1, ''1 day'', to_jsonb(repeat(''x'', 1000000)))'),
 	(12, 'SELECT regpaydb.return_items(1, ''[{"line_item_id": 1}]'', repeat(''x'', 1000000))'),
-	(13, 'SELECT regpaydb.charge_credit_note(2, jsonb_build_array(jsonb_build_object(''description'', repeat(''x'', 1000000), ''price'', 1)))')) v (n, call) ORDER BY n;
+	(13, 'SELECT regpaydb.charge_credit_note(2, jsonb_build_array(jsonb_build_object(''description'', repeat(''x'', 1000000), ''price'', 1)))'),
+	(14, 'SELECT regpaydb.request_refund(2, repeat(''x'', 1000000))'),
+	(15, 'SELECT regpaydb.request_refund(2, '''', to_jsonb(repeat(''x'', 1000000)))'),
+	(16, 'SELECT regpaydb.confirm_refund(1, repeat(''x'', 1000000), ''x'')'),
+	(17, 'SELECT regpaydb.confirm_refund(1, ''x'', repeat(''é'', 201))'),
+	(18, 'SELECT regpaydb.fail_refund(1, repeat(''x'', 1000000))'),
+	(19, 'SELECT regpaydb.record_reversal(repeat(''x'', 1000000), ''x'', 1, ''x'')'),
+	(20, 'SELECT regpaydb.record_reversal(''x'', repeat(''x'', 1000000), 1, ''x'')'),
+	(21, 'SELECT regpaydb.record_reversal(''x'', ''x'', 1, repeat(''x'', 1000000))'),
+	(22, 'SELECT regpaydb.record_reversal(''x'', ''x'', 1, ''x'', repeat(''x'', 1000000))'),
+	(23, 'SELECT regpaydb.payment_summary(repeat(''x'', 1000000), ''x'')')) v (n, call) ORDER BY n;
 -- What only reads says no, not an error.
 SELECT regpaydb.can_view(1, NULL, repeat('x', 1000000)), regpaydb.can_view(NULL), regpaydb.can_view(NULL, NULL, NULL);
 

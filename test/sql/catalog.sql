@@ -11,8 +11,8 @@ INSERT INTO test.reads VALUES
 	('actor_invoices', true), ('actor_is_set', true), ('actor_user', true),
 	('available_credit', false), ('available_stock', false), ('balance_due', false),
 	('can_view', false), ('check_grants', false), ('check_integrity', false), ('invoice_for_access_code', false),
-	('invoice_document', false), ('reconciliation', false),
-	('total_payments', false);
+	('invoice_document', false), ('money_trail', false), ('payment_summary', false),
+	('reconciliation', false), ('refund_sources', false), ('total_payments', false);
 
 CREATE FUNCTION test.function_faults() RETURNS TABLE (function text, fault text) LANGUAGE sql AS $$
 	SELECT p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')', f.fault

@@ -97,8 +97,8 @@ SELECT status, paid FROM invoice WHERE invoice_id = :small;
 -- ---------------------------------------------------------------------------
 SELECT regpaydb.refund_credit_note(:n10, 'Back to the card of Bob', 900) AS refund_id;
 SELECT regpaydb.refund_credit_note(test.note(2, 11), 'Back to the card') AS refund_id;
-SELECT credit_note_refund_id, reference, entered_by, value, state, attendee_id
-FROM credit_note_refund JOIN credit_note USING (credit_note_id) ORDER BY 1;
+SELECT credit_note_refund_id, reference, entered_by, value, n.state, r.state AS refund, attendee_id
+FROM credit_note_refund r JOIN credit_note n USING (credit_note_id) ORDER BY 1;
 SELECT test.raises(format('SELECT regpaydb.refund_credit_note(%s, ''again'')', :n10));
 SELECT test.raises(format('SELECT regpaydb.apply_credit_note(%s, %s)', :n10, :small));
 SELECT test.raises(format('SELECT regpaydb.cancellation_fee(%s, 10)', :n10));

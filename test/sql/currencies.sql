@@ -45,7 +45,21 @@ INSERT INTO test.entry VALUES
 	(6, 'INSERT INTO payment (invoice_id, amount) VALUES (1, @)'),
 	(7, 'INSERT INTO product (category_id, name, price) VALUES (1, ''x'', @)'),
 	(8, 'UPDATE product SET price = @'),
-	(9, 'INSERT INTO cart_discount (cart_id, product_id, description, quantity, amount) VALUES (1, 1, ''x'', 1, @)');
+	(9, 'INSERT INTO cart_discount (cart_id, product_id, description, quantity, amount) VALUES (1, 1, ''x'', 1, @)'),
+	(10, 'SELECT regpaydb.record_payment(1, test.most(), '''', ''bank'', ''1''), regpaydb.record_reversal(''bank'', ''1'', @, ''2'')'),
+	(11, 'SELECT test.part(@)');
+-- The most that there is; and a part of this much of a refund of all that an invoice of
+-- nothing was paid.
+CREATE FUNCTION test.most() RETURNS numeric LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN (SELECT 1000000000000 - CASE currency WHEN 'JPY' THEN 1 ELSE 0.001 END FROM conference);
+END $$;
+CREATE FUNCTION test.part(amount numeric) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	payment bigint := regpaydb.record_payment(test.invoice(1, 0), test.most(), '', 'bank', '1');
+BEGIN
+	RETURN regpaydb.request_refund((SELECT max(credit_note_id) FROM credit_note), '', jsonb_build_array(jsonb_build_object('payment_id', payment, 'amount', amount)));
+END $$;
 -- What became of it: the amount that was recorded.
 CREATE FUNCTION test.became(call text, amount text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -54,6 +68,8 @@ BEGIN
 	EXECUTE replace(call, '@', amount);
 	SELECT CASE WHEN call LIKE '%manual_invoice%' THEN (SELECT value FROM invoice ORDER BY invoice_id DESC LIMIT 1)
 		WHEN call LIKE '%product %' THEN (SELECT max(price) FROM product WHERE name = 'x' OR call LIKE 'UPDATE%')
+		WHEN call LIKE '%reversal%' THEN (SELECT -p.amount FROM payment p WHERE kind = 'reversal' ORDER BY payment_id DESC LIMIT 1)
+		WHEN call LIKE '%part%' THEN (SELECT t.amount FROM credit_note_refund_part t ORDER BY payment_id NULLS LAST LIMIT 1)
 		WHEN call LIKE '%discount%' THEN (SELECT d.amount FROM cart_discount d)
 		ELSE (SELECT p.amount FROM payment p WHERE kind <> 'credit_note' ORDER BY payment_id DESC LIMIT 1) END INTO result;
 	RAISE EXCEPTION USING ERRCODE = 'T0000', MESSAGE = coalesce(result, 'nothing');
@@ -112,6 +128,7 @@ DECLARE
 	most numeric := 1000000000000 - u;
 	id bigint;
 	note bigint;
+	two bigint;
 BEGIN
 	PERFORM regpaydb.pay(1, 1000 + u, '');
 	RETURN NEXT 'too much: ' || (SELECT status || ' ' || paid FROM invoice WHERE invoice_id = 1) || ', credit ' || regpaydb.available_credit(1);
@@ -133,6 +150,17 @@ BEGIN
 	RETURN NEXT 'refused: ' || test.raises(format('SELECT regpaydb.pay(%s, %s, '''')', id, u / 2));
 	PERFORM regpaydb.pay(id, (SELECT value FROM invoice WHERE invoice_id = id), '');
 	RETURN NEXT 'it is ' || (SELECT status || ' ' || paid FROM invoice WHERE invoice_id = id);
+	id := regpaydb.manual_invoice(1, '1 day', test.line(u::text));
+	PERFORM regpaydb.record_payment(id, 2 * u, '', 'bank', 'one'), regpaydb.record_payment(id, most - 3 * u, '', 'bank', 'two');
+	SELECT max(credit_note_id), max(payment_id) FILTER (WHERE provider_ref = 'two') INTO note, two FROM credit_note, payment;
+	RETURN QUERY SELECT format('refundable: %s of %s', amount, refundable) FROM regpaydb.refund_sources(note);
+	RETURN NEXT 'a part too small: ' || test.raises(format('SELECT regpaydb.request_refund(%s, '''', ''[{"payment_id": %s, "amount": %s}]'')', note, two, u / 2));
+	PERFORM regpaydb.request_refund(note, '', jsonb_build_array(jsonb_build_object('payment_id', two, 'amount', most - 4 * u)));
+	RETURN NEXT 'parts: ' || (SELECT string_agg(t.amount::text, ' ' ORDER BY t.payment_id) FROM credit_note_refund_part t JOIN credit_note_refund r USING (credit_note_refund_id) WHERE r.credit_note_id = note);
+	RETURN NEXT 'in flight: ' || (SELECT value FROM report_refunds_in_flight);
+	RETURN NEXT 'too much: ' || test.raises(format('SELECT regpaydb.record_reversal(''bank'', ''two'', %s, ''more'')', 2 * u));
+	PERFORM regpaydb.record_reversal('bank', 'two', u, 'all');
+	RETURN NEXT 'reversed: ' || (SELECT v.amount || ', loss ' || v.loss FROM reversal v) || ': ' || regpaydb.payment_summary('bank', 'two') || '; ' || regpaydb.payment_summary('bank', 'one');
 	RETURN QUERY SELECT 'PROBLEM ' || object || problem FROM regpaydb.check_integrity();
 	RETURN QUERY SELECT 'money ' || m::text FROM test.money() m;
 END $$;

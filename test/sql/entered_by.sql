@@ -24,8 +24,11 @@ BEGIN
 		SELECT 1 AS place, format('%s by %s', kind, coalesce(entered_by::text, '-')) AS what
 		FROM payment WHERE payment_id > last_payment
 		UNION ALL
-		SELECT 2, format('refund by %s', coalesce(entered_by::text, '-'))
+		SELECT 2, format('refund %s by %s', state, coalesce(entered_by::text, '-'))
+			|| CASE WHEN closed_time IS NOT NULL THEN ', closed by ' || coalesce(closed_by::text, '-') ELSE '' END
 		FROM credit_note_refund WHERE credit_note_refund_id > last_refund
+		UNION ALL
+		SELECT 2, format('reversal by %s', coalesce(entered_by::text, '-')) FROM reversal
 		UNION ALL
 		SELECT 3, format('issued by %s', coalesce(issued_by::text, '-'))
 		FROM invoice WHERE invoice_id > last_invoice
@@ -109,6 +112,12 @@ INSERT INTO test.entry VALUES
 	(41, true, 'charge_credit_note', 'SELECT regpaydb.charge_credit_note(max(credit_note_id), ''[{"description": "x", "price": 3}]'') FROM credit_note'),
 	(42, true, 'return_items', 'SELECT regpaydb.return_items(2, ''[{"line_item_id": 2}]'')'),
 	(43, true, 'return_items, of several', 'SELECT regpaydb.pay(test.several(), 12, ''''); SELECT regpaydb.return_items(max(invoice_id), jsonb_build_array(jsonb_build_object(''line_item_id'', max(line_item_id), ''quantity'', 1)), ''ill'') FROM line_item'),
+	(45, true, 'request_refund', 'SELECT regpaydb.request_refund(max(credit_note_id), '''') FROM credit_note'),
+	(46, true, 'request_refund by another', 'SELECT regpaydb.request_refund(max(credit_note_id), '''', NULL, 901) FROM credit_note'),
+	(47, true, 'confirm_refund', 'SELECT regpaydb.confirm_refund(regpaydb.request_refund(max(credit_note_id), '''')) FROM credit_note'),
+	(49, true, 'fail_refund', 'SELECT regpaydb.fail_refund(regpaydb.request_refund(max(credit_note_id), ''''), ''card closed'') FROM credit_note'),
+	(50, false, 'record_reversal', 'SELECT regpaydb.record_payment(1, 100, '''', ''bank'', ''1''), regpaydb.record_reversal(''bank'', ''1'', 100, ''2'')'),
+	(51, false, 'record_reversal with a loss', 'SELECT regpaydb.record_payment(3, 10, '''', ''bank'', ''1''), regpaydb.record_reversal(''bank'', ''1'', 10, ''2'')'),
 	(44, true, 'return_items, of a cart', 'SELECT regpaydb.set_quantity(1, 3, 2), regpaydb.pay(regpaydb.invoice_cart(1), 151, ''''); SELECT regpaydb.return_items(max(invoice_id), jsonb_build_array(jsonb_build_object(''line_item_id'', max(line_item_id), ''quantity'', 1))) FROM line_item');
 GRANT SELECT ON test.entry TO PUBLIC;
 
@@ -128,7 +137,7 @@ CREATE TABLE test.entered_before AS SELECT n, test.entered(statement) AS nobody,
 	test.entered(statement, '101') AS alice, test.entered(statement, '', 'ALICES-CODE') AS code FROM test.entry;
 CREATE FUNCTION pass() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
 SELECT test.raises(format('CREATE TRIGGER a BEFORE INSERT OR UPDATE ON %I FOR EACH ROW EXECUTE FUNCTION pass()', t))
-FROM unnest('{invoice,line_item,payment,credit_note,credit_note_claim,credit_note_application,credit_note_refund,outbox,cart,cart_item,reservation,product,attendee,staff}'::text[]) t;
+FROM unnest('{invoice,line_item,payment,credit_note,credit_note_claim,credit_note_application,credit_note_refund,credit_note_refund_part,reversal,outbox,cart,cart_item,reservation,product,attendee,staff}'::text[]) t;
 SELECT e.what, b.* FROM test.entered_before b JOIN test.entry e USING (n)
 WHERE (nobody, staff, alice, code) <> (test.entered(statement), test.entered(statement, '900'),
 	test.entered(statement, '101'), test.entered(statement, '', 'ALICES-CODE')) ORDER BY n;

@@ -9,6 +9,10 @@ SELECT test.invoice(1, 100) AS invoice_id, 'void' AS what, regpaydb.void_invoice
 SELECT test.invoice(2, 100) AS invoice_id, 'refunded' AS what;
 SELECT regpaydb.pay(4, 100, 'x') AS payment_id, regpaydb.refund_invoice(4) AS credit_note_id;
 SELECT regpaydb.refund_credit_note(4, 'cash') AS credit_note_refund_id;
+SELECT test.invoice(2, 10) AS invoice_id, 'paid, refund 2 has failed, and some was reversed' AS what;
+SELECT regpaydb.pay(5, 25, 'x', 'stripe', 'pi_3') AS payment_id;
+SELECT regpaydb.fail_refund(regpaydb.request_refund(6, 'to the card'), 'closed') AS credit_note_id;
+SELECT regpaydb.record_reversal('stripe', 'pi_3', 5, 'dp_0') AS reversal_id;
 
 -- One of each.  (RP004 and RP005 are about carts.)
 \x on
@@ -86,6 +90,35 @@ INSERT INTO test.error (statement) VALUES
 	('SELECT regpaydb.return_items(3, ''[{"line_item_id": 3}]'')'),
 	('SELECT regpaydb.return_items(4, ''[{"line_item_id": 4}]'')'),
 	('SELECT regpaydb.return_items(999, ''[{"line_item_id": 1}]'')'),
+	('SELECT regpaydb.request_refund(4, ''x'')'),
+	('SELECT regpaydb.request_refund(999, ''x'')'),
+	('SELECT regpaydb.request_refund(2, ''x'', ''[{"payment_id": 999, "amount": 1}]'')'),
+	('SELECT regpaydb.request_refund(2, ''x'', ''[{"payment_id": 1, "amount": 10.01}]'')'),
+	('SELECT regpaydb.request_refund(2, ''x'', ''[{"payment_id": 3, "amount": 1}]'')'),
+	('SELECT regpaydb.request_refund(2, ''x'', ''[{"payment_id": 1, "amount": 0}]'')'),
+	('SELECT regpaydb.request_refund(2, ''x'', ''[{"payment_id": 1, "amount": 0.001}]'')'),
+	('SELECT regpaydb.request_refund(2, ''x'', NULL, 101)'),
+	('SELECT regpaydb.confirm_refund(999)'),
+	('SELECT regpaydb.confirm_refund(1, ''bank'')'),
+	('SELECT regpaydb.confirm_refund(1, ''bank'', ''re_1'')'),
+	('SELECT regpaydb.fail_refund(999, ''x'')'),
+	('SELECT regpaydb.fail_refund(1, ''x'')'),
+	('SELECT regpaydb.confirm_refund(2)'),
+	('SELECT regpaydb.fail_refund(2, ''x'')'),
+	('SELECT regpaydb.refund_sources(999)'),
+	('SELECT regpaydb.refund_sources(1)'),
+	('SELECT regpaydb.money_trail(999)'),
+	('SELECT regpaydb.money_trail(2)'),
+	('SELECT regpaydb.record_reversal(''stripe'', ''pi_2'', 1, ''dp_1'')'),
+	('SELECT regpaydb.record_reversal(''stripe'', ''pi_1'', 0, ''dp_1'')'),
+	('SELECT regpaydb.record_reversal(''stripe'', ''pi_1'', -1, ''dp_1'')'),
+	('SELECT regpaydb.record_reversal(''stripe'', ''pi_1'', 110.01, ''dp_1'')'),
+	('SELECT regpaydb.record_reversal(''stripe'', ''pi_1'', 1, ''dp_1''), regpaydb.record_reversal(''stripe'', ''pi_1'', 2, ''dp_1'')'),
+	('INSERT INTO payment (invoice_id, amount, kind) VALUES (2, -1, ''reversal'')'),
+	('INSERT INTO payment (invoice_id, amount, kind) VALUES (2, 1, ''refund_failed'')'),
+	('UPDATE credit_note_refund SET state = ''failed'''),
+	('DELETE FROM credit_note_refund_part'),
+	('DELETE FROM reversal'),
 	('SELECT regpaydb.available_credit(999)'),
 	('SELECT regpaydb.rotate_access_code(999)'),
 	('SELECT regpaydb.invoice_for_access_code(''x'')'),

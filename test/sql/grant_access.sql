@@ -73,6 +73,8 @@ INSERT INTO category (name) VALUES ('Ticket');
 INSERT INTO product (category_id, name, price, stock) VALUES (1, 'Seat', 100, 5);
 SELECT test.invoice(1, 100) AS i1, test.invoice(1, 50) AS i2, test.invoice(2, 10) AS i3, test.invoice(2, 7) AS i4;
 SELECT regpaydb.pay(3, 15, 'x') AS payment_id;
+SELECT test.invoice(2, 1) AS i5, regpaydb.pay(5, 3, 'x') AS payment_id;
+SELECT regpaydb.request_refund(max(credit_note_id), 'to the bank') AS refund FROM credit_note;
 CREATE TABLE test.access_call AS SELECT * FROM (VALUES
 	(1, 'SELECT regpaydb.can_view(1, 101)'),
 	(2, 'SELECT regpaydb.invoice_for_access_code(''ALICES-CODE'')'),
@@ -100,6 +102,21 @@ CREATE TABLE test.access_call AS SELECT * FROM (VALUES
 	(24, 'INSERT INTO payment (invoice_id, amount, reference, provider, provider_ref) VALUES (1, 1, ''x'', ''bank'', ''1'')'),
 	(25, 'SELECT regpaydb.return_items(3, ''[{"line_item_id": 3}]'')'),
 	(26, 'SELECT regpaydb.charge_credit_note((SELECT min(credit_note_id) FROM credit_note WHERE state = ''unclaimed''), ''[{"description": "x", "price": 1}]'')'),
+	(70, 'SELECT regpaydb.request_refund((SELECT min(credit_note_id) FROM credit_note WHERE state = ''unclaimed''), '''')'),
+	(71, 'SELECT regpaydb.confirm_refund(1)'),
+	(72, 'SELECT regpaydb.fail_refund(1, ''card closed'')'),
+	(73, 'SELECT * FROM regpaydb.refund_sources((SELECT min(credit_note_id) FROM credit_note))'),
+	(74, 'SELECT * FROM regpaydb.money_trail(1)'),
+	(75, 'SELECT regpaydb.payment_summary(''bank'', ''1'')'),
+	(76, 'SELECT regpaydb.record_payment(1, 1, '''', ''bank'', ''1''), regpaydb.record_reversal(''bank'', ''1'', 1, ''2'')'),
+	(77, 'SELECT * FROM report_refunds_in_flight'),
+	(78, 'SELECT * FROM report_reversals'),
+	(79, 'SELECT * FROM credit_note_refund_part'),
+	(80, 'SELECT * FROM reversal'),
+	(81, 'INSERT INTO reversal (payment_id, provider, reversal_ref, amount, loss) VALUES (1, ''x'', ''x'', 1, 1)'),
+	(82, 'INSERT INTO reversal (amount) VALUES (1)'),
+	(83, 'INSERT INTO credit_note_refund_part (credit_note_refund_id, amount) VALUES (1, 1)'),
+	(84, 'UPDATE credit_note_refund SET state = ''done'''),
 	(30, 'SELECT regpaydb.upgrade_ledger(''grants'')'),
 	(31, 'SELECT regpaydb.create_ledger(''grants_more'')'),
 	(32, 'SELECT regpaydb.grant_access(current_user, ''staff'')'),

@@ -65,6 +65,29 @@ SELECT test.invoice(2, 30) AS invoice;
 SELECT regpaydb.apply_credit_note(credit_note_id, 14) > 0 AS payment FROM credit_note JOIN payment p ON payment_id = credit_note_id WHERE p.invoice_id = 10;
 SELECT credit_note_id, state, test.told(format('SELECT regpaydb.refund_credit_note(%s, '''')', credit_note_id)) FROM credit_note WHERE state <> 'unclaimed' ORDER BY 1;
 SELECT value, state FROM credit_note JOIN payment p ON payment_id = credit_note_id WHERE p.invoice_id = 14;
+-- Refunds: where they go, how they end, and what is taken back.
+SELECT regpaydb.record_payment(14, 12, '', 'bank', 'arrived') AS payment \gset
+SELECT max(credit_note_id) AS note, min(payment_id) AS other FROM credit_note, payment \gset
+SELECT test.told(format('SELECT regpaydb.request_refund(%s, '''', ''[{"payment_id": %s, "amount": 12.01}]'')', :note, :payment)) AS too_much,
+	test.told(format('SELECT regpaydb.request_refund(%s, '''', ''[{"payment_id": %s, "amount": 12}]'')', :note, :payment)) AS as_much_as_it_says,
+	test.told(format('SELECT regpaydb.request_refund(%s, '''', ''[{"payment_id": %s, "amount": 1}]'')', :note, :other)) AS no_source;
+SELECT test.told(format('SELECT regpaydb.request_refund(%s, '''', ''[{"payment_id": %s, "amount": 0}]'')', :note, :payment)) AS zero,
+	test.told(format('SELECT regpaydb.request_refund(%s, '''', ''[]'')', :note)) AS left_out,
+	test.told(format('SELECT regpaydb.request_refund(%s, '''', ''{}'')', :note)) AS form,
+	test.told(format('SELECT * FROM regpaydb.money_trail(%s)', :note)) AS takes_off;
+SELECT test.told('SELECT regpaydb.record_reversal(''bank'', ''arrived'', 12.01, ''r'')') AS too_much, test.told('SELECT regpaydb.record_reversal(''bank'', ''arrived'', 12, ''r'')') AS as_much_as_it_brought,
+	test.told('SELECT regpaydb.record_reversal(''bank'', ''arrived'', 0, ''r'')') AS nothing, test.told('SELECT regpaydb.record_reversal(''bank'', ''arrives'', 1, ''r'')') AS unknown,
+	test.told('SELECT regpaydb.record_reversal(''bank'', ''arrived'', 1, '''')') AS "without a key", test.told('SELECT regpaydb.confirm_refund(1, ''bank'', '''')') AS "an empty one";
+SELECT regpaydb.request_refund(:note, 'to the bank') AS refund \gset
+SELECT test.told(format('SELECT regpaydb.fail_refund(%s, '''')', credit_note_refund_id)) AS "fails what is done", test.told(format('SELECT regpaydb.confirm_refund(%s, ''bank'', ''re_1'')', credit_note_refund_id)) AS "another reference"
+FROM credit_note_refund WHERE state = 'done' ORDER BY 1 LIMIT 1;
+-- More of it is reversed than there is left; with the refund's reference it is the refund.
+SELECT test.told('SELECT regpaydb.record_reversal(''bank'', ''arrived'', 1, ''re_1'')') AS more, test.told('SELECT regpaydb.record_reversal(''bank'', ''arrived'', 12, ''to the bank'')') AS "its reference";
+SELECT regpaydb.fail_refund(:refund, 'card closed') > 0 AS note;
+SELECT test.told(format('SELECT regpaydb.confirm_refund(%s)', :refund)) AS "confirms what has failed", test.told(format('SELECT regpaydb.fail_refund(%s, '''')', :refund)) AS "fails it again",
+	test.told('SELECT regpaydb.record_reversal(''bank'', ''arrived'', 12, ''to the bank'')') AS "record_reversal()";
+SELECT regpaydb.record_reversal('bank', 'arrived', 5, 'r') > 0 AS reversal;
+SELECT test.told('SELECT regpaydb.record_reversal(''bank'', ''arrived'', 4, ''r'')') AS another_amount, test.told('SELECT regpaydb.record_reversal(''bank'', ''arrived'', 5, ''r'')') AS the_same;
 
 -- What is returned: where it can be, as much as there is, a discount with what it was given on.
 SELECT invoice_id, status, test.told(format('SELECT regpaydb.return_items(%s, ''[{"line_item_id": %s}]'')', invoice_id, line_item_id)) AS return_items

@@ -160,7 +160,11 @@ SELECT statement, test.raises(statement) FROM (VALUES
 	(6, 'INSERT INTO credit_note_refund (credit_note_id) VALUES (2)'),
 	(7, 'INSERT INTO payment (invoice_id, amount, kind) VALUES (1, -10, ''credit_note'')'),
 	(8, 'INSERT INTO payment (invoice_id, amount, kind) VALUES (1, 10, ''credit_application'')'),
-	(9, 'INSERT INTO payment (invoice_id, amount) VALUES (1, 1)')
+	(9, 'INSERT INTO payment (invoice_id, amount) VALUES (1, 1)'),
+	(10, 'INSERT INTO payment (invoice_id, amount, kind) VALUES (1, -10, ''reversal'')'),
+	(11, 'INSERT INTO payment (invoice_id, amount, kind) VALUES (1, 10, ''refund_failed'')'),
+	(12, 'INSERT INTO credit_note_refund_part (credit_note_refund_id, payment_id, amount) VALUES (1, 1, 30)'),
+	(13, 'INSERT INTO reversal (payment_id, provider, reversal_ref, amount, loss) VALUES (1, ''x'', ''x'', 30, 30)')
 ) AS s (n, statement) ORDER BY n;
 SELECT test.code('COPY invoice FROM PROGRAM ''true''');
 RESET ROLE;
@@ -215,6 +219,7 @@ GRANT SELECT (recipient), UPDATE (recipient, due_time) ON invoice TO regress_cle
 GRANT SELECT (email), UPDATE (email) ON attendee TO regress_clerk;
 GRANT INSERT (reference, "time") ON payment TO regress_clerk;
 GRANT INSERT (reference) ON credit_note_refund TO regress_clerk;
+GRANT INSERT (reference) ON reversal TO regress_clerk;
 GRANT INSERT (recipient) ON invoice TO regress_clerk;
 GRANT SELECT ("time") ON payment TO regress_clerk;
 SET ROLE regress_clerk;
@@ -235,7 +240,14 @@ SELECT call, test.raises(call) FROM (VALUES
 	(14, 'SELECT * FROM regpaydb.check_integrity()'),
 	(15, 'UPDATE invoice SET recipient = ''Clerk'''),
 	(16, 'SELECT regpaydb.return_items(2, ''[{"line_item_id": 2}]'')'),
-	(17, 'SELECT regpaydb.charge_credit_note(2, ''[{"description": "x", "price": 1}]'')')
+	(17, 'SELECT regpaydb.charge_credit_note(2, ''[{"description": "x", "price": 1}]'')'),
+	(18, 'SELECT regpaydb.request_refund(2, '''')'),
+	(19, 'SELECT regpaydb.confirm_refund(1)'),
+	(20, 'SELECT regpaydb.fail_refund(1, '''')'),
+	(21, 'SELECT regpaydb.record_reversal(''x'', ''x'', 1, ''x'')'),
+	(22, 'SELECT * FROM regpaydb.refund_sources(2)'),
+	(23, 'SELECT * FROM regpaydb.money_trail(1)'),
+	(24, 'SELECT regpaydb.payment_summary(''x'', ''x'')')
 ) AS c (n, call) ORDER BY n;
 RESET ROLE;
 SELECT invoice_id, status, paid, recipient FROM invoice ORDER BY 1;
@@ -349,7 +361,14 @@ SELECT victim, event, swallowing(victim, event, call) FROM (VALUES
 	(11, 'credit_note_claim', 'INSERT', 'SELECT regpaydb.refund_credit_note(2, '''')'),
 	(12, 'credit_note_refund', 'INSERT', 'SELECT regpaydb.refund_credit_note(2, '''')'),
 	(13, 'credit_note_application', 'INSERT', 'SELECT regpaydb.apply_credit_note(2, 1)'),
-	(14, 'attendee', 'UPDATE', 'SELECT regpaydb.rotate_access_code(1)')
+	(14, 'attendee', 'UPDATE', 'SELECT regpaydb.rotate_access_code(1)'),
+	(15, 'credit_note_refund', 'INSERT', 'SELECT regpaydb.request_refund(2, '''')'),
+	(16, 'credit_note_refund_part', 'INSERT', 'SELECT regpaydb.request_refund(2, '''')'),
+	(17, 'credit_note_refund', 'UPDATE', 'SELECT regpaydb.confirm_refund(regpaydb.request_refund(2, ''''))'),
+	(18, 'credit_note_refund', 'UPDATE', 'SELECT regpaydb.fail_refund(regpaydb.request_refund(2, ''''), ''x'')'),
+	(19, 'payment', 'INSERT', 'SELECT regpaydb.fail_refund(regpaydb.request_refund(2, ''''), ''x'')'),
+	(20, 'reversal', 'INSERT', 'SELECT regpaydb.record_payment(1, 1, '''', ''bank'', ''y''), regpaydb.record_reversal(''bank'', ''y'', 1, ''z'')'),
+	(21, 'outbox', 'INSERT', 'SELECT regpaydb.request_refund(2, '''')')
 ) AS c (n, victim, event, call) ORDER BY n;
 -- A trigger that changes the engine's row instead.
 CREATE FUNCTION change() RETURNS trigger LANGUAGE plpgsql AS

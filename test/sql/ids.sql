@@ -123,6 +123,14 @@ SELECT regpaydb.apply_credit_note(0, 2) AS payment;
 SELECT credit_note_id, value, state FROM credit_note WHERE attendee_id = 1 ORDER BY 1;
 SELECT test.raises('SELECT regpaydb.refund_credit_note(0, '''')');
 SELECT regpaydb.refund_credit_note(max(credit_note_id), '') AS refund FROM credit_note WHERE attendee_id = 3;
+-- Refunds -1 and 0, of which one fails; where the money of the payments -4 and 0 is.
+SELECT regpaydb.request_refund(max(credit_note_id), 'back') AS refund FROM credit_note WHERE attendee_id = 1 AND state = 'unclaimed';
+SELECT regpaydb.fail_refund(-1, 'gone') AS note;
+SELECT regpaydb.request_refund(max(credit_note_id), 'back') AS refund FROM credit_note WHERE attendee_id = 1 AND state = 'unclaimed';
+SELECT regpaydb.confirm_refund(0);
+SELECT payment_id, t.* FROM payment p, regpaydb.money_trail(payment_id) t WHERE kind = 'payment' ORDER BY 1, place, t.amount, 4, 5, 6;
+SELECT credit_note_id, value, s.payment_id, s.amount, s.refundable FROM credit_note, regpaydb.refund_sources(credit_note_id) s ORDER BY 1, 3;
+SELECT * FROM credit_note_refund_part ORDER BY 1;
 SELECT count(*), min(outbox_id), count(invoice_id), count(credit_note_id), count(cart_id), min(cart_id) AS cart, max(cart_id) AS cart FROM outbox;
 SELECT * FROM test.money();
 SELECT * FROM regpaydb.check_integrity();
@@ -135,7 +143,7 @@ DECLARE
 	t text;
 BEGIN
 	PERFORM regpaydb.create_ledger(target, currency => 'EUR');
-	FOREACH t IN ARRAY '{attendee,staff,category,product,cart,cart_item,cart_discount,reservation,invoice,line_item,payment,credit_note,credit_note_claim,credit_note_application,credit_note_refund,outbox}'::text[] LOOP
+	FOREACH t IN ARRAY '{attendee,staff,category,product,cart,cart_item,cart_discount,reservation,invoice,line_item,payment,credit_note,credit_note_claim,credit_note_application,credit_note_refund,credit_note_refund_part,reversal,outbox}'::text[] LOOP
 		EXECUTE format('INSERT INTO %I.%I SELECT * FROM %I.%2$I', target, t, source);
 	END LOOP;
 END $$;
@@ -143,7 +151,7 @@ CREATE FUNCTION test.difference(source name, target name) RETURNS TABLE (name te
 DECLARE
 	t text;
 BEGIN
-	FOREACH t IN ARRAY '{attendee,product,cart,cart_item,reservation,invoice,line_item,payment,credit_note,credit_note_claim,credit_note_refund,outbox}'::text[] LOOP
+	FOREACH t IN ARRAY '{attendee,product,cart,cart_item,reservation,invoice,line_item,payment,credit_note,credit_note_claim,credit_note_refund,credit_note_refund_part,reversal,outbox}'::text[] LOOP
 		name := t;
 		EXECUTE format('SELECT count(*) FROM (SELECT x::text FROM %I.%I x EXCEPT ALL SELECT y::text FROM %I.%2$I y) d', target, t, source) INTO rows;
 		CONTINUE WHEN rows = 0;
@@ -166,7 +174,7 @@ SELECT test.new_shop('ids_cases');
 INSERT INTO cart (cart_id, attendee_id) VALUES (0, 1);
 SELECT regpaydb.set_quantity(0, 1, 1), regpaydb.invoice_cart(0) AS invoice;
 SELECT test.invoice(1, 100) AS invoice;
-INSERT INTO payment (payment_id, invoice_id, amount) VALUES (0, 2, 10);
+INSERT INTO payment (payment_id, invoice_id, amount, provider, provider_ref) VALUES (0, 2, 10, 'bank', 'p0');
 SELECT * FROM regpaydb.check_integrity();
 SELECT regpaydb.pay(1, 100, '') > 0 AS paid;
 SELECT status FROM cart WHERE cart_id = 0;
@@ -181,11 +189,26 @@ INSERT INTO line_item (line_item_id, invoice_id, description, quantity, price, p
 SELECT regpaydb.invoice_cart(-5) AS invoice, regpaydb.pay(0, 100, '') > 0 AS paid;
 SELECT status FROM cart WHERE cart_id = -5;
 SELECT * FROM regpaydb.check_integrity();
+-- Payment 0 is a source and a place as any other: of a reversal, and of a refund's part.
+SELECT regpaydb.record_reversal('bank', 'p0', 4, 'r0') AS reversal;
+SELECT * FROM regpaydb.money_trail(0);
+SELECT regpaydb.refund_invoice(2) AS note \gset
+SELECT payment_id, amount, refundable FROM regpaydb.refund_sources(:note);
+SELECT test.raises(format('SELECT regpaydb.request_refund(%s, ''x'', ''[{"payment_id": 0, "amount": 6.01}]'')', :note)) ~ '^RP003' AS too_much;
+SELECT regpaydb.request_refund(:note, 'its reference', '[{"payment_id": 0, "amount": 2}]') AS refund \gset
+SELECT payment_id, amount FROM credit_note_refund_part WHERE credit_note_refund_id = :refund ORDER BY payment_id;
+SELECT payment_id, amount, refundable FROM regpaydb.refund_sources(:note);
+-- What another refund is called by people is a reference that a platform may use.
+SELECT regpaydb.record_payment(test.invoice(1, 0), 3, '', 'bank', 'p3') > 0 AS paid;
+SELECT regpaydb.confirm_refund(regpaydb.request_refund(max(credit_note_id), 'x'), 'bank', 'its reference') FROM credit_note;
+SELECT regpaydb.fail_refund(:refund, 'x') > 0 AS note;
+SELECT regpaydb.payment_summary('bank', 'p0') ~ '^10.00: 6.00 in credit note [0-9]+, 4.00 reversed on invoice 2$' AS summary;
+SELECT * FROM regpaydb.check_integrity();
 -- Nothing of that number: not found, and nothing is made.
 SELECT test.new_shop('ids_none');
 SELECT call, test.raises('SELECT regpaydb.' || replace(call, '@', '0')) AS "0", test.raises('SELECT regpaydb.' || replace(call, '@', '-1')) = replace(test.raises('SELECT regpaydb.' || replace(call, '@', '0')), ' 0', ' -1') AS "-1",
 	split_part(test.raises('SELECT regpaydb.' || replace(call, '@', '-9223372036854775808')), ':', 1) AS least, split_part(test.raises('SELECT regpaydb.' || replace(call, '@', '9223372036854775807')), ':', 1) AS highest
-FROM unnest('{"pay(@, 1, '''')","record_payment(@, 1, '''', ''b'', ''1'')","record_manual_payment(@, 1, '''', 900)","validate_allowed_to_pay(@)","update_status(@)","balance_due(@)","total_payments(@)","invoice_document(@)","void_invoice(@)","refund_invoice(@)","apply_credit_note(@, @)","refund_credit_note(@, '''')","cancellation_fee(@, 10)","charge_credit_note(@, ''[{\"description\": \"x\", \"price\": 1}]'')","return_items(@, ''[{\"line_item_id\": @}]'')","available_credit(@)","rotate_access_code(@)","current_cart(@)","set_quantity(@, 1, 1)","validate_cart(@)","invoice_cart(@)","extend_reservation(@, ''1 hour'')","available_stock(@)","can_view(@, @)"}'::text[]) WITH ORDINALITY AS u (call, n) ORDER BY n;
+FROM unnest('{"pay(@, 1, '''')","record_payment(@, 1, '''', ''b'', ''1'')","record_manual_payment(@, 1, '''', 900)","validate_allowed_to_pay(@)","update_status(@)","balance_due(@)","total_payments(@)","invoice_document(@)","void_invoice(@)","refund_invoice(@)","apply_credit_note(@, @)","refund_credit_note(@, '''')","cancellation_fee(@, 10)","charge_credit_note(@, ''[{\"description\": \"x\", \"price\": 1}]'')","request_refund(@, '''')","confirm_refund(@)","fail_refund(@, '''')","refund_sources(@)","money_trail(@)","return_items(@, ''[{\"line_item_id\": @}]'')","available_credit(@)","rotate_access_code(@)","current_cart(@)","set_quantity(@, 1, 1)","validate_cart(@)","invoice_cart(@)","extend_reservation(@, ''1 hour'')","available_stock(@)","can_view(@, @)"}'::text[]) WITH ORDINALITY AS u (call, n) ORDER BY n;
 SELECT (SELECT count(*) FROM cart) + (SELECT count(*) FROM invoice) + (SELECT count(*) FROM payment) AS rows;
 RESET regpaydb.ledger;
 DROP FUNCTION test.restore, test.difference;

@@ -145,5 +145,33 @@ SELECT regpaydb.update_status(1);
 SELECT paid, payment_count FROM invoice WHERE invoice_id = 1;
 SELECT * FROM regpaydb.check_integrity();
 
+-- Invoices that replace each other, though what they have is the same; and successors
+-- that nothing was paid on.
+SELECT test.new_ledger('integrity_replaces');
+UPDATE conference SET auto_apply_credit = false;
+SELECT test.invoice(1, 50) AS invoice_id, regpaydb.pay(i, 50, '') AS payment_id, regpaydb.refund_invoice(i) AS credit_note_id, 'refunded' AS what
+FROM generate_series(1, 3) i;
+SELECT test.invoice(1, 50) AS invoice_id, 'unpaid' AS what;
+SELECT test.invoice(1, 50) AS invoice_id, 'void' AS what, regpaydb.void_invoice(5);
+SELECT test.invoice(1, 50) AS invoice_id, 'paid' AS what, regpaydb.pay(6, 50, '') AS payment_id;
+CREATE FUNCTION test.succession(VARIADIC pairs bigint[]) RETURNS text LANGUAGE sql AS $$
+	SELECT test.plant(string_agg(format('UPDATE invoice SET replaces = %s WHERE invoice_id = %s', pairs[n + 1], pairs[n]), ';'))
+	FROM generate_series(1, array_length(pairs, 1), 2) n
+$$;
+SELECT test.succession(1, 1) AS itself, test.succession(1, 2, 2, 1) AS two, test.succession(1, 2, 2, 3, 3, 1) AS three,
+	test.succession(1, 1, 6, 2) AS itself_beside_another, test.succession(1, 2, 2, 1, 6, 3) AS two_beside_another;
+SELECT test.succession(4, 1) AS unpaid, test.succession(5, 1) AS void, test.succession(2, 1, 4, 2) AS unpaid_in_a_chain;
+SELECT test.succession(6, 1) AS paid, test.succession(2, 1, 6, 2) AS a_chain, test.succession(1, 2, 2, 3, 6, 1) AS backwards,
+	test.succession(2, 1, 3, 2, 6, 3) AS a_long_one;
+-- In words.
+BEGIN;
+SET LOCAL session_replication_role = replica;
+UPDATE invoice SET replaces = CASE invoice_id WHEN 1 THEN 2 WHEN 2 THEN 1 ELSE 3 END WHERE invoice_id IN (1, 2, 4);
+SET LOCAL session_replication_role = origin;
+SELECT * FROM regpaydb.check_integrity() ORDER BY 1, 2;
+ROLLBACK;
+SELECT * FROM regpaydb.check_integrity();
+
+DROP FUNCTION test.succession;
 DROP FUNCTION test.plant(text);
 SELECT * FROM test.money();

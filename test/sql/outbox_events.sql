@@ -6,13 +6,13 @@ SELECT test.new_ledger('outbox');
 -- What happened since the last look; taking rows is deleting them.
 CREATE FUNCTION test.take()
 	RETURNS TABLE (kind regpaydb.outbox_kind, invoice_id bigint, old_status regpaydb.invoice_status,
-		new_status regpaydb.invoice_status, credit_note_id bigint, cart_id bigint)
+		new_status regpaydb.invoice_status, credit_note_id bigint, cart_id bigint, reversal_id bigint)
 	LANGUAGE sql AS $$
 	WITH taken AS (
 		DELETE FROM outbox.outbox o WHERE o.outbox_id IN (
 			SELECT t.outbox_id FROM outbox.outbox t ORDER BY t.outbox_id FOR UPDATE SKIP LOCKED)
 		RETURNING o.*)
-	SELECT t.kind, t.invoice_id, t.old_status, t.new_status, t.credit_note_id, t.cart_id
+	SELECT t.kind, t.invoice_id, t.old_status, t.new_status, t.credit_note_id, t.cart_id, t.reversal_id
 	FROM taken t ORDER BY t.kind, t.invoice_id, t.credit_note_id
 $$;
 
@@ -89,6 +89,29 @@ SELECT regpaydb.refund_invoice(8) > 0 AS refunded;
 ROLLBACK TO s;
 COMMIT;
 SELECT * FROM test.take();
+
+-- A refund is requested; that it is done is another thing, told once.
+SELECT test.invoice(2, 10) AS invoice \gset
+SELECT regpaydb.record_payment(:invoice, 14, '', 'bank', 'b1') > 0 AS paid, regpaydb.record_payment(:invoice, 14, '', 'bank', 'b2') > 0 AS paid_twice;
+SELECT count(*) FROM test.take();
+SELECT max(credit_note_id) AS note, min(credit_note_id) AS of_4 FROM credit_note JOIN payment p ON payment_id = credit_note_id WHERE p.invoice_id = :invoice \gset
+SELECT regpaydb.request_refund(:note, 'back') AS refund \gset
+SELECT kind, invoice_id, credit_note_id = :note AS note, reversal_id FROM test.take();
+SELECT test.raises(format('SELECT regpaydb.request_refund(%s, ''back'')', :note)) ~ '^RP006' AS again;
+SELECT regpaydb.confirm_refund(:refund), regpaydb.confirm_refund(:refund);
+SELECT kind, invoice_id, credit_note_id = :note AS note, reversal_id FROM test.take();
+-- One that fails: the note that it was, and a new one of the same invoice.
+SELECT regpaydb.request_refund(:of_4, 'back') AS refund \gset
+SELECT count(*) FROM test.take();
+SELECT regpaydb.fail_refund(:refund, 'closed') AS again \gset
+SELECT kind, invoice_id = :invoice AS invoice, old_status, new_status, CASE credit_note_id WHEN :of_4 THEN 'failed' WHEN :again THEN 'new' END AS note, reversal_id FROM test.take();
+-- A platform takes back: of the note, then the ticket, then what is not there.
+SELECT regpaydb.record_reversal('bank', 'b1', 4, 'r1') AS reversal;
+SELECT kind, invoice_id = :invoice AS invoice, old_status, new_status, credit_note_id = :again AS note, reversal_id FROM test.take();
+SELECT regpaydb.record_reversal('bank', 'b1', 4, 'r1') AS again;
+SELECT regpaydb.record_reversal('bank', 'b1', 10, 'r2') AS reversal;
+SELECT kind, invoice_id = :invoice AS invoice, old_status, new_status, credit_note_id, reversal_id FROM test.take();
+SELECT count(*) FROM outbox;
 
 -- Rows may be deleted (that is what taking them is), but not changed.
 SELECT test.invoice(2, 1) AS invoice_id;

@@ -131,19 +131,25 @@ CREATE FUNCTION becomes_dated() RETURNS TABLE (statement text, becomes text) LAN
 		'INSERT INTO payment (invoice_id, amount) VALUES (3, 30)',
 		'SELECT regpaydb.void_invoice(3)',
 		'SELECT regpaydb.refund_invoice(1)',
-		'SELECT regpaydb.pay(3, 35, ''''); SELECT regpaydb.refund_credit_note(max(credit_note_id), '''') FROM credit_note'])
+		'SELECT regpaydb.pay(3, 35, ''''); SELECT regpaydb.refund_credit_note(max(credit_note_id), '''') FROM credit_note',
+		'SELECT regpaydb.pay(3, 35, ''''); SELECT regpaydb.request_refund(max(credit_note_id), '''') FROM credit_note',
+		'SELECT regpaydb.record_payment(3, 35, '''', ''bank'', ''1''), regpaydb.record_reversal(''bank'', ''1'', 5, ''2'')'])
 		WITH ORDINALITY AS u (s, n) ORDER BY n
 $$;
 ALTER TABLE invoice ALTER issue_time SET DEFAULT '2025-12-01';
 ALTER TABLE credit_note_refund ALTER "time" SET DEFAULT '2025-12-01';
+ALTER TABLE reversal ALTER "time" SET DEFAULT '2025-12-01';
 SELECT * FROM becomes_dated();
 ALTER TABLE invoice ALTER issue_time SET DEFAULT now();
 ALTER TABLE credit_note_refund ALTER "time" SET DEFAULT now();
+ALTER TABLE reversal ALTER "time" SET DEFAULT now();
 CREATE TRIGGER t BEFORE INSERT ON invoice FOR EACH ROW EXECUTE FUNCTION set_times('issue_time');
 CREATE TRIGGER t BEFORE INSERT ON credit_note_refund FOR EACH ROW EXECUTE FUNCTION set_times('time');
+CREATE TRIGGER t BEFORE INSERT ON reversal FOR EACH ROW EXECUTE FUNCTION set_times('time');
 SELECT * FROM becomes_dated();
 DROP TRIGGER t ON invoice;
 DROP TRIGGER t ON credit_note_refund;
+DROP TRIGGER t ON reversal;
 
 -- Nor do rows of the other tables whose times count.
 SELECT statement, becomes(statement) FROM (VALUES
@@ -159,7 +165,10 @@ SELECT statement, becomes(statement) FROM (VALUES
 	(10, 'UPDATE credit_note SET value = 1'),
 	(11, 'UPDATE payment SET value_date = NULL'),
 	(12, 'UPDATE payment SET entered_by = 900'),
-	(13, 'TRUNCATE payment CASCADE')
+	(13, 'TRUNCATE payment CASCADE'),
+	(14, 'UPDATE credit_note_refund SET closed_time = ''2024-12-01'''),
+	(15, 'SELECT regpaydb.record_payment(3, 35, '''', ''bank'', ''1''), regpaydb.record_reversal(''bank'', ''1'', 5, ''2''); UPDATE reversal SET "time" = ''2024-12-01'''),
+	(16, 'SELECT regpaydb.record_payment(3, 35, '''', ''bank'', ''1''), regpaydb.record_reversal(''bank'', ''1'', 5, ''2''); DELETE FROM reversal')
 ) AS s (n, statement) ORDER BY n;
 SELECT last_year() = books AS stands FROM was;
 
@@ -168,3 +177,39 @@ SELECT test.drop_reports('past');
 ALTER TABLE payment ALTER "time" TYPE timestamptz(0);
 SELECT * FROM becomes_all();
 SELECT becomes('INSERT INTO payment (invoice_id, amount, "time") VALUES (3, 10, now() - interval ''2 seconds'')');
+
+-- A refund that is requested and fails later, and reversals, are of their days: what
+-- each day's books say is what was so then.
+SELECT test.new_ledger('past_refunds');
+UPDATE conference SET auto_apply_credit = false;
+CREATE FUNCTION on_day(day int, statement text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	payments bigint := (SELECT coalesce(max(payment_id), 0) FROM payment);
+	refunds bigint := (SELECT coalesce(max(credit_note_refund_id), 0) FROM credit_note_refund);
+	reversals bigint := (SELECT coalesce(max(reversal_id), 0) FROM reversal);
+	t timestamptz := timestamptz '2025-06-01 12:00 UTC' + day * interval '1 day';
+BEGIN
+	EXECUTE statement;
+	SET LOCAL session_replication_role = replica;
+	UPDATE payment SET "time" = t WHERE payment_id > payments;
+	UPDATE credit_note_refund SET "time" = t WHERE credit_note_refund_id > refunds;
+	UPDATE credit_note_refund SET closed_time = t WHERE closed_time = now();
+	UPDATE reversal SET "time" = t WHERE reversal_id > reversals;
+	UPDATE invoice SET issue_time = CASE WHEN issue_time = now() THEN t ELSE issue_time END,
+		paid_time = CASE WHEN paid_time = now() THEN t ELSE paid_time END, closed_time = CASE WHEN closed_time = now() THEN t ELSE closed_time END;
+	SET LOCAL session_replication_role = origin;
+END $$;
+SELECT on_day(n, statement) FROM (VALUES
+	(1, 'SELECT test.invoice(1, 100), test.invoice(2, 50), regpaydb.record_payment(1, 130, '''', ''card'', ''a'')'),
+	(2, 'SELECT regpaydb.request_refund(max(credit_note_id), ''x'') FROM credit_note'),
+	(3, 'SELECT regpaydb.fail_refund(1, ''x'')'),
+	(4, 'SELECT regpaydb.request_refund(max(credit_note_id), ''x'') FROM credit_note'),
+	(5, 'SELECT regpaydb.confirm_refund(2)'),
+	(6, 'SELECT regpaydb.record_payment(2, 80, '''', ''card'', ''b'')'),
+	(7, 'SELECT regpaydb.record_reversal(''card'', ''b'', 10, ''r1'')'),
+	(8, 'SELECT regpaydb.refund_invoice(1)'),
+	(9, 'SELECT regpaydb.apply_credit_note(max(credit_note_id), test.invoice(2, 60)) FROM credit_note'),
+	(10, 'SELECT regpaydb.record_reversal(''card'', ''a'', 100, ''r2'')')) AS d (n, statement) ORDER BY n;
+SELECT day, r.* FROM generate_series(0, 11) day, regpaydb.reconciliation(timestamptz '2025-06-01 18:00 UTC' + day * interval '1 day') r ORDER BY day;
+SELECT conserved FROM test.money();
+SELECT * FROM regpaydb.check_integrity();

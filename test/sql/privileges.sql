@@ -34,7 +34,14 @@ CREATE TABLE test.call AS SELECT * FROM (VALUES
 	(18, 'SELECT regpaydb.upgrade_ledger(''privileges'')'),
 	(19, 'INSERT INTO privileges.payment (invoice_id, amount) VALUES (1, 1)'),
 	(20, 'SELECT regpaydb.return_items(3, ''[{"line_item_id": 3}]'')'),
-	(21, 'SELECT regpaydb.charge_credit_note(2, ''[{"description": "x", "price": 1}]'')')) v (n, call);
+	(21, 'SELECT regpaydb.charge_credit_note(2, ''[{"description": "x", "price": 1}]'')'),
+	(22, 'SELECT regpaydb.request_refund(2, '''')'),
+	(23, 'SELECT regpaydb.confirm_refund(1)'),
+	(24, 'SELECT regpaydb.fail_refund(1, ''x'')'),
+	(25, 'SELECT * FROM regpaydb.refund_sources(2)'),
+	(26, 'SELECT * FROM regpaydb.money_trail(1)'),
+	(27, 'SELECT regpaydb.payment_summary(''stripe'', ''pi_1'')'),
+	(28, 'SELECT regpaydb.record_reversal(''stripe'', ''pi_1'', 1, ''dp_1'')')) v (n, call);
 GRANT SELECT ON test.call TO PUBLIC;
 
 -- Without any privilege, nothing can be called.
@@ -162,7 +169,7 @@ DECLARE
 	o text;
 BEGIN
 	FOREACH t IN ARRAY ARRAY['bigint', 'integer', 'text', 'numeric', 'boolean', 'name', 'timestamptz', 'regpaydb.invoice_status',
-			'regpaydb.credit_note_state', 'regpaydb.payment_kind', 'regpaydb.outbox_kind'] LOOP
+			'regpaydb.credit_note_state', 'regpaydb.payment_kind', 'regpaydb.outbox_kind', 'regpaydb.refund_state'] LOOP
 		EXECUTE format('CREATE FUNCTION hostile.compare(%s, %1$s) RETURNS boolean LANGUAGE sql AS $f$ SELECT hostile.hijacked() $f$', t);
 		FOREACH o IN ARRAY ARRAY['=', '<>', '<', '>', '<=', '>='] LOOP
 			EXECUTE format('CREATE OPERATOR hostile.%s (FUNCTION = hostile.compare, LEFTARG = %s, RIGHTARG = %2$s)', o, t);
@@ -192,6 +199,9 @@ CREATE TABLE hostile.conference (x int);
 CREATE TABLE hostile.attendee (x int);
 CREATE TABLE hostile.staff (x int);
 CREATE TABLE hostile.credit_note (x int);
+CREATE TABLE hostile.credit_note_refund (x int);
+CREATE TABLE hostile.credit_note_refund_part (x int);
+CREATE TABLE hostile.reversal (x int);
 CREATE TABLE hostile.integrity_problem (x int);
 CREATE TYPE hostile.invoice_status AS ENUM ('x');
 CREATE DOMAIN hostile.text AS pg_catalog.text CHECK (false);
@@ -230,6 +240,14 @@ SELECT regpaydb.manual_invoice(2, '1 day', '[{"description": "Kept", "price": 6}
 SELECT regpaydb.pay(6, 10, '');
 SELECT regpaydb.return_items(6, '[{"line_item_id": 8, "quantity": 1}]', 'too much') AS note \gset
 SELECT regpaydb.charge_credit_note(:note, '[{"description": "Fee", "price": 1}]');
+SELECT payment_id, amount, refundable FROM regpaydb.refund_sources((SELECT pg_catalog.max(credit_note_id) FROM hostile_ledger.credit_note));
+SELECT place, amount FROM regpaydb.money_trail(1);
+SELECT regpaydb.payment_summary('stripe', 'pi_1');
+SELECT regpaydb.request_refund(pg_catalog.max(credit_note_id), 'to the card') AS refund FROM hostile_ledger.credit_note \gset
+SELECT regpaydb.fail_refund(:refund, 'card closed') AS note \gset
+SELECT regpaydb.confirm_refund(regpaydb.request_refund(:note, 'to the card', '[]'), 'stripe', 're_1');
+SELECT regpaydb.record_payment(6, 5, 'late', 'stripe', 'pi_2');
+SELECT regpaydb.record_reversal('stripe', 'pi_2', 5, 'dp_1');
 SET regpaydb.user_id = '101';
 SELECT regpaydb.balance_due(1);
 RESET regpaydb.user_id;

@@ -86,6 +86,11 @@ SELECT * FROM regpaydb.check_integrity();
 SELECT d ->> 'invoice_id' AS invoice, d ->> 'status' AS status, d -> 'replaces' AS replaces, d -> 'replaced_by' AS replaced_by,
 	d -> 'totals' AS totals FROM unnest('{1,2}'::bigint[]) AS i, regpaydb.invoice_document(i) AS d ORDER BY 1;
 SELECT regpaydb.invoice_for_access_code('ALICES-CODE') AS newest_paid;
+-- The document names the lines as return_items() wants them named.
+SELECT jsonb_agg(l -> 'line_item_id') AS in_document, (SELECT jsonb_agg(line_item_id ORDER BY line_item_id) FROM line_item WHERE invoice_id = 2) AS lines
+FROM jsonb_array_elements(regpaydb.invoice_document(2) -> 'lines') AS l;
+SELECT test.outcome(format('SELECT regpaydb.return_items(2, %L)', (SELECT jsonb_agg(jsonb_build_object('line_item_id', l -> 'line_item_id', 'quantity', l -> 'quantity'))
+		FROM jsonb_array_elements(regpaydb.invoice_document(2) -> 'lines') AS l))) AS all_of_them;
 -- What is kept counts once.
 SELECT description, price, quantity, total FROM report_items_sold ORDER BY 1;
 SELECT description, product_id, amount, paid, refunded, total FROM report_discount_status ORDER BY 1;
@@ -293,6 +298,31 @@ SELECT * FROM test.money();
 SELECT * FROM regpaydb.check_integrity();
 
 -- ---------------------------------------------------------------------------
+-- A discount keeps its own reason, though another one's begins its line as well
+-- ---------------------------------------------------------------------------
+SELECT test.new_shop('return_reasons');
+UPDATE category SET name = 'Ticket (day)' WHERE category_id = 1;
+SELECT test.fill(1, 1, 4), test.fill(1, 5), test.fill(1, 3);
+INSERT INTO cart_discount (cart_id, product_id, description, quantity, amount) VALUES
+	(1, 1, 'Early', 1, 10), (1, 3, 'Early', 1, 10), (1, 1, 'Early (Ticket', 1, 10), (1, 1, 'Early', 2, 10), (1, 1, 'Early (Ticket', 1, 10);
+SELECT regpaydb.pay(regpaydb.invoice_cart(1), 450.50, '') > 0 AS paid;
+SELECT test.lines(1);
+SELECT description, product_id, amount, paid, refunded, total FROM report_discount_status ORDER BY 1, 2;
+-- Categories are in another order today.
+UPDATE category SET display_order = 4 - display_order;
+SELECT regpaydb.return_items(1, test.items(1, 'Dinner')) > 0 AS note;
+SELECT * FROM test.standing(1) WHERE what ~ '^cart';
+SELECT description, product_id, amount, paid, refunded, total FROM report_discount_status ORDER BY 1, 2;
+-- One of the lines goes, and then the one that had been the last.
+SELECT regpaydb.return_items(2, (SELECT jsonb_agg(jsonb_build_object('line_item_id', line_item_id)) FROM line_item
+	WHERE invoice_id = 2 AND price = -10 AND product_id = 1 AND quantity = 2) || test.items(2, '- Full$=2')) > 0 AS note;
+SELECT regpaydb.return_items(3, (SELECT jsonb_build_array(jsonb_build_object('line_item_id', max(line_item_id))) FROM line_item
+	WHERE invoice_id = 3 AND price = -10 AND product_id = 1) || test.items(3, '- Full$=1')) > 0 AS note;
+SELECT * FROM test.standing(1) WHERE what ~ '^cart';
+SELECT description, product_id, amount, paid, refunded, total FROM report_discount_status ORDER BY 1, 2;
+SELECT * FROM regpaydb.check_integrity();
+
+-- ---------------------------------------------------------------------------
 -- What is kept is never free, what is returned is at once
 -- ---------------------------------------------------------------------------
 SELECT test.new_shop('return_stock');
@@ -403,10 +433,10 @@ SELECT items, test.raises(format('SELECT regpaydb.return_items(1, %L)', items)) 
 	(16, '[{"line_item_id": 1}, 1]'), (17, '[{"line_item_id": 1}, {}]'),
 	(20, '[{"line_item_id": null}]'), (21, '[{"line_item_id": "1"}]'), (22, '[{"line_item_id": 1.5}]'), (23, '[{"line_item_id": true}]'),
 	(24, '[{"line_item_id": [1]}]'), (25, '[{"line_item_id": {"a": 1}}]'), (26, '[{"line_item_id": 9223372036854775808}]'),
-	(27, '[{"line_item_id": 1e300}]'), (28, '[{"line_item_id": "NaN"}]'),
+	(27, '[{"line_item_id": 1e400}]'), (29, '[{"line_item_id": -1e400}]'), (28, '[{"line_item_id": "NaN"}]'),
 	(30, '[{"line_item_id": 0}]'), (31, '[{"line_item_id": -1}]'), (32, '[{"line_item_id": 9223372036854775807}]'),
 	(33, '[{"line_item_id": -9223372036854775808}]'), (34, '[{"line_item_id": 3}]'), (35, '[{"line_item_id": 1}, {"line_item_id": 3}]'),
-	(40, '[{"line_item_id": 1, "quantity": null}]'), (41, '[{"line_item_id": 1, "quantity": "1"}]'), (42, '[{"line_item_id": 1, "quantity": 0.5}]'),
+	(41, '[{"line_item_id": 1, "quantity": "1"}]'), (42, '[{"line_item_id": 1, "quantity": 0.5}]'),
 	(43, '[{"line_item_id": 1, "quantity": "NaN"}]'), (44, '[{"line_item_id": 1, "quantity": false}]'), (45, '[{"line_item_id": 1, "quantity": []}]'),
 	(46, '[{"line_item_id": 1, "quantity": 0}]'), (47, '[{"line_item_id": 1, "quantity": -1}]'), (48, '[{"line_item_id": 1, "quantity": 3}]'),
 	(49, '[{"line_item_id": 1, "quantity": 2147483647}]'), (50, '[{"line_item_id": 1, "quantity": 2147483648}]'),
@@ -425,6 +455,15 @@ SELECT call, test.raises(call) FROM (VALUES
 	(7, 'SELECT regpaydb.return_items(2, ''[{"line_item_id": 1}]'')'),
 	(8, 'SELECT regpaydb.return_items(999, ''[{"line_item_id": 1}]'')'),
 	(9, 'SELECT regpaydb.return_items(999, ''[]'')')) AS c (n, call) ORDER BY n;
+-- What is null is all of the line, as what is left out; each use of a quantity has hints of its own.
+SELECT test.outcome('SELECT regpaydb.return_items(1, ''[{"line_item_id": 1, "quantity": null}]'')') = test.outcome('SELECT regpaydb.return_items(1, ''[{"line_item_id": 1}]'')') AS same;
+\x on
+SELECT r.* FROM unnest('{0,2147483648}'::bigint[]) WITH ORDINALITY AS u (quantity, n), unnest(ARRAY['return_items(1, ''[{"line_item_id": 1, "quantity": %s}]'')',
+	'manual_invoice(1, ''1 day'', ''[{"description": "x", "price": 1, "quantity": %s}]'')']) WITH ORDINALITY AS c (call, m),
+	test.report('SELECT regpaydb.' || format(call, quantity)) AS r ORDER BY n, m;
+SELECT * FROM test.report('SELECT regpaydb.return_items(1, ''[{"line_item_id": 9223372036854775808}]'')');
+SELECT * FROM test.report('SELECT regpaydb.manual_invoice(1, ''1 day'', ''[{"description": "x", "price": 1, "product_id": 9223372036854775808}]'')');
+\x off
 -- Documents of a megabyte, of many lines and of one.
 SELECT what, length(items) > 1000000 AS large, left(test.raises(format('SELECT regpaydb.return_items(1, %L)', items)), 80) FROM (
 	SELECT 1 AS n, 'lines' AS what, jsonb_agg(jsonb_build_object('line_item_id', i + 1000))::text AS items FROM generate_series(1, 50000) i

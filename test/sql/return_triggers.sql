@@ -56,5 +56,69 @@ ORDER BY n;
 SELECT regpaydb.available_stock(5), (SELECT count(*) FROM invoice) AS invoices, (SELECT count(*) FROM cart) AS carts;
 SELECT conserved FROM test.money();
 SELECT * FROM regpaydb.check_integrity();
+
+-- Triggers that keep a row from becoming what the engine makes of it, or take it back
+-- afterwards: whatever it was for, nothing of it is done.
+SELECT test.new_shop('kept_by_triggers');
+UPDATE conference SET auto_apply_credit = false;
+SELECT test.fill(1, 5) AS cart, regpaydb.invoice_cart(1) AS invoice, regpaydb.pay(1, 75, '') AS payment, 'paid' AS what;
+SELECT test.fill(2, 6) AS cart, regpaydb.invoice_cart(2) AS invoice, 'paid, of value zero' AS what;
+SELECT test.fill(3, 1) AS cart, regpaydb.invoice_cart(3) AS invoice, 'unpaid' AS what;
+SELECT test.invoice(1, 30) AS invoice, regpaydb.pay(4, 30, '') AS payment, regpaydb.refund_invoice(4) AS note, 'refunded' AS what;
+SELECT test.invoice(1, 30) AS invoice, 'unpaid, without a cart' AS what;
+CREATE TABLE test.works (n int, what text, work text);
+INSERT INTO test.works VALUES
+	(1, 'refund', 'SELECT regpaydb.refund_invoice(1)'),
+	(2, 'money that leaves', 'SELECT regpaydb.record_manual_payment(1, -75, ''back'', 900)'),
+	(3, 'INSERT of that', 'INSERT INTO payment (invoice_id, amount, kind, entered_by) VALUES (1, -75, ''manual'', 900)'),
+	(4, 'void of a paid one', 'SELECT regpaydb.void_invoice(2)'),
+	(5, 'pay', 'SELECT regpaydb.pay(3, 100, '''')'),
+	(6, 'INSERT of that', 'INSERT INTO payment (invoice_id, amount) VALUES (3, 100)'),
+	(7, 'void', 'SELECT regpaydb.void_invoice(3)'),
+	(8, 'amendment', 'SELECT test.fill(3, 4)'),
+	(9, 'amendment by SQL', 'INSERT INTO cart_item (cart_id, product_id, quantity) VALUES (3, 4, 1)'),
+	(10, 'apply a note', 'SELECT regpaydb.apply_credit_note(n, 5) FROM (SELECT max(credit_note_id) FROM credit_note) AS c (n)'),
+	(11, 'pay a note out', 'SELECT regpaydb.refund_credit_note(n, '''') FROM (SELECT max(credit_note_id) FROM credit_note) AS c (n)'),
+	(12, 'return', 'SELECT regpaydb.return_items(1, jsonb_agg(jsonb_build_object(''line_item_id'', line_item_id))) FROM line_item WHERE invoice_id = 1');
+CREATE FUNCTION test.done_with(trigger text, body text, work text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	result text;
+BEGIN
+	EXECUTE format('CREATE FUNCTION test.idea() RETURNS trigger LANGUAGE plpgsql AS %L',
+		format('BEGIN %s; RETURN NEW; END', body));
+	EXECUTE format('CREATE TRIGGER an_idea %s FOR EACH ROW EXECUTE FUNCTION test.idea()', trigger);
+	BEGIN
+		EXECUTE work;
+		result := concat_ws('; ', 'done',
+			(SELECT string_agg(problem, '; ' ORDER BY problem) FROM regpaydb.check_integrity()));
+	EXCEPTION WHEN OTHERS THEN
+		result := format('%s: %s', SQLSTATE, SQLERRM);
+	END;
+	RAISE EXCEPTION USING ERRCODE = 'T0000', MESSAGE = result;
+EXCEPTION WHEN SQLSTATE 'T0000' THEN
+	RETURN SQLERRM;
+END $$;
+SELECT idea, what, test.done_with("when", body, work) FROM (VALUES
+	(1, 'carts stay as they are', 'BEFORE UPDATE ON cart', 'NEW.status := OLD.status', '{1,2,3,4,5,6,7,12}'::int[]),
+	(2, 'carts become what they were', 'AFTER UPDATE ON cart',
+		'IF pg_trigger_depth() = 1 THEN UPDATE cart SET status = OLD.status WHERE cart_id = NEW.cart_id; END IF', '{1,4,5}'),
+	(3, 'invoices stay as they are', 'BEFORE UPDATE ON invoice', 'NEW.status := OLD.status', '{1,2,3,4,5,6,7,8,9,10,12}'),
+	(4, 'paid stays as it is', 'BEFORE UPDATE ON invoice', 'NEW.paid := OLD.paid', '{1,2,5,6,10}'),
+	(5, 'payments do not count', 'BEFORE UPDATE ON invoice', 'NEW.payment_count := OLD.payment_count', '{1,5,10}'),
+	(6, 'the last payment stays as it is', 'BEFORE UPDATE ON invoice', 'NEW.last_payment_id := OLD.last_payment_id', '{1,5,10}'),
+	(7, 'notes stay unclaimed', 'BEFORE UPDATE ON credit_note', 'NEW.state := OLD.state', '{10,11}'),
+	(8, 'revisions stay as they are', 'BEFORE UPDATE ON cart', 'NEW.revision := OLD.revision', '{5,8,9}'),
+	(9, 'what is free stays as it is', 'BEFORE UPDATE ON stock_slot', 'NEW.free := OLD.free', '{1,12}'),
+	-- In the middle of one amendment of a cart, there is no other.
+	(10, 'a badge with each other amendment', 'AFTER UPDATE ON cart',
+		'IF pg_trigger_depth() = 1 THEN PERFORM regpaydb.set_quantity(NEW.cart_id, 6, 1); END IF', '{8}'),
+	-- These only add something.
+	(20, 'long reservations', 'BEFORE UPDATE ON cart', 'NEW.reservation_duration := ''9 days''', '{1,5,8}'),
+	(22, 'reasons', 'BEFORE UPDATE ON invoice', 'NEW.closed_reason := CASE WHEN NEW.closed_time IS NOT NULL THEN ''so it is'' END', '{1,2,5,7,12}')) AS v (n, idea, "when", body, on_works)
+JOIN test.works w ON w.n = ANY (on_works) ORDER BY v.n, w.n;
+SELECT conserved FROM test.money();
+SELECT * FROM regpaydb.check_integrity();
+DROP FUNCTION test.done_with;
+DROP TABLE test.works;
 DROP FUNCTION test.returned_with;
 DROP TABLE test.dinner;

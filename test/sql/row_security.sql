@@ -26,6 +26,8 @@ BEGIN
 		PERFORM regpaydb.pay(test.invoice(a, 20), 50, 'over');
 		PERFORM regpaydb.apply_credit_note((SELECT max(credit_note_id) FROM credit_note), test.invoice(a, 25));
 		PERFORM test.invoice(a, 33);
+		PERFORM regpaydb.record_payment((SELECT max(invoice_id) - 2 FROM invoice), 7, '', 'bank', 'p' || a);
+		PERFORM regpaydb.record_reversal('bank', 'p' || a, 7, 'r' || a);
 	END LOOP;
 END $$;
 -- A row per table and view: how many rows each shows, and how many of Bob's.

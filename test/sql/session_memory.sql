@@ -17,7 +17,10 @@ BEGIN
 	PERFORM set_config('regpaydb.ledger', ledger, false);
 	i := test.invoice(1, 10);
 	PERFORM regpaydb.pay(i, 15, 'too much'), regpaydb.balance_due(i), regpaydb.can_view(i, 1),
-		regpaydb.available_credit(1), regpaydb.refund_invoice(i);
+		regpaydb.available_credit(1);
+	PERFORM regpaydb.fail_refund(regpaydb.request_refund(regpaydb.refund_invoice(i), ''), '');
+	PERFORM regpaydb.record_payment(i, 5, 'too late', 'bank', 'p' || i), regpaydb.record_reversal('bank', 'p' || i, 5, 'r' || i),
+		regpaydb.payment_summary('bank', 'p' || i);
 END $$;
 
 -- ---------------------------------------------------------------------------
@@ -69,6 +72,31 @@ SELECT 1 AS another;
 SELECT ledgers, tables FROM test.kept;
 SELECT test.pay_in('memory_1');
 SELECT (SELECT count(*) FROM regpaydb.check_integrity()) AS problems, count(*) FROM memory_1.invoice;
+
+-- Nothing is left of one that is dropped, and an error in between is no matter.
+\c -
+SET client_min_messages = warning;
+CREATE FUNCTION test.new_to_pay_in(ledger name) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM regpaydb.create_ledger(ledger);
+	EXECUTE format('INSERT INTO %I.attendee (user_id) VALUES (1)', ledger);
+	EXECUTE format('UPDATE %I.conference SET auto_apply_credit = false', ledger);
+END $$;
+SELECT test.new_to_pay_in('memory_gone');
+SELECT test.pay_in('memory_gone'), test.pay_in('memory_1');
+SELECT ledgers FROM test.kept;
+DROP SCHEMA memory_gone CASCADE;
+SELECT ledgers, tables FROM test.kept;
+SELECT test.new_to_pay_in('memory_gone');
+SELECT test.pay_in('memory_gone');
+SELECT ledgers FROM test.kept;
+BEGIN; DROP SCHEMA memory_gone CASCADE; ROLLBACK;
+SELECT test.pay_in('memory_gone');
+SELECT ledgers FROM test.kept;
+DROP SCHEMA memory_gone CASCADE;
+SELECT ledgers FROM test.kept;
+SET regpaydb.ledger = memory_gone;
+SELECT test.raises('SELECT regpaydb.can_view(1, 1)');
 
 -- ---------------------------------------------------------------------------
 -- Rules, which make other queries of the engine's

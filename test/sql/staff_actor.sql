@@ -20,6 +20,9 @@ SELECT test.invoice(1, 100), test.invoice(1, 20);
 SELECT regpaydb.pay(1, 130, '');
 SELECT test.fill(1, 2), regpaydb.invoice_cart(1);
 SELECT test.lapse(1), test.fill(2, 2);
+-- Invoice 4 is Bob's, whose refund 1 is on its way.
+SELECT test.invoice(2, 10), regpaydb.pay(4, 15, '');
+SELECT regpaydb.request_refund(max(credit_note_id), 'back') AS refund FROM credit_note;
 
 -- What only staff may: what grant_access('staff') lets a role execute and 'app'
 -- does not.  Each is called below in a way that works for staff; one that is added
@@ -31,12 +34,18 @@ INSERT INTO calls VALUES
 	('charge_credit_note', 'charge_credit_note(2, ''[{"description": "x", "price": 1}]'')'),
 	('check_integrity', 'check_integrity()'),
 	('check_grants', 'check_grants()'),
+	('confirm_refund', 'confirm_refund(1)'),
 	('expire_invoices', 'expire_invoices()'),
+	('fail_refund', 'fail_refund(1, ''card closed'')'),
 	('manual_invoice', 'manual_invoice(1, ''1 day'', ''[{"description": "x", "price": 1}]'')'),
+	('money_trail', 'money_trail(1)'),
+	('payment_summary', 'payment_summary(''bank'', ''none'')'),
 	('reconciliation', 'reconciliation(now())'),
 	('record_manual_payment', 'record_manual_payment(2, 20, '''')'),
 	('refund_credit_note', 'refund_credit_note(2, '''')'),
 	('refund_invoice', 'refund_invoice(1)'),
+	('refund_sources', 'refund_sources(2)'),
+	('request_refund', 'request_refund(2, '''')'),
 	('return_items', 'return_items(1, ''[{"line_item_id": 1}]'')'),
 	('rotate_access_code', 'rotate_access_code(1)'),
 	('void_invoice', 'void_invoice(2)');
@@ -56,6 +65,8 @@ CREATE FUNCTION books() RETURNS text LANGUAGE sql AS $$
 		UNION ALL SELECT 'note' || n::text FROM staff_actor.credit_note n
 		UNION ALL SELECT 'claim' || n::text FROM staff_actor.credit_note_claim n
 		UNION ALL SELECT 'refund' || n::text FROM staff_actor.credit_note_refund n
+		UNION ALL SELECT 'part' || n::text FROM staff_actor.credit_note_refund_part n
+		UNION ALL SELECT 'reversal' || n::text FROM staff_actor.reversal n
 		UNION ALL SELECT 'application' || n::text FROM staff_actor.credit_note_application n
 		UNION ALL SELECT 'cart' || c::text FROM staff_actor.cart c
 		UNION ALL SELECT 'attendee' || a::text FROM staff_actor.attendee a

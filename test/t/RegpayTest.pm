@@ -122,9 +122,10 @@ sub money_is_conserved
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	is($node->safe_psql($database, "SET search_path = '$schema';" . <<'SQL'), 't|0|0|0', $name);
-SELECT (SELECT sum(amount) FROM payment WHERE kind IN ('payment', 'manual'))
+SELECT (SELECT sum(amount) FROM payment WHERE kind IN ('payment', 'manual', 'reversal'))
 	= (SELECT sum(paid) FROM invoice)
-	+ (SELECT coalesce(sum(value), 0) FROM credit_note WHERE state <> 'applied'),
+	+ (SELECT coalesce(sum(value), 0) FROM credit_note n LEFT JOIN credit_note_refund r USING (credit_note_id)
+		WHERE n.state <> 'applied' AND r.state IS DISTINCT FROM 'failed'),
 	(SELECT count(*) FROM invoice i WHERE paid <>
 		(SELECT coalesce(sum(amount), 0) FROM payment p WHERE p.invoice_id = i.invoice_id)),
 	(SELECT count(*) FROM invoice WHERE status = 'unpaid' AND paid >= value

@@ -57,7 +57,7 @@ SELECT regpaydb.manual_invoice(1 + g % $attendees, '1 day', '[{"description": "T
 	FROM generate_series(1, $invoices) g;
 -- What a client may want to do something with.
 CREATE FUNCTION pick(OUT invoice bigint, OUT unpaid bigint, OUT due numeric, OUT note bigint, OUT cart bigint, OUT attendee bigint,
-	OUT paid bigint, OUT line bigint)
+	OUT paid bigint, OUT line bigint, OUT refund bigint)
 LANGUAGE sql SECURITY DEFINER AS \$\$
 	SELECT (SELECT invoice_id FROM (SELECT invoice_id FROM regpaydb.invoice ORDER BY invoice_id DESC LIMIT 25) i
 			ORDER BY random() LIMIT 1),
@@ -65,7 +65,9 @@ LANGUAGE sql SECURITY DEFINER AS \$\$
 		coalesce((SELECT credit_note_id FROM (SELECT credit_note_id FROM regpaydb.credit_note WHERE state = 'unclaimed'
 			ORDER BY credit_note_id DESC LIMIT 8) n ORDER BY random() LIMIT 1), 0),
 		coalesce((SELECT cart_id FROM regpaydb.cart WHERE status = 'active' ORDER BY random() LIMIT 1), 0),
-		1 + floor(random() * $attendees), coalesce(p.invoice_id, 0), coalesce(p.line_item_id, 0)
+		1 + floor(random() * $attendees), coalesce(p.invoice_id, 0), coalesce(p.line_item_id, 0),
+		coalesce((SELECT credit_note_refund_id FROM (SELECT * FROM regpaydb.credit_note_refund ORDER BY state, credit_note_refund_id DESC LIMIT 6) r
+			ORDER BY random() LIMIT 1), 0)
 	FROM (VALUES (1)) one LEFT JOIN (
 		SELECT * FROM (SELECT * FROM regpaydb.invoice WHERE status = 'unpaid' ORDER BY invoice_id DESC LIMIT 12) i
 		ORDER BY random() LIMIT 1) u ON true LEFT JOIN (
@@ -156,6 +158,18 @@ my %work = (
 	void => [ 2, 'RP00[78]', sub {"$call regpaydb.void_invoice(:invoice)"} ],
 	apply => [ 6, 'RP00[1-6]', sub {"$call regpaydb.apply_credit_note(:note, :unpaid)"} ],
 	cash_out => [ 3, 'RP00[26]', sub {"$call regpaydb.refund_credit_note(:note, 'bank', 900)"} ],
+	ask_back => [ 4, 'RP00[26]|40001', sub {"$call regpaydb.request_refund(:note, 'back')"} ],
+	ask_parts => [ 2, 'RP00[236]|40001', sub {
+			return "$call regpaydb.request_refund(:note, 're_' || :note, (SELECT jsonb_agg(jsonb_build_object('payment_id', payment_id, 'amount', " . any('least(amount, refundable)', 5) . ')) '
+			  . 'FROM regpaydb.refund_sources(:note) WHERE refundable > 0))';
+		} ],
+	back_done => [ 4, 'RP00[289]', sub {"$call regpaydb.confirm_refund(:refund, 'stripe', 're_' || " . any(':refund', ':refund', ':refund', 1) . ')'} ],
+	back_failed => [ 3, 'RP00[28]', sub {"$call regpaydb.fail_refund(:refund, 'closed')"} ],
+	reverse => [ 5, 'RP00[239]|40001', sub {
+			my (undef, $amount, $ref) = charge();
+			return "$call regpaydb.record_reversal('stripe', '$ref', " . any($amount, $amount, 5) . ", '" . any("dp_$ref", "dp_$ref", 're_' . (1 + int rand 30)) . "')";
+		} ],
+	trail => [ 2, 'RP002', sub { "$call * FROM regpaydb." . any('refund_sources(:note)', 'money_trail((SELECT max(payment_id) FROM regpaydb.payment WHERE amount > 0))') } ],
 	fee => [ 3, 'RP00[236]', sub {"$call regpaydb.cancellation_fee(:note, " . any(5, 33.3, 100) . ')'} ],
 	charge => [ 3, 'RP00[236]', sub {"$call regpaydb.charge_credit_note(:note, '[{\"description\": \"Fee\", \"price\": " . any(0, 5, 40, 100) . "}]')"} ],
 	update_status => [ 1, '', sub {"$call regpaydb.update_status(:invoice)"} ],
@@ -237,7 +251,7 @@ sub start_client
 {
 	my ($client) = @_;
 	my @lines = map { [ 'setup', $_ ] } '\set VERBOSITY verbose', '\set invoice 1', '\set unpaid 1', '\set due 1',
-	  '\set note 0', '\set cart 0', '\set attendee 1', '\set paid 0', '\set line 0';
+	  '\set note 0', '\set cart 0', '\set attendee 1', '\set paid 0', '\set line 0', '\set refund 0';
 	my $name = "$folder/client." . ++$scripts;
 
 	if ($client->{name} eq 'killer')
@@ -338,8 +352,9 @@ SET search_path = regpaydb;
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT 'integrity', object, problem FROM check_integrity()
 UNION ALL SELECT 'money', received::text, kept::text
-	FROM (SELECT coalesce(sum(amount), 0) AS received FROM payment WHERE kind IN ('payment', 'manual')) r,
-		(SELECT (SELECT sum(paid) FROM invoice) + (SELECT coalesce(sum(value), 0) FROM credit_note WHERE state <> 'applied') AS kept) k
+	FROM (SELECT coalesce(sum(amount), 0) AS received FROM payment WHERE kind IN ('payment', 'manual', 'reversal')) r,
+		(SELECT (SELECT sum(paid) FROM invoice) + (SELECT coalesce(sum(value), 0) FROM credit_note n LEFT JOIN credit_note_refund f USING (credit_note_id)
+			WHERE n.state <> 'applied' AND f.state IS DISTINCT FROM 'failed') AS kept) k
 	WHERE received <> kept
 UNION ALL SELECT 'total of invoice', invoice_id::text, paid::text FROM invoice i
 	LEFT JOIN (SELECT invoice_id, sum(amount) AS total, count(*) AS number FROM payment GROUP BY 1) p USING (invoice_id)
@@ -349,6 +364,16 @@ UNION ALL SELECT 'state of invoice', invoice_id::text, status::text FROM invoice
 UNION ALL SELECT 'claims of note', n.credit_note_id::text, n.state::text FROM credit_note n
 	WHERE (SELECT count(*) FROM credit_note_application a WHERE a.credit_note_id = n.credit_note_id) <> (state = 'applied')::int
 		OR (SELECT count(*) FROM credit_note_refund r WHERE r.credit_note_id = n.credit_note_id) <> (state = 'refunded')::int
+UNION ALL SELECT 'gone back', payment_id::text, gone::text FROM (
+		SELECT payment_id, p.amount, (SELECT coalesce(sum(t.amount), 0) FROM credit_note_refund_part t JOIN credit_note_refund r USING (credit_note_refund_id)
+				WHERE t.payment_id = p.payment_id AND r.state <> 'failed')
+			+ (SELECT coalesce(sum(v.amount), 0) FROM reversal v WHERE v.payment_id = p.payment_id) AS gone FROM payment p) b
+	WHERE gone > greatest(amount, 0)
+UNION ALL SELECT 'refund', credit_note_refund_id::text, r.state::text FROM credit_note_refund r JOIN credit_note n USING (credit_note_id)
+	WHERE value IS DISTINCT FROM (SELECT sum(amount) FROM credit_note_refund_part t WHERE t.credit_note_refund_id = r.credit_note_refund_id)
+		OR (r.state = 'failed') <> (returned_payment_id IS NOT NULL)
+UNION ALL SELECT 'a reference of two', provider, provider_ref FROM (SELECT provider, provider_ref FROM credit_note_refund
+	UNION ALL SELECT provider, reversal_ref FROM reversal) b WHERE provider_ref IS NOT NULL GROUP BY 2, 3 HAVING count(*) > 1
 UNION ALL SELECT 'recorded twice', provider, provider_ref FROM payment WHERE provider_ref IS NOT NULL GROUP BY 2, 3 HAVING count(*) > 1
 UNION ALL SELECT 'undone', provider, provider_ref FROM payment WHERE provider_ref LIKE 'undone%'
 -- What is reserved counts, lapsed or not, until it is taken back.

@@ -225,6 +225,11 @@ sub work
 		"SELECT regpaydb.pay(regpaydb.manual_invoice($invoice, '1 day', '[{\"description\": \"Dinner\", \"price\": 50}]'), 10, 'x')",
 		"SELECT regpaydb.pay(regpaydb.manual_invoice($invoice, '1 day', '[{\"description\": \"Lunch\", \"price\": 5, \"quantity\": 20}]'), 100, 'x')",
 		"SELECT regpaydb.charge_credit_note(regpaydb.return_items(max(invoice_id), jsonb_build_array(jsonb_build_object('line_item_id', max(line_item_id), 'quantity', 8))), '[{\"description\": \"Fee\", \"price\": 15}]') FROM $schema.line_item WHERE description = 'Lunch' AND quantity = 20",
+		"SELECT regpaydb.record_payment(regpaydb.manual_invoice($invoice, '1 day', '[{\"description\": \"Badge\", \"price\": 10}]'), 35, 'x', 'card', 'c $invoice')",
+		"SELECT regpaydb.fail_refund(regpaydb.request_refund(max(credit_note_id), 'x'), 'x') FROM $schema.credit_note",
+		"SELECT regpaydb.record_reversal('card', 'c $invoice', 5, 'dp $invoice')",
+		"SELECT regpaydb.confirm_refund(regpaydb.request_refund(max(credit_note_id), 'x'), 'card', 're $invoice') FROM $schema.credit_note",
+		"SELECT regpaydb.payment_summary('card', 'c $invoice'), s.* FROM regpaydb.refund_sources((SELECT max(credit_note_id) FROM $schema.credit_note)) s",
 		'SELECT count(*) FROM regpaydb.check_integrity()')
 	{
 		my ($out, $err) = ask($session, $sql);
@@ -325,7 +330,10 @@ my @types = (
 	[ 'invoice', 'status', 'text' ], [ 'invoice', 'payment_count', 'smallint' ], [ 'invoice', 'invoice_id', 'integer' ],
 	[ 'invoice', 'last_payment_id', 'text' ], [ 'credit_note', 'value', 'text' ], [ 'credit_note', 'state', 'text' ],
 	[ 'credit_note', 'credit_note_id', 'integer' ], [ 'attendee', 'access_code', 'bytea' ], [ 'attendee', 'user_id', 'text' ],
-	[ 'conference', 'ledger_version', 'integer' ], [ 'conference', 'auto_apply_credit', 'text' ], [ 'outbox', 'kind', 'text' ]);
+	[ 'conference', 'ledger_version', 'integer' ], [ 'conference', 'auto_apply_credit', 'text' ], [ 'outbox', 'kind', 'text' ],
+	[ 'credit_note_refund', 'state', 'text' ], [ 'credit_note_refund', 'provider_ref', 'varchar(5)' ], [ 'credit_note_refund', 'credit_note_id', 'integer' ],
+	[ 'credit_note_refund_part', 'amount', 'text' ], [ 'credit_note_refund_part', 'payment_id', 'text' ], [ 'reversal', 'amount', 'double precision' ],
+	[ 'reversal', 'loss', 'text' ], [ 'reversal', 'payment_id', 'integer' ], [ 'reversal', 'reversing_payment_id', 'numeric' ]);
 
 for my $type (@types)
 {
@@ -382,7 +390,7 @@ SQL
 		refused($err, '42804', qr/column "amount" of table "payment" is of type $to, not numeric/,
 			"$table.$column to $to: a payment is refused");
 	}
-	elsif ($column eq 'amount')
+	elsif ($table eq 'payment' && $column eq 'amount')
 	{
 		($out, $err) = ask($session, 'INSERT INTO types.payment (invoice_id, amount) VALUES (5, 0.0001)');
 		refused($err, 'RP003', qr/amount/, "$table.$column to $to: what is too precise is refused");

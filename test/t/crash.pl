@@ -1,5 +1,6 @@
-# kill -9, again and again, while clients pay, and items are returned: what a client was
-# told to be recorded is recorded, once, nothing is done by half, and the ledger is sound.
+# kill -9, again and again, while clients pay, items are returned, and refunds are asked for,
+# done and failed: what a client was told to be recorded is recorded, once, nothing is done
+# by half, and the ledger is sound.
 #
 # Tests run with fsync = off.  That is no less strict here: a killed process
 # does not take the operating system's cache with it.
@@ -105,11 +106,20 @@ sub statements
 	  . "INSERT INTO charge SELECT payment_id, '$one' FROM p;\nCOMMIT;\n\\echo ack pay $one\n\\echo ack charge $one\n"
 	  if $kind < 0.85;
 	return "SELECT 'ack refund ' || note FROM regpaydb.refund_invoice($invoice) note WHERE note IS NOT NULL;\n"
-	  if $kind < 0.87;
-	return "SELECT 'ack buy ' || buy(" . (1 + int(rand($invoices))) . ");\n" if $kind < 0.895;
-	return "SELECT 'ack return ' || bill FROM give_back() bill WHERE bill IS NOT NULL;\n" if $kind < 0.925;
+	  if $kind < 0.86;
+	return "SELECT 'ack buy ' || buy(" . (1 + int(rand($invoices))) . ");\n" if $kind < 0.88;
+	return "SELECT 'ack return ' || bill FROM give_back() bill WHERE bill IS NOT NULL;\n" if $kind < 0.90;
 	return "SELECT 'ack cash ' || regpaydb.refund_credit_note(max(credit_note_id), 'x') FROM regpaydb.credit_note "
-	  . "WHERE state = 'unclaimed' HAVING max(credit_note_id) IS NOT NULL;\n" if $kind < 0.95;
+	  . "WHERE state = 'unclaimed' HAVING max(credit_note_id) IS NOT NULL;\n" if $kind < 0.915;
+	return "SELECT 'ack request ' || regpaydb.request_refund(max(credit_note_id), 'x') FROM regpaydb.credit_note "
+	  . "WHERE state = 'unclaimed' HAVING max(credit_note_id) IS NOT NULL;\n" if $kind < 0.945;
+	my $on_its_way = "(SELECT credit_note_refund_id AS id FROM regpaydb.credit_note_refund WHERE state = 'requested' ORDER BY random() LIMIT 1)";
+	return "SELECT 'ack done ' || id FROM $on_its_way r, LATERAL regpaydb.confirm_refund(id, 'crash', 're_' || id);\n" if $kind < 0.955;
+	return "SELECT 'ack failed ' || id || ':' || regpaydb.fail_refund(id, 'closed') FROM $on_its_way r;\n" if $kind < 0.965;
+	my $reversal = 'd' . ++$sent;
+	return "SELECT 'ack reverse $reversal' FROM (SELECT provider_ref FROM regpaydb.payment WHERE provider = 'crash' "
+	  . 'ORDER BY payment_id DESC LIMIT 1 OFFSET ' . int(rand 50) . ") p, LATERAL regpaydb.record_reversal('crash', provider_ref, 1, '$reversal');\n"
+	  if $kind < 0.975;
 	return "SELECT 'ack apply ' || regpaydb.apply_credit_note(min(credit_note_id), $invoice) FROM regpaydb.credit_note "
 	  . "WHERE state = 'unclaimed' HAVING min(credit_note_id) IS NOT NULL;\n";
 }
@@ -165,9 +175,9 @@ sub acknowledged
 		$client->{run}->finish;
 		push @acks, grep { s/^ack // } lines(slurp_file($client->{acks}));
 
-		# Invoices that are closed, notes that are taken, a connection that
-		# ends.
-		push @unexpected, grep { /(ERROR|FATAL|PANIC): / && !/ERROR:  RP00[168]: |(FATAL|WARNING):  57P0[1-3]/ }
+		# Invoices that are closed, notes that are taken, refunds that are done, money that
+		# went back already, a connection that ends.
+		push @unexpected, grep { /(ERROR|FATAL|PANIC): / && !/ERROR:  RP00[1368]: |(FATAL|WARNING):  57P0[1-3]/ }
 		  lines(slurp_file($client->{stderr}));
 	}
 	return (\@acks, \@unexpected);
@@ -193,7 +203,7 @@ sub check_round
 	}
 	note(join ', ', "round $round", map { "$_: $count{$_}" } sort keys %count);
 	cmp_ok($count{pay} // 0, '>', $enough, "$round: enough payments were acknowledged");
-	ok($count{$_}, "$round: $_ was acknowledged") for qw(charge refund cash apply buy return);
+	ok($count{$_}, "$round: $_ was acknowledged") for qw(charge refund cash apply buy return request done failed reverse);
 	is(join("\n", @$unexpected), '', "$round: no error but the expected ones");
 	is(lost(), '', "$round: what was acknowledged is there, once");
 
@@ -203,9 +213,10 @@ sub check_round
 		"$round: hardly more is there");
 	integrity($node, 'postgres', 'regpaydb', "$round: sound");
 	money_is_conserved($node, 'postgres', 'regpaydb', "$round: keeps the money");
-	is($node->safe_psql('postgres', <<'SQL'), '0|0|0|0|0', "$round: nothing is half done");
+	is($node->safe_psql('postgres', <<'SQL'), '0|0|0|0|0|0|0|0', "$round: nothing is half done");
 WITH note AS (SELECT credit_note_id, count(*) FILTER (WHERE kind = 'credit_note_created') AS made,
-		count(*) FILTER (WHERE kind <> 'credit_note_created') AS claimed
+		count(*) FILTER (WHERE kind IN ('credit_note_applied', 'credit_note_refunded')) AS claimed,
+		count(*) FILTER (WHERE kind = 'refund_done') AS done, count(*) FILTER (WHERE kind = 'refund_failed') AS failed
 	FROM regpaydb.outbox GROUP BY 1),
 change AS (SELECT invoice_id, count(*) AS number FROM regpaydb.outbox WHERE kind = 'invoice_updated' GROUP BY 1)
 SELECT (SELECT count(*) FROM regpaydb.credit_note LEFT JOIN note USING (credit_note_id)
@@ -214,6 +225,13 @@ SELECT (SELECT count(*) FROM regpaydb.credit_note LEFT JOIN note USING (credit_n
 		WHERE claimed IS DISTINCT FROM (state <> 'unclaimed')::int),
 	(SELECT count(*) FROM regpaydb.invoice LEFT JOIN change USING (invoice_id)
 		WHERE coalesce(number, 0) <> (status <> 'unpaid')::int + (status = 'refunded')::int),
+	-- What was asked for has its parts, and was told of to its end; so were reversals.
+	(SELECT count(*) FROM regpaydb.credit_note_refund r LEFT JOIN note USING (credit_note_id)
+		WHERE done <> (state = 'done')::int OR failed <> (state = 'failed')::int OR (returned_payment_id IS NULL) <> (state <> 'failed')),
+	(SELECT count(*) FROM regpaydb.credit_note_refund r JOIN regpaydb.credit_note n USING (credit_note_id) WHERE value IS DISTINCT FROM
+		(SELECT sum(amount) FROM regpaydb.credit_note_refund_part p WHERE p.credit_note_refund_id = r.credit_note_refund_id)),
+	(SELECT count(*) FROM regpaydb.reversal v WHERE 1 <> (SELECT count(*) FROM regpaydb.outbox o WHERE o.reversal_id = v.reversal_id AND kind = 'payment_reversed')
+		OR (loss > 0)::int <> (SELECT count(*) FROM regpaydb.outbox o WHERE o.reversal_id = v.reversal_id AND kind = 'reversal_loss')),
 	-- What was given back has a successor, which has one less of all that there was.
 	(SELECT count(*) FROM regpaydb.invoice p WHERE closed_reason = 'given back' AND NOT EXISTS (
 		SELECT FROM regpaydb.invoice s WHERE s.replaces = p.invoice_id AND s.value = p.value - 20 AND s.status <> 'unpaid'
@@ -249,6 +267,13 @@ WHERE 1 <> CASE what
 	WHEN 'charge' THEN (SELECT count(*) FROM charge WHERE reference = which)
 	WHEN 'refund' THEN (SELECT count(*) FROM regpaydb.credit_note WHERE credit_note_id::text = which)
 	WHEN 'cash' THEN (SELECT count(*) FROM regpaydb.credit_note_refund WHERE credit_note_refund_id::text = which)
+	WHEN 'request' THEN (SELECT count(*) FROM regpaydb.credit_note_refund WHERE credit_note_refund_id::text = which)
+	WHEN 'done' THEN (SELECT count(*) FROM regpaydb.credit_note_refund WHERE credit_note_refund_id::text = which AND state = 'done'
+		AND provider = 'crash' AND provider_ref = 're_' || which)
+	WHEN 'failed' THEN (SELECT count(*) FROM regpaydb.credit_note_refund r JOIN regpaydb.credit_note o USING (credit_note_id)
+		JOIN regpaydb.credit_note n ON n.credit_note_id = split_part(which, ':', 2)::bigint
+		WHERE r.credit_note_refund_id = split_part(which, ':', 1)::bigint AND r.state = 'failed' AND n.value = o.value AND n.attendee_id = o.attendee_id)
+	WHEN 'reverse' THEN (SELECT count(*) FROM regpaydb.reversal WHERE provider = 'crash' AND reversal_ref = which AND amount = 1)
 	WHEN 'buy' THEN (SELECT count(*) FROM regpaydb.invoice JOIN regpaydb.cart USING (cart_id)
 		WHERE invoice_id::text = which AND invoice.status = CASE cart.status WHEN 'paid' THEN 'paid' WHEN 'released' THEN 'refunded' END::regpaydb.invoice_status)
 	WHEN 'return' THEN (SELECT count(*) FROM regpaydb.invoice s JOIN regpaydb.invoice p ON p.invoice_id = s.replaces
@@ -328,6 +353,20 @@ SQL
 	like(slurp_file($node->logfile, $offset), qr/\Q($victim\E|$victim\) was terminated by signal 9/, "$name: it was a crash");
 	check_round($name, @clients);
 }
+
+# ---- what was on its way is so still ----
+
+# It ends once, whatever its worker was told of it before the server was killed.
+my $on_its_way = $node->safe_psql('postgres', q{SELECT count(*) FROM regpaydb.credit_note_refund WHERE state = 'requested'});
+cmp_ok($on_its_way, '>', 2, 'refunds were on their way');
+is($node->safe_psql('postgres', <<'SQL'), "t\n0", 'they can end, twice told');
+SELECT bool_and(state = 'requested' AND closed_time IS NULL) FROM regpaydb.report_refunds_in_flight JOIN regpaydb.credit_note_refund USING (credit_note_refund_id);
+SELECT regpaydb.confirm_refund(credit_note_refund_id, 'crash', 're_' || credit_note_refund_id) FROM regpaydb.report_refunds_in_flight \g /dev/null
+SELECT regpaydb.confirm_refund(credit_note_refund_id, 'crash', 're_' || credit_note_refund_id)
+	FROM regpaydb.credit_note_refund WHERE provider_ref = 're_' || credit_note_refund_id \g /dev/null
+SELECT count(*) FROM regpaydb.report_refunds_in_flight;
+SQL
+integrity($node, 'postgres', 'regpaydb', 'sound when all have ended');
 
 # ---- the comparison sees a loss ----
 

@@ -379,7 +379,7 @@ WHERE pronamespace = 'regpaydb'::regnamespace AND (proname ~ '^actor_' OR proret
 SQL
 
 # Types, settings, error codes.
-is_same([ $reference =~ /^(\| `\w+` \| .* \| (?:Status|Where|What).*\. \|)$/mg ], [ split /\n/, catalog(<<'SQL') ],
+is_same([ $reference =~ /^(\| `\w+` \| .* \| (?:Status|Where|What|How).*\. \|)$/mg ], [ split /\n/, catalog(<<'SQL') ],
 SELECT format('| `%s` | %s | %s |', typname,
 	(SELECT string_agg(enumlabel, ', ' ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = t.oid),
 	obj_description(oid, 'pg_type'))

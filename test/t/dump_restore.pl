@@ -252,6 +252,59 @@ BEGIN
 	END LOOP;
 END;
 $$;
+-- Refunds that are on their way, done at once or by a platform, and failed ones, of which
+-- some are asked for again; and money that platforms took back, where it still was and
+-- where it was not.
+DO $$
+DECLARE
+	attendee bigint;
+	bill bigint;
+	note bigint;
+	refund bigint;
+	charge text;
+BEGIN
+	FOR i IN 1 .. 60 LOOP
+		INSERT INTO attendee (user_id, recipient) VALUES (5000 + i, 'Refunded ' || i) RETURNING attendee_id INTO attendee;
+		charge := 'ch_back_' || i;
+		bill := regpaydb.manual_invoice(attendee, '1 day', '[{"description": "Ticket", "price": 80.20}]');
+		PERFORM regpaydb.pay(bill, 30.10, 'one', 'bank', charge), regpaydb.pay(bill, 60.10, 'two', 'stripe', charge);
+		note := CASE WHEN i % 2 = 0 THEN regpaydb.refund_invoice(bill, 'ill') ELSE (SELECT max(credit_note_id) FROM credit_note) END;
+		CASE i % 10
+		WHEN 0, 1 THEN		-- on its way, to where it came from
+			PERFORM regpaydb.request_refund(note, 'out ' || i);
+		WHEN 2 THEN		-- on its way, some of it some other way
+			PERFORM regpaydb.request_refund(note, E'tab\t\\N' || i, (SELECT jsonb_build_array(jsonb_build_object('payment_id', payment_id, 'amount', 20.05))
+				FROM payment WHERE provider_ref = charge AND provider = 'stripe'));
+		WHEN 3, 4 THEN		-- done
+			refund := regpaydb.request_refund(note, 'out ' || i, CASE i % 10 WHEN 4 THEN '[]'::jsonb END);
+			PERFORM regpaydb.confirm_refund(refund, 'stripe', E're_"\t' || i);
+		WHEN 5, 6 THEN		-- failed
+			PERFORM set_config('regpaydb.user_id', '2', true);
+			note := regpaydb.fail_refund(regpaydb.request_refund(note, 'out ' || i), E'card "gone";\n\\N');
+			PERFORM set_config('regpaydb.user_id', '', true);
+			IF i > 30 THEN
+				PERFORM regpaydb.request_refund(note, 'out again ' || i);
+			END IF;
+		WHEN 7 THEN		-- the note is taken back, and some is missing where that was on another invoice
+			IF i > 30 THEN
+				PERFORM regpaydb.apply_credit_note(note, regpaydb.manual_invoice(attendee, '1 day', '[{"description": "Dinner", "price": 5}]'));
+			END IF;
+			PERFORM regpaydb.record_reversal('stripe', charge, 12.34, 'dp_' || i);
+		WHEN 8 THEN		-- most of it is elsewhere, or all
+			PERFORM regpaydb.apply_credit_note(note, regpaydb.manual_invoice(attendee, '1 day', '[{"description": "Dinner", "price": 200}]'));
+			IF i > 30 THEN
+				PERFORM regpaydb.apply_credit_note(n.credit_note_id, regpaydb.manual_invoice(n.attendee_id, '1 day', '[{"description": "Lunch", "price": 30}]'))
+					FROM credit_note n WHERE n.attendee_id = attendee AND n.state = 'unclaimed';
+			END IF;
+			PERFORM regpaydb.record_reversal('stripe', charge, 60.10, 'dp_' || i, E'dispute\t' || i);
+		WHEN 9 THEN		-- a platform tells of a refund that is ours, and takes the rest
+			refund := regpaydb.request_refund(note, 're_told_' || i);
+			PERFORM regpaydb.record_reversal('stripe', charge, 10, 're_told_' || i),
+				regpaydb.record_reversal('stripe', charge, 50.10, 'dp_' || i), regpaydb.record_reversal('bank', charge, 0.10, 'dp_' || i);
+		END CASE;
+	END LOOP;
+END;
+$$;
 -- What a consumer has taken.
 DELETE FROM outbox WHERE outbox_id % 7 = 0;
 UPDATE invoice SET purchase_order = 'PO ' || invoice_id WHERE invoice_id % 3 = 0;
@@ -367,7 +420,9 @@ my %least = (
 	'no roll' => 20, 'purchase order' => 80, 'cheque' => 20, 'out of order' => 40,
 	'cart active' => 25, 'cart paid' => 20, 'cart released' => 8, 'lapsed' => 8, 'empty' => 8, 'discount' => 30,
 	'cart unpaid' => 20, 'cart void' => 15, 'cart refunded' => 8, 'cart part paid' => 2, 'amended often' => 10,
-	'gone' => 1, 'reserved' => 30, 'successor' => 20, 'chain' => 10, 'worth nothing, and a successor' => 2, 'before what it replaces' => 1);
+	'gone' => 1, 'reserved' => 30, 'successor' => 20, 'chain' => 10, 'worth nothing, and a successor' => 2, 'before what it replaces' => 1,
+	'refund requested' => 20, 'refund done' => 30, 'refund failed' => 10, 'refund in parts' => 20, 'some other way' => 10,
+	'reversal' => 20, 'all is a loss' => 3, 'some is a loss' => 3, 'kind reversal' => 15, 'kind refund_failed' => 10);
 
 for my $ledger (@ledgers)
 {
@@ -396,6 +451,12 @@ UNION ALL SELECT 'successor', count(*) FROM invoice WHERE replaces IS NOT NULL
 UNION ALL SELECT 'chain', count(*) FROM invoice s JOIN invoice p ON p.invoice_id = s.replaces WHERE p.replaces IS NOT NULL
 UNION ALL SELECT 'worth nothing, and a successor', count(*) FROM invoice WHERE replaces IS NOT NULL AND value = 0
 UNION ALL SELECT 'before what it replaces', count(*) FROM invoice s JOIN invoice p ON p.invoice_id = s.replaces WHERE s.ctid < p.ctid
+UNION ALL SELECT 'refund ' || state, count(*) FROM credit_note_refund GROUP BY 1
+UNION ALL SELECT 'refund in parts', count(*) FROM (SELECT FROM credit_note_refund_part GROUP BY credit_note_refund_id HAVING count(*) > 1) p
+UNION ALL SELECT 'some other way', count(*) FROM credit_note_refund_part WHERE payment_id IS NULL
+UNION ALL SELECT 'reversal', count(*) FROM reversal
+UNION ALL SELECT 'all is a loss', count(*) FROM reversal WHERE loss = amount
+UNION ALL SELECT 'some is a loss', count(*) FROM reversal WHERE loss > 0 AND loss < amount
 UNION ALL SELECT 'out of order', count(*)
 	FROM (SELECT payment_id < lag(payment_id) OVER (ORDER BY ctid) AS late FROM payment) p WHERE late
 SQL
@@ -408,8 +469,8 @@ SQL
 is($node->safe_psql('source', "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'Second conference'"),
 	'restore_treasurer', 'the second ledger belongs to an ordinary role');
 is(scalar(grep { /^0\|/ } values %{ $source->{rows} }), 0, 'no table of the source is empty');
-cmp_ok(scalar keys %{ $source->{rows} }, '>=', 36, 'all tables are compared');
-cmp_ok(scalar keys %{ $source->{next_ids} }, '>=', 22, 'all sequences are compared');
+cmp_ok(scalar keys %{ $source->{rows} }, '>=', 40, 'all tables are compared');
+cmp_ok(scalar keys %{ $source->{next_ids} }, '>=', 26, 'all sequences are compared');
 
 # ---- after a restore ----
 
@@ -466,6 +527,23 @@ SELECT 'returned', value = :price, state FROM credit_note WHERE credit_note_id =
 SELECT i.cart_id AS kept_cart FROM invoice i WHERE i.replaces = :kept \gset
 SELECT 'kept', i.status, i.value = :kept_value - :price, c.status, p.sold - :sold FROM invoice i JOIN cart c USING (cart_id), product_stock p
 	WHERE i.replaces = :kept AND p.product_id = 3;
+-- A refund that was on its way is done, another one fails, and what was told is known.
+SELECT 'trails', count(*) FROM payment p WHERE p.provider_ref LIKE 'ch\_back\_%'
+	AND p.amount IS DISTINCT FROM (SELECT sum(t.amount) FROM regpaydb.money_trail(p.payment_id) t);
+SELECT 'sources', count(*) FROM credit_note n JOIN payment p ON p.payment_id = n.credit_note_id JOIN invoice i USING (invoice_id) JOIN attendee a ON a.attendee_id = i.attendee_id
+	WHERE a.user_id > 5000 AND n.value IS DISTINCT FROM (SELECT sum(s.amount) FROM regpaydb.refund_sources(n.credit_note_id) s);
+SELECT credit_note_refund_id AS done_id FROM credit_note_refund WHERE state = 'requested' ORDER BY 1 LIMIT 1 \gset
+SELECT credit_note_refund_id AS failed_id FROM credit_note_refund WHERE state = 'requested' ORDER BY 1 DESC LIMIT 1 \gset
+SELECT regpaydb.confirm_refund(:done_id, 'stripe', 're_after'), regpaydb.confirm_refund(:done_id, 'stripe', 're_after') \g /dev/null
+SELECT regpaydb.fail_refund(:failed_id, 'after') AS back_again \gset
+SELECT 'failed', n.value = o.value, n.state FROM credit_note n, credit_note_refund r JOIN credit_note o USING (credit_note_id)
+	WHERE n.credit_note_id = :back_again AND r.credit_note_refund_id = :failed_id;
+SELECT 'ended', array_agg(state ORDER BY state) FROM credit_note_refund WHERE credit_note_refund_id IN (:done_id, :failed_id);
+SELECT 'told again', regpaydb.record_reversal(v.provider, p.provider_ref, v.amount, v.reversal_ref) = v.reversal_id
+	FROM reversal v JOIN payment p USING (payment_id) ORDER BY v.reversal_id LIMIT 1;
+SELECT 'told of ours', regpaydb.record_reversal('stripe', 'ch_back_9', 10, 're_told_9') IS NULL;
+SELECT regpaydb.record_reversal('stripe', 'ch_back_4', 60.10, 'dp_after') AS taken_back \gset
+SELECT 'taken back', loss FROM reversal WHERE reversal_id = :taken_back;
 SELECT 'access code', length(access_code) FROM attendee WHERE attendee_id = 1;
 SELECT 'problems', count(*) FROM regpaydb.check_integrity();
 \set ON_ERROR_STOP 0
@@ -495,6 +573,13 @@ amended|void|1|77
 gone|void|0.00
 returned|t|unclaimed
 kept|paid|t|paid|-1
+trails|0
+sources|0
+failed|t|unclaimed
+ended|{done,failed}
+told again|t
+told of ours|t
+taken back|50.10
 access code|16
 problems|0
 error RP011
@@ -698,14 +783,18 @@ INSERT INTO payment (payment_id, invoice_id, amount) SELECT 0, regpaydb.invoice_
 INSERT INTO payment (payment_id, invoice_id, amount) SELECT -1, invoice_id, $least FROM payment WHERE payment_id = 0;
 SELECT regpaydb.refund_invoice(invoice_id, 'ill') FROM payment WHERE payment_id = 0;
 SELECT regpaydb.return_items(1, '[{"line_item_id": 1, "quantity": 1}]');
+SELECT regpaydb.record_payment(1, 9 + $least, '', 'bank', '3');
+SELECT regpaydb.request_refund(credit_note_id, 'on its way', jsonb_build_array(jsonb_build_object('payment_id', payment_id, 'amount', $least)))
+	FROM credit_note, payment WHERE provider_ref = '3' AND state = 'unclaimed' AND value = 9 + $least;
+SELECT regpaydb.record_reversal('bank', '3', 9, 'd-1');
 RESET regpaydb.user_id;
 SQL
 }
 
 my %least_of = (yen => '1', dinar => '0.001');
 my %goes_on_in = (
-	yen => "RP003: amount has decimals\nRP011|RP011\n306|t\n7 numeric(12,0)|0",
-	dinar => "RP003: amount has more than three decimals\nRP011|RP011\n306.000|t\n7 numeric(15,3)|0");
+	yen => "RP003: amount has decimals\nRP011|RP011\n316|t\n10 numeric(12,0)|0",
+	dinar => "RP003: amount has more than three decimals\nRP011|RP011\n315.001|t\n10 numeric(15,3)|0");
 $node->safe_psql('postgres', 'CREATE DATABASE units TEMPLATE template0');
 $node->safe_psql('units', "CREATE EXTENSION regpaydb;" . small_ledger('yen', 'JPY', 1));
 $node->safe_psql('units', small_ledger('dinar', 'KWD', '0.001'));
@@ -778,6 +867,12 @@ fault('a successor of another invoice', 'rows', q{UPDATE invoice SET replaces = 
 fault('a successor that is one no more', 'rows', 'UPDATE invoice SET replaces = NULL WHERE replaces IS NOT NULL', 0);
 fault('a revision', 'rows', q{UPDATE cart SET revision = revision + 1 WHERE cart_id = (SELECT min(cart_id) FROM cart WHERE status = 'paid')}, 1);
 fault('a lost reservation', 'rows', 'DELETE FROM reservation WHERE product_id = 4', 1);
+fault('a refund that is done, as if it were not', 'rows', q{UPDATE credit_note_refund SET state = 'requested' WHERE provider_ref LIKE 're%'}, 1);
+fault('a lost part of a refund', 'rows', 'DELETE FROM credit_note_refund_part WHERE credit_note_refund_part_id = (SELECT min(credit_note_refund_part_id)
+	FROM credit_note_refund_part JOIN credit_note_refund USING (credit_note_refund_id) WHERE provider IS NULL AND credit_note_refund_id IN
+	(SELECT credit_note_refund_id FROM credit_note_refund_part GROUP BY 1 HAVING count(*) > 1))', 1);
+fault('a lost reversal', 'rows', 'DELETE FROM reversal WHERE reversal_id = (SELECT min(reversal_id) FROM reversal WHERE loss = 0)', 1);
+fault('a loss that is less', 'rows', 'UPDATE reversal SET loss = loss - 0.01 WHERE loss > 0', 1);
 fault('a column of the users', 'rows', q{UPDATE payment SET roll = 'north' WHERE roll IS NULL}, 0);
 fault('an event told twice', 'rows',
 	'INSERT INTO outbox (kind, invoice_id) SELECT kind, invoice_id FROM outbox LIMIT 1', 0);

@@ -442,7 +442,7 @@ SELECT count(*), count(*) FILTER (WHERE d IS DISTINCT FROM jsonb_build_object(
 	'invoice_id', i.invoice_id, 'conference', 'Conference', 'currency', 'USD', 'status', i.status, 'attendee_id', i.attendee_id,
 	'recipient', i.recipient, 'issue_time', i.issue_time, 'due_time', i.due_time, 'paid_time', i.paid_time, 'closed_time', i.closed_time,
 	'replaces', i.replaces, 'replaced_by', (SELECT s.invoice_id FROM invoice s WHERE s.replaces = i.invoice_id),
-	'lines', (SELECT coalesce(jsonb_agg(to_jsonb(l) - '{line_item_id,invoice_id}'::text[]
+	'lines', (SELECT coalesce(jsonb_agg(to_jsonb(l) - 'invoice_id'
 		|| jsonb_build_object('total', l.quantity * l.price) ORDER BY line_item_id), '[]') FROM line_item l WHERE l.invoice_id = i.invoice_id),
 	'payments', (SELECT coalesce(jsonb_agg(to_jsonb(p) - '{invoice_id,provider_ref,entered_by,value_date}'::text[]
 		|| jsonb_build_object('credit_note_id', CASE p.kind WHEN 'credit_note' THEN p.payment_id WHEN 'credit_application' THEN

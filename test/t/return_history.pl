@@ -15,11 +15,9 @@ use warnings FATAL => 'all';
 use FindBin;
 use lib $FindBin::RealBin;
 
-use IPC::Open2;
 use List::Util qw(first shuffle sum0);
-use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
-use RegpayTest;
+use RegpayHistory;
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -508,8 +506,6 @@ sub expire
 
 # ---- how the model is written down ----
 
-sub money { return sprintf '%.2f', $_[0] / 100 }
-
 sub or_none { return defined $_[0] ? $_[0] : '-' }
 
 sub id { return $_[0] ? $_[0]{id} : '-' }
@@ -546,23 +542,7 @@ sub describe_model
 
 # ---- the ledger ----
 
-my $node = new_node('main');
-
-# Without statistics, queries are thought to be so costly that they are compiled.
-$node->append_conf('postgresql.conf', "jit = off\n");
-$node->start;
-$node->safe_psql('postgres', <<'SQL');
-CREATE EXTENSION regpaydb;
--- What a deed returns behind "=", or its error behind "!".
-CREATE FUNCTION attempt(deed text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	result text;
-BEGIN
-	EXECUTE deed INTO result;
-	RETURN '=' || coalesce(result, '');
-EXCEPTION WHEN OTHERS THEN
-	RETURN format('!%s %s', SQLSTATE, replace(SQLERRM, E'\n', ' '));
-END $$;
+begin_server(<<'SQL');
 -- What is new, with the lines of invoices, and all that there is.
 CREATE FUNCTION look(last_invoice bigint, last_note bigint, last_cart bigint) RETURNS SETOF text LANGUAGE plpgsql AS $$
 BEGIN
@@ -587,29 +567,6 @@ BEGIN
 	RETURN QUERY SELECT format('category %s: %s sold, %s available', category_id, sold, available) FROM history.category_stock ORDER BY category_id;
 END $$;
 SQL
-
-# A psql of our own, for one of the framework's looks for what it prints only now and then:
-# a second for what takes this one some milliseconds.
-my $pid = open2(my $printed, my $psql, 'sh', '-c', 'exec psql -XAtq -d "$0" 2>&1', $node->connstr('postgres'));
-
-# What it prints, errors too.
-sub answers
-{
-	my ($sql) = @_;
-	my @lines;
-
-	print $psql "$sql;\n\\echo that is all\n";
-	$psql->flush;
-	while (<$printed>)
-	{
-		chomp;
-		return @lines if $_ eq 'that is all';
-		push @lines, $_;
-	}
-	BAIL_OUT("psql is gone: @lines");
-}
-
-answers('SET search_path = history, public; SET regpaydb.ledger = history; SET client_min_messages = error');
 
 sub begin_ledger
 {
@@ -650,10 +607,6 @@ sub compare
 }
 
 # ---- deeds ----
-
-sub any { return $_[ int rand @_ ] }
-
-sub chance { return rand() < $_[0] }
 
 sub active_carts { return grep { $_->{status} eq 'active' } @carts }
 
@@ -894,16 +847,6 @@ sub do_in_ledger
 	return ([ splice @lines, 0, scalar @statements ], @lines);
 }
 
-# That a statement came to what the model expects; what is wrong with it, else.
-sub differs
-{
-	my ($got, $expected) = @_;
-
-	return $got =~ /^=/ ? () : $got if !defined $expected;
-	return $got eq "=$expected->{id}" ? () : "$got, expected was the id $expected->{id}" if ref $expected;
-	return $got =~ ($expected eq '' ? qr/^=$/ : qr/^!$expected /) ? () : "$got, expected was " . ($expected || 'nothing');
-}
-
 # What kind of statement it is, and what it came to.
 sub saw_statement
 {
@@ -1000,6 +943,5 @@ my @should_happen = (
 	'late money for what was replaced', 'money of a successor is taken back', 'a successor is refunded', 'several in one transaction', 'rolled back');
 
 is(join(', ', grep { !$seen{$_} } @should_happen), '', 'there was some of everything') if $histories >= $usual;
-close $psql;
-waitpid $pid, 0;
+end_server();
 done_testing();

@@ -37,12 +37,18 @@ $primary->safe_psql('postgres', <<'SQL');
 SELECT regpaydb.pay(min(invoice_id), 130, 'too much', 'bank', 'b-1') FROM regpaydb.invoice WHERE attendee_id = 1;
 SELECT regpaydb.pay(max(invoice_id), 40, 'part', 'bank', 'b-2') FROM regpaydb.invoice WHERE attendee_id = 1;
 SQL
+
+# A refund of the second one is under way.
+my $refund = $primary->safe_psql('postgres', <<'SQL');
+SELECT regpaydb.pay(max(invoice_id), 103, 'too much', 'bank', 'b-4') AS payment FROM regpaydb.invoice WHERE attendee_id = 2 \gset
+SELECT regpaydb.request_refund(max(credit_note_id), 'back') FROM regpaydb.credit_note;
+SQL
 $primary->wait_for_catchup($standby);
 
 my ($paid, $unpaid, $part, $other, $note) = split /\|/, $primary->safe_psql('postgres', <<'SQL');
 SELECT min(invoice_id) FILTER (WHERE status = 'paid'), min(invoice_id) FILTER (WHERE paid = 0 AND attendee_id = 1),
 	min(invoice_id) FILTER (WHERE paid = 40), min(invoice_id) FILTER (WHERE attendee_id = 2),
-	(SELECT credit_note_id FROM regpaydb.credit_note)
+	(SELECT credit_note_id FROM regpaydb.credit_note WHERE state = 'unclaimed')
 FROM regpaydb.invoice
 SQL
 ok($note && $part && $paid, 'the primary has a note, a paid and a part-paid invoice');
@@ -57,6 +63,10 @@ my @reads = (
 	[ "SELECT regpaydb.balance_due($paid), regpaydb.balance_due($part), regpaydb.balance_due($unpaid)", '0.00|60.00|100.00' ],
 	[ 'SELECT regpaydb.available_credit(1), regpaydb.available_credit(2)', '30.00|0.00' ],
 	[ "SELECT regpaydb.validate_allowed_to_pay($part)", '' ],
+	[ "SELECT provider_ref, amount, refundable FROM regpaydb.refund_sources($note)", 'b-1|30.00|130.00' ],
+	[ "SELECT place, amount FROM regpaydb.money_trail($note - 1)", "invoice|100.00\ncredit_note|30.00" ],
+	[ q{SELECT regpaydb.payment_summary('bank', 'b-4') ~ '3.00 back by refund \d+ \(requested: back\)$'}, 't' ],
+	[ 'SELECT value FROM regpaydb.report_refunds_in_flight', '3.00' ],
 	[ 'SELECT count(*) FROM regpaydb.check_integrity()', '0' ],
 	[ "SELECT new_status FROM regpaydb.status_history WHERE invoice_id = $paid ORDER BY 1", "unpaid\npaid" ]);
 
@@ -73,6 +83,10 @@ my %writes = (
 	'return_items' => qq{SELECT regpaydb.return_items($paid, (SELECT jsonb_agg(jsonb_build_object('line_item_id', line_item_id)) FROM regpaydb.line_item WHERE invoice_id = $paid))},
 	'apply_credit_note' => "SELECT regpaydb.apply_credit_note($note, $part)",
 	'refund_credit_note' => "SELECT regpaydb.refund_credit_note($note, 'cash')",
+	'request_refund' => "SELECT regpaydb.request_refund($note, 'back')",
+	'confirm_refund' => "SELECT regpaydb.confirm_refund($refund)",
+	'fail_refund' => "SELECT regpaydb.fail_refund($refund, 'closed')",
+	'record_reversal' => q{SELECT regpaydb.record_reversal('bank', 'b-1', 130, 'r-1')},
 	'cancellation_fee' => "SELECT regpaydb.cancellation_fee($note, 10)",
 	'charge_credit_note' => qq{SELECT regpaydb.charge_credit_note($note, '[{"description": "x", "price": 1}]')},
 	'return_items' => "SELECT regpaydb.return_items($paid, (SELECT jsonb_build_array(jsonb_build_object('line_item_id', min(line_item_id))) FROM regpaydb.line_item WHERE invoice_id = $paid))",

@@ -457,6 +457,8 @@ for my $tumult_of ([ 'single', @levels ], [ 'several', @levels ], [ 'by_sql', $l
 		money_is_conserved($node, $database, 'regpaydb', "$name: keeps the money");
 		is(deadlocks($database), 0, "$name: no deadlock counted") if $script eq 'single';
 		cmp_ok($node->safe_psql($database, 'SELECT count(*) FROM regpaydb.payment'), '>=', 10, "$name: much was paid");
+		cmp_ok($node->safe_psql($database, 'SELECT count(*) FROM regpaydb.invoice WHERE replaces IS NOT NULL'),
+			'>=', 1, "$name: items were returned");
 		is($node->safe_psql($database, <<'SQL'), 't f; ' x 4, "$name: what is left can be had, and not one more");
 UPDATE regpaydb.product SET stock = coalesce(stock, 0) + 1000;
 INSERT INTO regpaydb.attendee (attendee_id, user_id) VALUES (41, 99);

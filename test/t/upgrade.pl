@@ -195,6 +195,13 @@ my %calls = (
 	return_items => q{SELECT regpaydb.return_items(6, '[{"line_item_id": 6}]')},
 	apply_credit_note => 'SELECT regpaydb.apply_credit_note(max(credit_note_id), 12) FROM regpaydb.credit_note',
 	refund_credit_note => q{SELECT regpaydb.refund_credit_note(max(credit_note_id), 'x') FROM regpaydb.credit_note},
+	request_refund => q{SELECT regpaydb.request_refund(max(credit_note_id), 'x') FROM regpaydb.credit_note},
+	confirm_refund => 'SELECT regpaydb.confirm_refund(1)',
+	fail_refund => q{SELECT regpaydb.fail_refund(1, 'x')},
+	record_reversal => q{SELECT regpaydb.record_reversal('bank', 'b-1', 10, 'r-1')},
+	refund_sources => 'SELECT * FROM regpaydb.refund_sources(1)',
+	money_trail => 'SELECT * FROM regpaydb.money_trail(1)',
+	payment_summary => q{SELECT regpaydb.payment_summary('bank', 'b-1')},
 	charge_credit_note => q{SELECT regpaydb.charge_credit_note(max(credit_note_id), '[{"description": "x", "price": 1}]') FROM regpaydb.credit_note},
 	cancellation_fee => 'SELECT regpaydb.cancellation_fee(max(credit_note_id), 10) FROM regpaydb.credit_note',
 	available_credit => 'SELECT regpaydb.available_credit(1)',
@@ -285,7 +292,7 @@ for my $old_session ([ used => $used ], [ loaded => $loaded ], [ snapshot => $sn
 	}
 }
 ($out, $err) = ask($used, 'SELECT regpaydb.upgrade_ledger()');
-refused($err, 'RP012', qr/of version \Q$new\E, which regpaydb \Q$old\E can't upgrade.*HINT:.*reconnect/s,
+refused($err, 'RP012', qr/of version \Q$new\E, but this session runs its library of \Q$old\E.*HINT:.*reconnect/s,
 	'an old session can not upgrade back');
 ask($snapshot, 'COMMIT');
 is(content(), $content, 'old sessions have written nothing');

@@ -37,16 +37,23 @@ ok(slurp_file($updates[0]) =~ /\Q$installer\E\z/, 'it ends as that which install
 my @roles = qw(upgrade_owner upgrade_shop upgrade_desk upgrade_books);
 $node->safe_psql('postgres', join ';', map { "CREATE ROLE $_ LOGIN" } @roles);
 
-# Restore the dump of a version; the error messages.
-sub restore
+# Restore the dump of a version, or what that was changed to; the error messages.
+sub restore_text
 {
-	my ($old, $database, @first) = @_;
+	my ($text, $database, @first) = @_;
 	my ($status, $out, $err);
 
 	$node->safe_psql('postgres', "CREATE DATABASE $database");
 	$node->safe_psql($database, join ';', @first) if @first;
-	($status, $out, $err) = $node->psql($database, slurp_file("$source/test/upgrade/ledger-$old.sql"), on_error_stop => 0);
+	($status, $out, $err) = $node->psql($database, $text, on_error_stop => 0);
 	return $err;
+}
+
+sub restore
+{
+	my ($old, @where) = @_;
+
+	return restore_text(slurp_file("$source/test/upgrade/ledger-$old.sql"), @where);
 }
 
 # What is in a ledger that no upgrade may change, and the user's own things.  What is
@@ -149,16 +156,23 @@ sub has_function
 my $access = join ';', q{SELECT regpaydb.grant_access('upgrade_shop', 'app')}, q{SELECT regpaydb.grant_access('upgrade_shop', 'staff')},
   q{SELECT regpaydb.grant_access('upgrade_desk', 'staff')}, q{SELECT regpaydb.grant_access('upgrade_books', 'reports')};
 
-$node->safe_psql('postgres', 'CREATE DATABASE fresh; GRANT CREATE ON DATABASE fresh TO upgrade_owner');
-$node->safe_psql('fresh', <<"SQL");
+sub fresh_ledger
+{
+	my ($currency) = @_;
+
+	return <<"SQL";
 CREATE EXTENSION regpaydb;
 GRANT EXECUTE ON FUNCTION regpaydb.create_ledger TO upgrade_owner;
 GRANT USAGE ON SCHEMA regpaydb TO upgrade_owner;
 SET ROLE upgrade_owner;
-SELECT regpaydb.create_ledger('conf', 'Old Conference', 'AUD');
+SELECT regpaydb.create_ledger('conf', 'Old Conference', '$currency');
 SET regpaydb.ledger = 'conf';
 $access
 SQL
+}
+
+$node->safe_psql('postgres', 'CREATE DATABASE fresh; GRANT CREATE ON DATABASE fresh TO upgrade_owner');
+$node->safe_psql('fresh', fresh_ledger('AUD'));
 
 # What is sold of each product, and what can be had of it, as versions before 0.3.0 say.
 sub old_stock
@@ -269,12 +283,75 @@ sub sells
 	return;
 }
 
+# That the money of before the upgrade is told of: where it is, what can go back, and that
+# a refund of then, which does not say where to, went to where its money had come from.
+# money() writes an amount of hundredths as the ledger does.
+sub follows_money
+{
+	my ($database, $money) = @_;
+	my $session = sub { my ($sql) = @_; return "SET regpaydb.ledger = 'conf'; SET search_path = conf; $sql" };
+	my $sql = sub { my ($sql) = @_; return $node->safe_psql($database, $session->($sql), extra_params => [ '-U', 'upgrade_owner' ]) };
+	my ($four_fifty, $forty, $rest) = map { $money->($_) } 450, 4000, 16550;
+	my $reverse = sub { my ($amount, $ref) = @_; return "SELECT regpaydb.record_reversal('bank', 'b-1', $amount, '$ref')" };
+
+	is($sql->('SELECT payment_id, provider_ref, amount, refundable = 0 FROM regpaydb.refund_sources(4)'), "3|b-1|$forty|t", "$database: where a refund's money came from");
+	is($sql->('SELECT place, amount, credit_note_id, credit_note_refund_id FROM regpaydb.money_trail(3)'), "refund|$forty|4|1", "$database: where it is");
+	is($sql->('SELECT place, amount, invoice_id FROM regpaydb.money_trail(1)'), "invoice|$rest|1\ninvoice|$four_fifty|3", "$database: money that went on by way of a note");
+	is($sql->(q{SELECT regpaydb.payment_summary('bank', 'b-1')}), "$forty: $forty back by refund 1 (done: back)", "$database: in words");
+	is($sql->(q{SELECT count(*) FROM payment p WHERE kind IN ('payment', 'manual') AND amount > 0
+			AND amount IS DISTINCT FROM (SELECT sum(t.amount) FROM regpaydb.money_trail(p.payment_id) t)}), '0', "$database: all trails add up");
+	is($sql->('SELECT count(*) FROM credit_note n WHERE value IS DISTINCT FROM (SELECT sum(s.amount) FROM regpaydb.refund_sources(n.credit_note_id) s)'), '0',
+		"$database: so do all sources");
+	is($sql->($reverse->($forty, 'back') . ' IS NULL'), 't', "$database: a platform tells of the refund");
+	fails_with($node, $database, $session->($reverse->($forty, 'dispute')), 'RP003', qr/more of payment 3 is reversed than it brought/, "$database: it went back already");
+	fails_with($node, $database, $session->(q{SELECT regpaydb.confirm_refund(1, 'bank', 'other')}), 'RP009', qr/not that of this refund/, "$database: it is done, without that reference");
+	fails_with($node, $database, $session->(q{SELECT regpaydb.fail_refund(1, 'late')}), 'RP008', qr/refund 1 is done/, "$database: it can't fail any more");
+	is($sql->('SELECT regpaydb.confirm_refund(1); SELECT state, closed_time IS NULL, provider IS NULL FROM credit_note_refund; SELECT parts IS NULL FROM report_credit_note_refunds'),
+		"\ndone|t|t\nt", "$database: it is what it was");
+	is($sql->(q{SELECT difference = 0, losses = 0 FROM regpaydb.reconciliation(now())}), 't|t', "$database: the figures agree");
+
+	# A note of before is asked for, fails, and is asked for again.
+	is($sql->(q{SELECT regpaydb.request_refund(13, 'new') AS id \gset
+		SELECT regpaydb.fail_refund(:id, 'closed') AS note \gset
+		SELECT n.value = o.value, n.state, n.attendee_id = o.attendee_id FROM credit_note n, credit_note o WHERE n.credit_note_id = :note AND o.credit_note_id = 13;
+		SELECT regpaydb.confirm_refund(regpaydb.request_refund(:note, 'once more'), 'bank', 're_1');
+		SELECT state, payment_id FROM credit_note_refund JOIN credit_note_refund_part USING (credit_note_refund_id) ORDER BY credit_note_refund_id}),
+		"t|unclaimed|t\n\nfailed|10\ndone|10", "$database: refunds of now");
+	return;
+}
+
 my @as_owner = (extra_params => [ '-U', 'upgrade_owner' ]);
+
+# What each function raises that is called with what an argument of its type may be.
+my $each_function = <<'SQL';
+CREATE FUNCTION pg_temp.raises(call text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE call;
+	RETURN call || ': nothing';
+EXCEPTION WHEN OTHERS THEN
+	RETURN CASE WHEN SQLSTATE = 'RP012' THEN SQLSTATE ELSE format('%s: %s %s', call, SQLSTATE, SQLERRM) END;
+END $$;
+SET regpaydb.ledger = 'conf';
+SELECT pg_temp.raises(format('SELECT %s(%s)', p.oid::regproc, (
+	SELECT string_agg(format('%L::%s', CASE
+			WHEN a.name = 'role' THEN 'upgrade_desk' WHEN a.name = 'access' THEN 'staff' WHEN a.name = 'currency' THEN 'AUD'
+			WHEN p.proname = 'create_ledger' AND a.name = 'schema_name' THEN 'another'
+			ELSE (SELECT value FROM (VALUES ('name', 'conf'), ('text', 'x'), ('bigint', '7'), ('integer', '1'), ('numeric', '1'), ('jsonb', '[]'),
+				('date', '2026-11-28'), ('interval', '1 day'), ('timestamp with time zone', '2026-11-28')) v (type, value) WHERE type = a.type::regtype::text)
+		END, a.type::regtype), ', ' ORDER BY a.number)
+	FROM unnest(p.proargtypes::oid[], p.proargnames) WITH ORDINALITY a (type, name, number) WHERE a.type IS NOT NULL)))
+FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid AND d.classid = 'pg_proc'::regclass
+WHERE d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'regpaydb') AND d.deptype = 'e'
+	AND p.prorettype <> 'trigger'::regtype AND p.proname !~ '^actor_';
+SELECT pg_temp.raises('INSERT INTO conf.payment (invoice_id, amount) VALUES (7, 1)');
+SELECT pg_temp.raises('INSERT INTO conf.attendee (user_id) VALUES (999)');
+SELECT pg_temp.raises('UPDATE conf.cart_item SET quantity = quantity + 1');
+SQL
 
 for my $old ('0.1.0', '0.2.0')
 {
 	my $name = $old =~ tr/./_/r;
-	my ($upgraded, $restored, $repeatable) = map { "${_}_$name" } 'upgraded', 'restored', 'repeatable';
+	my ($upgraded, $restored, $repeatable, $at_once) = map { "${_}_$name" } 'upgraded', 'restored', 'repeatable', 'at_once';
 
 	# ---- the ledger is upgraded where it is ----
 
@@ -283,6 +360,17 @@ for my $old ('0.1.0', '0.2.0')
 	is($node->safe_psql($upgraded, q{SELECT extversion, ledger_version FROM pg_extension, conf.conference WHERE extname = 'regpaydb'}), "$old|$old", "it is of $old");
 	my $before = content($upgraded);
 	my $stock = old_stock($upgraded);
+
+	# What users have of a function whose columns change is theirs to drop, too.
+	$node->safe_psql($upgraded, 'GRANT EXECUTE ON FUNCTION regpaydb.reconciliation TO upgrade_owner');
+	$node->safe_psql($upgraded, 'CREATE VIEW conf.our_figures AS SELECT money_received, difference FROM regpaydb.reconciliation(now())', @as_owner);
+	fails_with($node, $upgraded, 'ALTER EXTENSION regpaydb UPDATE', '2BP01', qr/reconciliation.*DETAIL:.*view conf\.our_figures/s, "$old: a view that uses reconciliation() is told of");
+	is($node->safe_psql($upgraded, q{SELECT extversion FROM pg_extension WHERE extname = 'regpaydb'}), $old, "$old: then the extension is what it was");
+	$node->safe_psql($upgraded, 'DROP VIEW conf.our_figures', @as_owner);
+
+	# The library is of this version as soon as it is installed, for all databases at once.
+	like($node->safe_psql($upgraded, $each_function), qr/^RP012(\nRP012){20,}$/, "with the extension of $old no function does anything with this library");
+	is(old_stock($upgraded), $stock, 'and nothing is changed');
 
 	$node->safe_psql($upgraded, 'ALTER EXTENSION regpaydb UPDATE');
 	same_lines(map({ functions($_) =~ s/ ?upgrade_\w+=\S+//gr } $upgraded, 'fresh'),
@@ -298,6 +386,7 @@ for my $old ('0.1.0', '0.2.0')
 	$node->safe_psql($upgraded, q{SELECT regpaydb.upgrade_ledger('conf')}, @as_owner);
 	same_lines(functions($upgraded), functions('fresh'), "$old: the functions and those who may execute them, too");
 	is_upgraded($upgraded, $before, $stock);
+	follows_money($upgraded, sub { sprintf '%.2f', $_[0] / 100 });
 	sells($old, $upgraded);
 	integrity($node, $upgraded, 'conf', "$upgraded: sound afterwards");
 
@@ -310,8 +399,41 @@ for my $old ('0.1.0', '0.2.0')
 	cmp_ok(scalar @gone, '>', 0, 'of which there are some') if $old eq '0.1.0';
 	$node->safe_psql($restored, q{SELECT regpaydb.upgrade_ledger('conf')}, @as_owner);
 	is_upgraded($restored, $before, $stock);
+	follows_money($restored, sub { sprintf '%.2f', $_[0] / 100 });
 	sells($old, $restored);
 	integrity($node, $restored, 'conf', "$restored: sound afterwards");
+
+	# ---- all in one transaction, as psql -c sends it, and in other currencies ----
+
+	for my $currency ([ aud => 'AUD', 'numeric(14,2)', '.' ], [ kwd => 'KWD', 'numeric(15,3)', '.' ], [ jpy => 'JPY', 'numeric(12,0)', '' ])
+	{
+		my ($suffix, $code, $type, $point) = @$currency;
+		my $database = "${at_once}_$suffix";
+		my $fresh = "fresh_$suffix";
+		my $text = slurp_file("$source/test/upgrade/ledger-$old.sql") =~ s/numeric\(14,2\)/$type/gr =~ s/\tAUD\t/\t$code\t/r
+		  =~ s/(?<=\t)(-?\d+)\.(\d\d)(?=[\t\n])/$1$point$2/gr =~ s/\b0\.00\b/$code eq 'JPY' ? '0' : $code eq 'KWD' ? '0.000' : '0.00'/ger;
+
+		restore_text($text, $database, qq{CREATE EXTENSION regpaydb VERSION '$old'}, "GRANT CREATE ON DATABASE $database TO upgrade_owner");
+		command_ok([ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr($database), '-c',
+				q{ALTER EXTENSION regpaydb UPDATE; SELECT regpaydb.upgrade_ledger('conf')} ], "$database: upgraded in one transaction");
+		if ($node->safe_psql('postgres', "SELECT count(*) FROM pg_database WHERE datname = '$fresh'") eq '0')
+		{
+			$node->safe_psql('postgres', "CREATE DATABASE $fresh; GRANT CREATE ON DATABASE $fresh TO upgrade_owner");
+			$node->safe_psql($fresh, fresh_ledger($code));
+		}
+		same_lines(objects($database), objects($fresh), "$database: its objects are those of a fresh ledger");
+		integrity($node, $database, 'conf', "$database: sound");
+		money_is_conserved($node, $database, 'conf', "$database: keeps the money");
+		follows_money($database, sub { $code eq 'JPY' ? $_[0] : sprintf $code eq 'KWD' ? '%.3f' : '%.2f', $_[0] / 100 });
+		is($node->safe_psql($database, <<'SQL'), "t|t\nrefunded", "$database: a platform takes money of before back");
+SET regpaydb.ledger = 'conf';
+SET search_path = conf;
+SELECT regpaydb.record_reversal('stripe', 'ch_1', 4, 'dp_1') AS id \gset
+SELECT loss = 0, amount = 4 FROM reversal WHERE reversal_id = :id;
+SELECT status FROM invoice WHERE invoice_id = 1;
+SQL
+		integrity($node, $database, 'conf', "$database: sound afterwards");
+	}
 
 	# ---- in a transaction that sees less than what was committed ----
 

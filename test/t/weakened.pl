@@ -1,9 +1,9 @@
 # That the attacks which our tests see fail do succeed where the defence against
 # them is missing: each is run against the sound library, and then against one
 # that is compiled from weakened sources.  So is cart_check.sql, which has to notice
-# faults in what the engine finds out about carts; and so are tests of the stock and of
-# returns, each against a fault for which units would be sold twice, or lost, or money be
-# somebody else's.
+# faults in what the engine finds out about carts; and so are tests of the stock, of returns,
+# and of refunds and reversals, each against a fault for which units would be sold twice, or
+# lost, or money be somebody else's, or go back twice.
 
 use strict;
 use warnings FATAL => 'all';
@@ -819,7 +819,7 @@ SQL
 	},
 	{
 		what => 'policies that are forced on the owner hide rows from the engine, which says all is well',
-		weak => [ [ ' | SECURITY_NOFORCE_RLS', '' ], [ 'run_update(ledger, row->table, key, row->values, row->nulls, row->set) != 1)', 'run_update(ledger, row->table, key, row->values, row->nulls, row->set) > 1)' ] ],
+		weak => [ [ ' | SECURITY_NOFORCE_RLS', '' ], [ '!update_by_sql(ledger, key, row))', '(update_by_sql(ledger, key, row), false))' ] ],
 		attack => <<'SQL',
 ALTER TABLE conf.outbox FORCE ROW LEVEL SECURITY;
 ALTER TABLE conf.invoice FORCE ROW LEVEL SECURITY;
@@ -838,7 +838,7 @@ SQL
 	},
 	{
 		what => "an owner's trigger swallows a row of the engine's",
-		weak => [ [ 'run_update(ledger, row->table, key, row->values, row->nulls, row->set) != 1)', 'run_update(ledger, row->table, key, row->values, row->nulls, row->set) > 1)' ] ],
+		weak => [ [ '!update_by_sql(ledger, key, row))', '(update_by_sql(ledger, key, row), false))' ] ],
 		attack => <<'SQL',
 CREATE FUNCTION conf.swallow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
 CREATE TRIGGER a BEFORE UPDATE ON conf.invoice FOR EACH ROW EXECUTE FUNCTION conf.swallow();
@@ -1042,7 +1042,7 @@ for my $attack (@attacks)
 	unlike($weakened, $attack->{sound}, "and the test can tell: $name");
 }
 
-# ---- faults with the stock, and the tests that notice them ----
+# ---- faults with the stock and with money, and the tests that notice them ----
 
 # What notices it is a permutation of an isolation test, or an SQL test.
 my @faults = (
@@ -1186,6 +1186,36 @@ C
 		sql => 'return_items'
 	},
 	{
+		what => 'a discount has the reason of another one of that product',
+		weak => [ [ 'discount = &discounts[of_cart[i].place];', 'discount = &discounts[i];' ] ],
+		sql => 'return_items'
+	},
+	{
+		what => 'what is returned in part stays as it was',
+		weak => [ [ 'kept[nkept++].quantity = quantity;', 'nkept++;' ] ],
+		sql => 'return_items'
+	},
+	{
+		what => 'a trigger makes something else of what is updated',
+		weak => [ [ 'return row->set[column] && (table_specs[row->table].columns[column].written & STAYS) != 0;', 'return false;' ] ],
+		sql => 'return_triggers'
+	},
+	{
+		what => 'successors replace each other',
+		weak => [ [ 'sql/ledger/80_integrity.sql', '	AND NOT EXISTS (SELECT FROM succession f', '	AND s.invoice_id < 0 AND NOT EXISTS (SELECT FROM succession f' ] ],
+		sql => 'integrity'
+	},
+	{
+		what => 'a successor is not paid',
+		weak => [ [ 'sql/ledger/80_integrity.sql', "(s.status = 'unpaid' OR s.paid_time IS NULL)", "s.status = 'refunded' AND s.paid_time IS NULL" ] ],
+		sql => 'integrity'
+	},
+	{
+		what => 'a cart has discounts that its invoice has not',
+		weak => [ [ 'sql/ledger/80_integrity.sql', "		AND held.amount = billed.amount\nWHERE billed.quantity IS DISTINCT FROM held.quantity\n", "		AND held.amount = billed.amount\nWHERE billed.quantity <> held.quantity\n" ] ],
+		sql => 'cart_integrity'
+	},
+	{
 		what => 'a discount is returned by itself',
 		weak => [ [ "	check_value(ledger, invoice, &successor);\n", "	(void) check_value;\n" ] ],
 		sql => 'return_items'
@@ -1214,6 +1244,98 @@ C
 		what => 'a note is charged with more than it has',
 		weak => [ [ 'if (value_of_lines(lines, nlines, ledger->decimals) > note->value)', 'if (false)' ] ],
 		sql => 'charge_credit_note'
+	},
+
+	# Money that goes back.
+	{
+		what => 'more is reversed than there was',
+		weak => [ [ 'if (reversal->amount > refundable)', 'if (false)' ] ],
+		spec => [ reversal_twice => 'rc1 rc2 some1 more2 c1 c2 check' ]
+	},
+	{
+		what => 'more is to go back to a payment than there was',
+		weak => [ [ 'if (named[i].amount > refundable)', 'if (false)' ] ],
+		spec => [ refund_claim => 'rc1 rc2 small1 all2 c1 c2 check' ]
+	},
+	{
+		what => 'the payment is not locked to which a refund goes back',
+		weak => [ [ 'if (!row_lock_payment(provenance->ledger, payment_id, &payment))', 'if (!row_payment(provenance->ledger, payment_id, &payment))' ] ],
+		spec => [ refund_claim => 'rc1 rc2 small1 all2 c1 c2 check' ]
+	},
+	{
+		what => 'the payment is not locked that is reversed',
+		weak => [ [ 'if (!row_lock_payment(ledger, payment->payment_id, &locked))', 'if (!row_payment(ledger, payment->payment_id, &locked))' ] ],
+		spec => [ reversal_refund => 'rc1 rc2 away2 all1 c2 c1 check' ]
+	},
+	{
+		what => 'an old snapshot is believed',
+		weak => [ [ 'if (money_column(ledger, 0, 1) != gone)', 'if (false)' ] ],
+		spec => [ refund_claim => 'rr1 rr2 small1 all2 c1 c2 all2 check' ]
+	},
+	{
+		what => 'what failed counts as gone back',
+		weak => [ [ q{EQ "t.credit_note_refund_id)" NE "'failed'::regpaydb.refund_state) "}, q{EQ "t.credit_note_refund_id) IS NOT NULL) "} ] ],
+		spec => [ refund_ends => 'rc1 rc2 fail1 c1 again2 c2 check' ]
+	},
+	{
+		what => 'the oldest notes are taken back first',
+		weak => [ [ q(" ORDER BY p.\"time\" DESC, n.credit_note_id DESC",), q(" ORDER BY p.\"time\", n.credit_note_id",) ] ],
+		spec => [ reversal_notes => 'rc1 rc2 rc3 few1 ask3 c1 c3 c2 check' ]
+	},
+	{
+		what => 'somebody else\'s notes are taken back',
+		weak => [ [ q("WHERE p.invoice_id" EQ "$1 AND n.attendee_id" EQ "$2 AND "), q("WHERE p.invoice_id" EQ "$1 AND $2 IS NOT NULL AND ") ] ],
+		spec => [ reversal_refund => 'rc1 rc2 fail2 apply60 dispute1 c2 c1 check' ]
+	},
+	{
+		what => 'a loss is not recorded',
+		weak => [ [ 'reversal->loss = reversal->amount + payment.amount;', 'reversal->loss = 0;' ] ],
+		spec => [ reversal_twice => 'rc1 rc2 lost1 lost2 c1 c2 check' ]
+	},
+	{
+		what => 'the money of a refund that failed is the invoice\'s attendee\'s',
+		weak => [ [ 'settle_inserted(ledger, invoice.invoice_id, &added, note.attendee_id, &credit_note_id)', 'settle_inserted(ledger, invoice.invoice_id, &added, invoice.attendee_id, &credit_note_id)' ] ],
+		spec => [ reversal_refund => 'rc1 rc2 most1 away2 c1 back2 c2 check' ]
+	},
+	{
+		what => 'the money of a refund that failed is nowhere',
+		weak => [ [ 'if (!settle_inserted(ledger, invoice.invoice_id, &added, note.attendee_id, &credit_note_id))', 'if (credit_note_id = 1, false)' ] ],
+		spec => [ refund_ends => 'rc1 rc2 fail1 fail2 c1 c2 check' ]
+	},
+	{
+		what => 'a reversal takes the money that came in last',
+		weak => [ [ 'if (out->has_reversed)', 'if (false)' ] ],
+		spec => [ reversal_notes => 'rc1 rc2 rc3 few1 ask3 c1 c3 c2 check' ]
+	},
+	{
+		what => 'a refund has the reference that it was told last',
+		weak => [ [ "if ((provider != NULL && !same_text(provider, refund.provider)) ||\n\t\t\t(provider_ref != NULL && !same_text(provider_ref, refund.provider_ref)))", 'if (false)' ] ],
+		spec => [ refund_ends => 'rc1 rc2 done1 other2 c1 c2 check' ]
+	},
+	{
+		what => 'a reference is another refund\'s, too',
+		weak => [ [ "if ((nothers > 0 && others[0] != refund_id) ||\n", "if (false ||\n" ] ],
+		spec => [ refund_ends => 'rc1 rc2 snap2 done1 c1 second2 c2 check' ]
+	},
+	{
+		what => 'a reference is not locked',
+		weak => [ [ 'row_lock_ref(ledger, provider, provider_ref);', ';' ] ],
+		spec => [ reversal_refund => 'rc1 rc2 odd1 done6 c1 c2 check' ]
+	},
+	{
+		what => 'where a refund goes is not stored',
+		weak => [ [ 'for (int i = 0; i < ntaken; i++)', 'for (int i = 0; i < 0; i++)' ] ],
+		spec => [ refund_claim => 'rc1 rc2 small1 half2 c1 c2 check' ]
+	},
+	{
+		what => 'a refund of ours that a platform tells of is a reversal',
+		weak => [ [ 'if (nrefunds == 0)', 'if (true)' ] ],
+		spec => [ reversal_refund => 'rc1 rc2 report1 done2 c1 c2 check' ]
+	},
+	{
+		what => 'a refund ends twice',
+		weak => [ [ 'if (refund.state != REFUND_REQUESTED)', 'if (false)' ] ],
+		spec => [ refund_ends => 'rc1 rc2 done1 fail2 c1 c2 check' ]
 	});
 
 $node->safe_psql('postgres', "CREATE DATABASE tested TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'");
