@@ -1224,12 +1224,12 @@ C
 	},
 	{
 		what => 'what is left over is nobody\'s answer',
-		weak => [ [ '		*residual_id = settlement.credit_note_id;', '		;' ] ],
+		weak => [ [ '		*residual_id = credit_note_id;', '		;' ] ],
 		sql => 'return_items'
 	},
 	{
 		what => 'what is left over is another attendee\'s',
-		weak => [ [ 'settlement = begin_settlement(&locked, note->attendee_id, NULL);', 'settlement = begin_settlement(&locked, 2, NULL);' ] ],
+		weak => [ [ 'if (settle_inserted(ledger, invoice->invoice_id, &added, note->attendee_id,', 'if (settle_inserted(ledger, invoice->invoice_id, &added, 2,' ] ],
 		sql => 'return_items'
 	},
 	{
