@@ -30,6 +30,7 @@
 #include "base/args.h"
 #include "base/ddl.h"
 #include "engine/engine.h"
+#include "ledger/placement.h"
 
 static const struct
 {
@@ -141,7 +142,7 @@ grant_needed(const Ledger *ledger, Oid functions_owner, Oid role, int access)
 		return;
 	if ((access & ACCESS_APP) != 0)
 		set_actor_policies(ledger, role, true);
-	grants_set_relations(ledger->schema, access, true, role_name);
+	grants_set_relations(ledger, access, true, role_name);
 	ddl_execute(psprintf("GRANT USAGE ON SCHEMA %s TO %s", ledger->quoted_schema, role_name));
 	grants_set_functions(functions_owner, access, true, role_name);
 	set_extension_usage(true, role_name);
@@ -157,7 +158,7 @@ revoke_unneeded(const Ledger *ledger, Oid functions_owner, Oid role, int access)
 
 	if ((access & ACCESS_APP) == 0)
 		set_actor_policies(ledger, role, false);
-	grants_set_relations(ledger->schema, access, false, role_name);
+	grants_set_relations(ledger, access, false, role_name);
 	if (access == 0 && strcmp(ledger->schema_name, "regpaydb") != 0)
 		ddl_execute(psprintf("REVOKE USAGE ON SCHEMA %s FROM %s", ledger->quoted_schema, role_name));
 	if (keeps_all)
@@ -209,7 +210,7 @@ set_access(FunctionCallInfo fcinfo, bool grant)
 	number = access_arg(fcinfo, 1);
 	grants_lock(fcinfo->flinfo->fn_oid);
 	ledger = own_ledger();
-	conference = ledger->tables[CONFERENCE];
+	conference = ledger_rows_relid(ledger, CONFERENCE);
 	if (role == ledger->owner)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -221,6 +222,8 @@ set_access(FunctionCallInfo fcinfo, bool grant)
 		elog(ERROR, "SPI_connect failed");
 	save_nestlevel = NewGUCNestLevel();
 	ddl_search_path(ledger->schema_name);
+	if (ledger->distributed)
+		allow_local_ddl();
 	if (accesses[number].access == ACCESS_APP &&
 		((access_of_role(conference, role) & ACCESS_APP) != 0) != grant)
 		lock_policy_tables(ledger);
@@ -275,7 +278,7 @@ regpaydb_revoke_access(PG_FUNCTION_ARGS)
 void
 grants_refresh(const Ledger *ledger, Oid function)
 {
-	Oid			conference = ledger->tables[CONFERENCE];
+	Oid			conference = ledger_rows_relid(ledger, CONFERENCE);
 	List	   *roles = NIL;
 	ListCell   *cell;
 

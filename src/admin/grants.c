@@ -178,21 +178,28 @@ grants_explain(int access, const char *relation, const char *column, const char 
 	return false;
 }
 
-/* Those of the relations with these privileges that the accesses need, or don't. */
+/*
+ * Those of the relations with these privileges that the accesses need, or don't, and the
+ * shards that have their rows.
+ */
 static char *
-relation_names(const char *privileges, int access, bool needed, Oid schema)
+relation_names(const Ledger *ledger, const char *privileges, int access, bool needed)
 {
 	StringInfoData names;
 
 	initStringInfo(&names);
 	for (int i = 0; i < (int) lengthof(relations); i++)
 	{
+		Oid			shard = ledger_shard(ledger, relations[i].relation);
+
 		/* The owner may have dropped a view. */
 		if (strcmp(relations[i].privileges, privileges) != 0 ||
 			((relations[i].access & access) != 0) != needed ||
-			!OidIsValid(get_relname_relid(relations[i].relation, schema)))
+			!OidIsValid(get_relname_relid(relations[i].relation, ledger->schema)))
 			continue;
 		appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "", relations[i].relation);
+		if (OidIsValid(shard))
+			appendStringInfo(&names, ", %s", quote_identifier(get_rel_name(shard)));
 	}
 	return names.data;
 }
@@ -212,7 +219,7 @@ is_first_with_privileges(int number)
  *		revoke what they don't; SPI is connected, search_path is the ledger's.
  */
 void
-grants_set_relations(Oid schema, int access, bool grant, const char *role_name)
+grants_set_relations(const Ledger *ledger, int access, bool grant, const char *role_name)
 {
 	for (int i = 0; i < (int) lengthof(relations); i++)
 	{
@@ -220,7 +227,7 @@ grants_set_relations(Oid schema, int access, bool grant, const char *role_name)
 
 		if (!is_first_with_privileges(i))
 			continue;
-		names = relation_names(relations[i].privileges, access, grant, schema);
+		names = relation_names(ledger, relations[i].privileges, access, grant);
 		if (names[0] != '\0')
 			ddl_execute(psprintf(grant ? "GRANT %s ON %s TO %s" : "REVOKE %s ON %s FROM %s",
 								 relations[i].privileges, names, role_name));

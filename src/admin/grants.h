@@ -7,6 +7,8 @@
 
 #include "postgres.h"
 
+#include "ledger/ledger.h"
+
 /* Uses of a ledger, as bits. */
 #define ACCESS_APP		1
 #define ACCESS_STAFF	2
@@ -14,7 +16,8 @@
 
 extern bool grants_explain(int access, const char *relation, const char *column,
 						   const char *privilege);
-extern void grants_set_relations(Oid schema, int access, bool grant, const char *role_name);
+extern void grants_set_relations(const Ledger *ledger, int access, bool grant,
+								 const char *role_name);
 extern void grants_set_functions(Oid functions_owner, int access, bool grant,
 								 const char *role_name);
 extern void grants_lock(Oid function);

@@ -26,6 +26,7 @@
 #include "base/errors.h"
 #include "base/money.h"
 #include "engine/actor.h"
+#include "ledger/placement.h"
 #include "rows/ledger_rows.h"
 
 /*
@@ -208,6 +209,7 @@ regpaydb_create_ledger(PG_FUNCTION_ARGS)
 	args[1] = PointerGetDatum(currency);
 	args[2] = CStringGetTextDatum(REGPAYDB_VERSION);
 	decimals = decimals_of_currency(text_to_cstring(currency));
+	check_sharding_setting(schema_name);
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
@@ -219,6 +221,8 @@ regpaydb_create_ledger(PG_FUNCTION_ARGS)
 	grants_to_owner(fcinfo->flinfo->fn_oid, GetUserId());
 	before = ddl_relations(schema);
 	ddl_search_path(schema_name);
+	/* Of each view Citus would tell that it stays here; it takes them along later. */
+	allow_local_ddl();
 	ddl_execute(for_decimals(ledger_sql, decimals));
 	ddl_own_relations(schema, before);
 	if (SPI_execute_with_args("INSERT INTO conference (name, currency, ledger_version) "
@@ -277,8 +281,9 @@ ledger_to_upgrade(Oid schema, const char *schema_name, Oid function)
  * False where it is of this version already.
  */
 static bool
-upgrade_tables(const char *schema_name, int decimals)
+upgrade_tables(const Ledger *ledger, const char *schema_name)
 {
+	int			decimals = ledger->decimals;
 	const char *version;
 	bool		upgraded = false;
 
@@ -292,6 +297,12 @@ upgrade_tables(const char *schema_name, int decimals)
 		SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 	if (version == NULL)
 		no_ledger(schema_name);
+	if (ledger->distributed && strcmp(version, REGPAYDB_VERSION) != 0)
+		ereport(ERROR,
+				(errcode(RP_LEDGER_VERSION),
+				 errmsg("ledger \"%s\" is of version %s, and distributed", schema_name, version),
+				 errdetail("Citus lets nobody change its tables as an upgrade does."),
+				 errhint("Dump it with pg_dump at the coordinator, restore it as ordinary tables, upgrade it, and distribute it again.")));
 	while (strcmp(version, REGPAYDB_VERSION) != 0)
 	{
 		const char *next = run_upgrade_step(version, decimals);
@@ -331,6 +342,7 @@ regpaydb_upgrade_ledger(PG_FUNCTION_ARGS)
 	const char *schema_name;
 	Oid			schema;
 	Oid			owner;
+	Ledger	   *ledger;
 	int			decimals;
 	Datum		before;
 	Oid			save_userid;
@@ -349,6 +361,7 @@ regpaydb_upgrade_ledger(PG_FUNCTION_ARGS)
 	check_extension();
 	check_nothing_planted(schema, schema_name);
 	grants_lock(function);
+	allow_local_ddl();
 	grants_to_owner(function, owner);
 
 	/* As in engine_begin_as_owner, which has no ledger yet. */
@@ -357,8 +370,9 @@ regpaydb_upgrade_ledger(PG_FUNCTION_ARGS)
 						   (owner != save_userid ? SECURITY_RESTRICTED_OPERATION : 0));
 	before = ddl_relations(schema);
 	ddl_search_path(schema_name);
-	decimals = ledger_of_schema(schema)->decimals;
-	if (upgrade_tables(schema_name, decimals))
+	ledger = ledger_of_schema(schema);
+	decimals = ledger->decimals;
+	if (upgrade_tables(ledger, schema_name))
 		ddl_execute(for_decimals(ledger_views_sql, decimals));
 	ddl_own_relations(schema, before);
 	grants_refresh(ledger_of_schema(schema), function);

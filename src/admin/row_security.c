@@ -30,11 +30,12 @@
 	"invoice_id >= regpaydb.actor_floor('" table "') " \
 	"OR invoice_id = ANY (regpaydb.actor_invoices('" table "'))"
 #define BY_NOTE(table) \
-	"EXISTS (SELECT FROM credit_note n WHERE n.credit_note_id = " table ".credit_note_id)"
+	"EXISTS (SELECT FROM @credit_note n WHERE n.credit_note_id = @" table ".credit_note_id)"
 
 /*
  * What a role of access app sees: nothing, without an actor.  What it may write,
- * where it has the privilege: without an actor that is what counts.
+ * where it has the privilege: without an actor that is what counts.  @ is before the
+ * names of relations that have rows; the functions take tables.
  */
 static const struct
 {
@@ -56,9 +57,9 @@ static const struct
 	{"credit_note_claim", BY_NOTE("credit_note_claim"), NULL},
 	{"credit_note_application", BY_NOTE("credit_note_application"), NULL},
 	{"credit_note_refund", BY_NOTE("credit_note_refund"), NULL},
-	{"credit_note_refund_part", "EXISTS (SELECT FROM credit_note_refund r WHERE "
-	"r.credit_note_refund_id = credit_note_refund_part.credit_note_refund_id)", NULL},
-	{"reversal", "EXISTS (SELECT FROM payment p WHERE p.payment_id = reversal.payment_id)", NULL},
+	{"credit_note_refund_part", "EXISTS (SELECT FROM @credit_note_refund r WHERE "
+	"r.credit_note_refund_id = @credit_note_refund_part.credit_note_refund_id)", NULL},
+	{"reversal", "EXISTS (SELECT FROM @payment p WHERE p.payment_id = @reversal.payment_id)", NULL},
 	{"outbox", "outbox_id >= regpaydb.actor_floor('outbox')", NULL},
 };
 
@@ -87,6 +88,45 @@ policy_roles(Oid table, const char *policy)
 																  SPI_tuptable->tupdesc, 1, &isnull)));
 	}
 	return roles;
+}
+
+/*
+ * What the policies of a table are on: it and, where Citus has its rows, their shard.
+ * Some queries take the table's, and then read the shard as if it had none, and others
+ * the shard's.  Returns how many these are.
+ */
+static int
+relations_of(const Ledger *ledger, const char *table, Oid *relids)
+{
+	relids[0] = get_relname_relid(table, ledger->schema);
+	relids[1] = ledger_shard(ledger, table);
+	return OidIsValid(relids[1]) ? 2 : 1;
+}
+
+/* A policy's condition, on shards or not, in place of each @. */
+static char *
+condition_on(const Ledger *ledger, bool shards, const char *text)
+{
+	StringInfoData result;
+
+	initStringInfo(&result);
+	for (const char *c = text; *c != '\0'; c++)
+	{
+		int			length;
+		char	   *table;
+
+		if (*c != '@')
+		{
+			appendStringInfoChar(&result, *c);
+			continue;
+		}
+		length = strspn(++c, "abcdefghijklmnopqrstuvwxyz_");
+		table = pnstrdup(c, length);
+		appendStringInfoString(&result, !shards ? table :
+							   quote_identifier(get_rel_name(ledger_shard(ledger, table))));
+		c += length - 1;
+	}
+	return result.data;
 }
 
 static bool
@@ -153,13 +193,12 @@ try_to_lock_tables(const Oid *tables, int ntables, int first)
 void
 lock_policy_tables(const Ledger *ledger)
 {
-	Oid			tables[lengthof(actor_policies) + 1];
-	int			ntables = 0;
+	Oid			tables[2 * (lengthof(actor_policies) + 1)];
+	int			ntables = relations_of(ledger, "conference", tables);
 	int			first = 0;
 
-	tables[ntables++] = ledger->tables[CONFERENCE];
 	for (int i = 0; i < (int) lengthof(actor_policies); i++)
-		tables[ntables++] = get_relname_relid(actor_policies[i].table, ledger->schema);
+		ntables += relations_of(ledger, actor_policies[i].table, tables + ntables);
 	for (int round = 0; round < LOCK_ROUNDS; round++)
 	{
 		first = try_to_lock_tables(tables, ntables, first);
@@ -187,6 +226,30 @@ role_names(List *roles)
 	return names.data;
 }
 
+/* Do as set_policy() on one relation. */
+static void
+set_policy_on(Oid relid, const char *policy, Oid role, bool member, const char *kind,
+			  const char *clauses, const char *comment)
+{
+	const char *name = quote_identifier(get_rel_name(relid));
+	List	   *roles = policy_roles(relid, policy);
+
+	if (list_member_oid(roles, role) == member)
+		return;
+	if (member && roles == NIL)
+	{
+		ddl_execute(psprintf("CREATE POLICY %s ON %s %s TO %s %s", policy, name, kind,
+							 role_names(list_make1_oid(role)), clauses));
+		ddl_execute(psprintf("COMMENT ON POLICY %s ON %s IS '%s'", policy, name, comment));
+		return;
+	}
+	roles = member ? lappend_oid(roles, role) : list_delete_oid(roles, role);
+	if (roles == NIL)
+		ddl_execute(psprintf("DROP POLICY %s ON %s", policy, name));
+	else
+		ddl_execute(psprintf("ALTER POLICY %s ON %s TO %s", policy, name, role_names(roles)));
+}
+
 /*
  * set_policy
  *		Add a role to a policy, or make the policy, with these clauses, for
@@ -196,22 +259,11 @@ void
 set_policy(const Ledger *ledger, const char *table, const char *policy, Oid role,
 		   bool member, const char *kind, const char *clauses, const char *comment)
 {
-	List	   *roles = policy_roles(get_relname_relid(table, ledger->schema), policy);
+	Oid			relids[2];
+	int			nrelids = relations_of(ledger, table, relids);
 
-	if (list_member_oid(roles, role) == member)
-		return;
-	if (member && roles == NIL)
-	{
-		ddl_execute(psprintf("CREATE POLICY %s ON %s %s TO %s %s", policy, table, kind,
-							 role_names(list_make1_oid(role)), clauses));
-		ddl_execute(psprintf("COMMENT ON POLICY %s ON %s IS '%s'", policy, table, comment));
-		return;
-	}
-	roles = member ? lappend_oid(roles, role) : list_delete_oid(roles, role);
-	if (roles == NIL)
-		ddl_execute(psprintf("DROP POLICY %s ON %s", policy, table));
-	else
-		ddl_execute(psprintf("ALTER POLICY %s ON %s TO %s", policy, table, role_names(roles)));
+	for (int i = 0; i < nrelids; i++)
+		set_policy_on(relids[i], policy, role, member, kind, clauses, comment);
 }
 
 /*
@@ -220,27 +272,48 @@ set_policy(const Ledger *ledger, const char *table, const char *policy, Oid role
  * owner has switched it on, the policies for others are his.
  */
 static void
-enable_row_security(const Ledger *ledger, const char *table)
+enable_row_security(Oid relid)
 {
-	if (has_row_security(get_relname_relid(table, ledger->schema)))
+	const char *name = quote_identifier(get_rel_name(relid));
+
+	if (has_row_security(relid))
 		return;
-	ddl_execute(psprintf("ALTER TABLE %s ENABLE ROW LEVEL SECURITY", table));
-	ddl_execute(psprintf("CREATE POLICY everyone ON %s USING (true) WITH CHECK (true)", table));
+	ddl_execute(psprintf("ALTER TABLE %s ENABLE ROW LEVEL SECURITY", name));
+	ddl_execute(psprintf("CREATE POLICY everyone ON %s USING (true) WITH CHECK (true)", name));
 	ddl_execute(psprintf("COMMENT ON POLICY everyone ON %s IS "
-						 "'What privileges allow, and no restrictive policy forbids.'", table));
+						 "'What privileges allow, and no restrictive policy forbids.'", name));
 }
 
 /* Off again where nothing but that policy is left. */
 static void
-disable_row_security(const Ledger *ledger, const char *table)
+disable_row_security(Oid relid)
 {
-	Oid			relid = get_relname_relid(table, ledger->schema);
+	const char *name = quote_identifier(get_rel_name(relid));
 
 	if (policy_roles(relid, "everyone") == NIL ||
 		list_length(policy_roles(relid, NULL)) > 1)
 		return;
-	ddl_execute(psprintf("DROP POLICY everyone ON %s", table));
-	ddl_execute(psprintf("ALTER TABLE %s DISABLE ROW LEVEL SECURITY", table));
+	ddl_execute(psprintf("DROP POLICY everyone ON %s", name));
+	ddl_execute(psprintf("ALTER TABLE %s DISABLE ROW LEVEL SECURITY", name));
+}
+
+static void
+set_actor_policy(const Ledger *ledger, int number, Oid relid, bool is_shard, Oid role, bool member)
+{
+	const char *sees = actor_policies[number].sees;
+	const char *writes = actor_policies[number].writes;
+
+	/* What is as it has to be may have been changed by the owner since. */
+	if (member && list_member_oid(policy_roles(relid, "actor"), role))
+		return;
+	if (member)
+		enable_row_security(relid);
+	set_policy_on(relid, "actor", role, member, "AS RESTRICTIVE",
+				  psprintf("USING (%s) WITH CHECK (%s)", condition_on(ledger, is_shard, sees),
+						   condition_on(ledger, is_shard, writes != NULL ? writes : sees)),
+				  "What the actor may view, for roles that act for attendees.");
+	if (!member)
+		disable_row_security(relid);
 }
 
 /*
@@ -253,20 +326,10 @@ set_actor_policies(const Ledger *ledger, Oid role, bool member)
 {
 	for (int i = 0; i < (int) lengthof(actor_policies); i++)
 	{
-		const char *table = actor_policies[i].table;
-		const char *sees = actor_policies[i].sees;
-		const char *writes = actor_policies[i].writes;
+		Oid			relids[2];
+		int			nrelids = relations_of(ledger, actor_policies[i].table, relids);
 
-		/* What is as it has to be may have been changed by the owner since. */
-		if (member && list_member_oid(policy_roles(get_relname_relid(table, ledger->schema),
-												   "actor"), role))
-			continue;
-		if (member)
-			enable_row_security(ledger, table);
-		set_policy(ledger, table, "actor", role, member, "AS RESTRICTIVE",
-				   psprintf("USING (%s) WITH CHECK (%s)", sees, writes != NULL ? writes : sees),
-				   "What the actor may view, for roles that act for attendees.");
-		if (!member)
-			disable_row_security(ledger, table);
+		for (int j = 0; j < nrelids; j++)
+			set_actor_policy(ledger, i, relids[j], j == 1, role, member);
 	}
 }

@@ -37,14 +37,17 @@ table_is_missing(const Ledger *ledger, LedgerTable table)
  *		ledger, or on the whole table.  Spec section 1, "Access is per ledger".
  *
  * The engine acts as the ledger's owner, so this is all that stands between
- * a caller and somebody else's ledger.  Raises 42501.
+ * a caller and somebody else's ledger.  Where Citus has the rows it is the shard that
+ * counts, which comes without privileges that were granted on another node: a ledger
+ * that moves away and back is not open to those who had access the first time.
+ * Raises 42501.
  */
 void
 engine_check_privilege_in(Ledger *ledger, LedgerTable table, const char *column,
 						  AclMode privilege)
 {
 	Oid			caller = GetUserId();
-	Oid			relid = ledger->tables[table];
+	Oid			relid = ledger_rows_relid(ledger, table);
 	AttrNumber	number;
 
 	if (schema_aclcheck(ledger->schema, caller, ACL_USAGE) != ACLCHECK_OK)
@@ -56,7 +59,7 @@ engine_check_privilege_in(Ledger *ledger, LedgerTable table, const char *column,
 	number = get_attnum(relid, column);
 	if (number == InvalidAttrNumber ||
 		pg_attribute_aclcheck(relid, number, caller, privilege) != ACLCHECK_OK)
-		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(relid));
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(ledger->tables[table]));
 }
 
 /*

@@ -54,6 +54,13 @@ check_new(const NewPayment *payments, int64 npayments)
 							payments[i].payment_id),
 					 errdetail("The time of a new payment is that of its transaction, so that sums of the past stay what they were."),
 					 errhint("Leave out the column \"time\", and give the bank's date as value_date.")));
+		if (payments[i].without_actor)
+			ereport(ERROR,
+					(errcode(RP_LEDGER_VERSION),
+					 errmsg("payment " INT64_FORMAT " comes through another node",
+							payments[i].payment_id),
+					 errdetail("It takes money off an invoice, or says who entered it, and who acts is not known here."),
+					 errhint("Connect to the node that has the ledger.")));
 	}
 }
 

@@ -15,6 +15,7 @@ typedef struct NewPayment
 	int64		amount;
 	bool		engine_kind;	/* of a kind that only the engine makes */
 	bool		other_time;		/* not of the time of its transaction */
+	bool		without_actor;	/* asks who acts, which is not known here */
 } NewPayment;
 
 extern void settle_new_payments(Ledger *ledger, NewPayment *payments, int64 npayments);

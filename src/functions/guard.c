@@ -60,7 +60,7 @@ advice(const char *table)
 pg_noreturn static void
 refuse_change(TriggerData *trigger, const char *column)
 {
-	const char *table = RelationGetRelationName(trigger->tg_relation);
+	const char *table = ledger_table_name(RelationGetRelationName(trigger->tg_relation));
 
 	ereport(ERROR,
 			(errcode(RP_APPEND_ONLY),
@@ -193,7 +193,7 @@ regpaydb_guard_conference(PG_FUNCTION_ARGS)
 		 * Wait for whoever is just recording the first one, and keep others
 		 * out.
 		 */
-		LockRelationOid(ledger->tables[PAYMENT], ShareRowExclusiveLock);
+		LockRelationOid(ledger_rows_relid(ledger, PAYMENT), ShareRowExclusiveLock);
 		engine_begin_as_owner(ledger);
 		has_payments = row_has_payments(engine_reader());
 		engine_end();

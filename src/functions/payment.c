@@ -32,6 +32,7 @@
 #include "flow/payable.h"
 #include "flow/settle.h"
 #include "flow/settle_batch.h"
+#include "ledger/placement.h"
 #include "rows/payment_rows.h"
 #include "rows/plan.h"
 #include "rows/result.h"
@@ -241,7 +242,8 @@ typedef struct PaymentColumns
 	int			kind;
 	int			time;
 	int32		time_typmod;
-	int			entered_by;		/* 0 where there is no actor, to whom it has to be compared */
+	int			entered_by;		/* 0 where it is compared to no actor */
+	bool		is_sent;		/* by another node of Citus, where the actor is known */
 } PaymentColumns;
 
 static void
@@ -254,7 +256,8 @@ find_payment_columns(TriggerData *trigger, PaymentColumns *columns)
 	columns->time = find_trigger_column(trigger, "time", TIMESTAMPTZOID);
 	columns->time_typmod = TupleDescAttr(RelationGetDescr(trigger->tg_relation),
 										 columns->time - 1)->atttypmod;
-	columns->entered_by = actor_is_set() ?
+	columns->is_sent = is_sent();
+	columns->entered_by = actor_is_set() || columns->is_sent ?
 		find_trigger_column(trigger, "entered_by", INT8OID) : 0;
 }
 
@@ -266,15 +269,33 @@ is_engine_kind(Oid kind)
 		kind != enum_oid(ENUM_PAYMENT_KIND, PAYMENT_MANUAL);
 }
 
-/* Nobody signs for somebody else. */
-static void
-check_signature(TupleTableSlot *slot, int number)
+/* Whether somebody signs, who is the actor where there is one: nobody signs for another. */
+static bool
+is_signed(TupleTableSlot *slot, int number)
 {
 	bool		isnull;
 	Datum		entered_by = slot_getattr(slot, number, &isnull);
 
 	if (!isnull)
 		actor_must_be(DatumGetInt64(entered_by));
+	return !isnull;
+}
+
+/*
+ * Whether a payment is of the time at which it is recorded.  Where another node of Citus
+ * sends it, the default of the column was evaluated there: that is when the transaction
+ * began there, by another clock, and it comes here with the transaction's first statement
+ * for this node.  Anybody can pretend to be a node, so there is an end to what is believed.
+ */
+static bool
+is_of_its_time(const Ledger *ledger, const PaymentColumns *columns, TimestampTz time)
+{
+	TimestampTz now = GetCurrentTransactionStartTimestamp();
+
+	if (is_of_now(time, columns->time_typmod))
+		return true;
+	return ledger->distributed && columns->is_sent &&
+		time >= now - USECS_PER_HOUR && time <= now + USECS_PER_HOUR;
 }
 
 static Datum
@@ -321,17 +342,18 @@ read_new_payments(TriggerData *trigger, const Ledger *ledger, int64 *npayments)
 		payment.payment_id = DatumGetInt64(payment_column(slot, columns.payment_id));
 		if (engine_is_writing(RelationGetRelid(trigger->tg_relation), payment.payment_id))
 			continue;
-		if (columns.entered_by != 0)
-			check_signature(slot, columns.entered_by);
+		payment.without_actor = (columns.entered_by != 0 && is_signed(slot, columns.entered_by) &&
+								 columns.is_sent);
 		payment.invoice_id = DatumGetInt64(payment_column(slot, columns.invoice_id));
 		MemoryContextReset(row_context);
 		MemoryContextSwitchTo(row_context);
 		payment.amount = money_from_numeric(DatumGetNumeric(payment_column(slot, columns.amount)),
 											ledger->decimals, "amount");
 		MemoryContextSwitchTo(save_context);
+		payment.without_actor |= (columns.is_sent && payment.amount < 0);
 		payment.engine_kind = is_engine_kind(kind);
-		payment.other_time = !is_of_now(DatumGetTimestampTz(payment_column(slot, columns.time)),
-										columns.time_typmod);
+		payment.other_time = !is_of_its_time(ledger, &columns,
+											 DatumGetTimestampTz(payment_column(slot, columns.time)));
 		payments = room_for_one(payments, *npayments, sizeof(NewPayment));
 		payments[(*npayments)++] = payment;
 	}

@@ -15,6 +15,7 @@
 #include "base/actor_setting.h"
 #include "base/args.h"
 #include "engine/engine.h"
+#include "ledger/placement.h"
 #include "ledger/snapshot_mark.h"
 #include "rows/attendee_rows.h"
 #include "rows/ledger_rows.h"
@@ -47,6 +48,7 @@ look_up(Oid ledger_table, bool is_floor, ActorKeys keys, ActorResult *result)
 	int64		user_id;
 	bool		has_user = actor_user_id(&user_id);
 
+	check_not_sent();
 	ledger = engine_begin_read_in(ledger, INVOICE, "invoice_id", ACL_SELECT);
 	if (is_floor)
 	{
@@ -87,18 +89,19 @@ actor_result(FunctionCallInfo fcinfo, bool is_floor, ActorKeys keys)
 
 /*
  * actor_is_set() -> boolean
- *		Whether the session acts for somebody.
+ *		Whether the session acts for somebody.  Raises RP012.
  */
 PG_FUNCTION_INFO_V1(regpaydb_actor_is_set);
 Datum
 regpaydb_actor_is_set(PG_FUNCTION_ARGS)
 {
+	check_not_sent();
 	PG_RETURN_BOOL(actor_is_set());
 }
 
 /*
  * actor_user() -> bigint
- *		The setting regpaydb.user_id; NULL where it is empty.  Raises 22023.
+ *		The setting regpaydb.user_id; NULL where it is empty.  Raises 22023, RP012.
  */
 PG_FUNCTION_INFO_V1(regpaydb_actor_user);
 Datum
@@ -106,6 +109,7 @@ regpaydb_actor_user(PG_FUNCTION_ARGS)
 {
 	int64		user_id;
 
+	check_not_sent();
 	if (!actor_user_id(&user_id))
 		PG_RETURN_NULL();
 	PG_RETURN_INT64(user_id);

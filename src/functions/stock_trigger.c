@@ -143,7 +143,7 @@ regpaydb_change_stock(PG_FUNCTION_ARGS)
 				 errmsg("function \"change_stock\" needs both transition tables"),
 				 errhint("Create the trigger with REFERENCING OLD TABLE and NEW TABLE.")));
 	ledger = ledger_of_relation(trigger->tg_relation, PRODUCT, CATEGORY);
-	of_product = RelationGetRelid(trigger->tg_relation) == ledger->tables[PRODUCT];
+	of_product = RelationGetRelid(trigger->tg_relation) == ledger_rows_relid(ledger, PRODUCT);
 	columns.product_id = of_product ? find_trigger_column(trigger, "product_id", INT8OID) : 0;
 	columns.category_id = find_trigger_column(trigger, "category_id", INT8OID);
 	columns.stock = find_trigger_column(trigger, "stock", InvalidOid);

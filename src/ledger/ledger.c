@@ -22,6 +22,7 @@
 #include "base/errors.h"
 #include "base/money.h"
 #include "ledger/ledger.h"
+#include "ledger/placement.h"
 
 char	   *ledger_setting;
 
@@ -39,29 +40,6 @@ static int	nkept_ledgers;
 static uint64 transactions;		/* that have ended */
 static uint64 changes_seen;		/* tells whether one came in during a load */
 
-const char *const ledger_table_names[LEDGER_TABLES] = {
-	[CONFERENCE] = "conference",
-	[ATTENDEE] = "attendee",
-	[STAFF] = "staff",
-	[CATEGORY] = "category",
-	[PRODUCT] = "product",
-	[CART] = "cart",
-	[CART_ITEM] = "cart_item",
-	[CART_DISCOUNT] = "cart_discount",
-	[RESERVATION] = "reservation",
-	[STOCK_SLOT] = "stock_slot",
-	[INVOICE] = "invoice",
-	[LINE_ITEM] = "line_item",
-	[PAYMENT] = "payment",
-	[CREDIT_NOTE] = "credit_note",
-	[CREDIT_NOTE_CLAIM] = "credit_note_claim",
-	[CREDIT_NOTE_APPLICATION] = "credit_note_application",
-	[CREDIT_NOTE_REFUND] = "credit_note_refund",
-	[CREDIT_NOTE_REFUND_PART] = "credit_note_refund_part",
-	[REVERSAL] = "reversal",
-	[OUTBOX] = "outbox",
-};
-
 /* Mark what a changed table belongs to; a backend is told of every change. */
 static void
 relation_changed(Datum arg, Oid relid)
@@ -74,7 +52,7 @@ relation_changed(Datum arg, Oid relid)
 		Ledger	   *ledger = dlist_container(Ledger, kept_node, iter.cur);
 
 		for (int i = 0; ledger->valid && i < LEDGER_TABLES; i++)
-			if (!OidIsValid(relid) || ledger->tables[i] == relid)
+			if (!OidIsValid(relid) || ledger->tables[i] == relid || ledger->shards[i] == relid)
 				ledger->valid = false;
 	}
 }
@@ -175,21 +153,14 @@ no_ledger(const char *schema_name)
  * rights to whoever put it there.
  */
 static Oid
-table_owner(Oid relid, const char *schema_name, LedgerTable table)
+table_owner(Oid relid, const char *schema_name)
 {
 	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Form_pg_class class;
 	Oid			owner;
 
 	if (!HeapTupleIsValid(tuple))
 		no_ledger(schema_name);
-	class = (Form_pg_class) GETSTRUCT(tuple);
-	if (class->relkind != RELKIND_RELATION)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s.%s\" is not an ordinary table",
-						schema_name, ledger_table_names[table])));
-	owner = class->relowner;
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
 	ReleaseSysCache(tuple);
 	return owner;
 }
@@ -288,7 +259,8 @@ load_ledger(Ledger *ledger, const char *schema_name)
 		}
 		if (!OidIsValid(ledger->tables[i]))
 			no_ledger(schema_name);
-		owner = table_owner(ledger->tables[i], schema_name, i);
+		check_table_kind(ledger, i);
+		owner = table_owner(ledger->tables[i], schema_name);
 		if (i == 0)
 			ledger->owner = owner;
 		else if (owner != ledger->owner)
@@ -301,6 +273,7 @@ load_ledger(Ledger *ledger, const char *schema_name)
 					 errhint("Give all of the ledger's tables to one role with ALTER TABLE ... OWNER TO.")));
 	}
 
+	find_placement(ledger);
 	payment = table_open(ledger->tables[PAYMENT], AccessShareLock);
 	ledger->payment_sequence =
 		identity_sequence_of(payment, get_attnum(RelationGetRelid(payment), "payment_id"));
@@ -328,6 +301,27 @@ find_ledger(Oid schema, const char *schema_name)
 	if (!ledger->valid)
 		load_ledger(ledger, schema_name);
 	return ledger;
+}
+
+/* ledger_rows_relid: what has a table's rows, and fires its triggers. */
+Oid
+ledger_rows_relid(const Ledger *ledger, LedgerTable table)
+{
+	return ledger->distributed ? ledger->shards[table] : ledger->tables[table];
+}
+
+/*
+ * ledger_shard
+ *		The shard that has the rows of a table of this name; InvalidOid where the table
+ *		itself has them, or where there is no such table in a ledger.
+ */
+Oid
+ledger_shard(const Ledger *ledger, const char *table)
+{
+	for (int i = 0; ledger->distributed && i < LEDGER_TABLES; i++)
+		if (strcmp(ledger_table_names[i], table) == 0)
+			return ledger->shards[i];
+	return InvalidOid;
 }
 
 /* ledger_check_tables: raise RP012 where a table of this version is not there. */
@@ -360,7 +354,8 @@ ledger_refresh(Ledger *ledger)
 /*
  * ledger_check_name
  *		Check that the ledger's schema has the name still that it had when the
- *		call began, since its queries go by that.  Raises 40001.
+ *		call began, since its queries go by that, and that its rows are where they
+ *		were.  Raises 40001, RP012.
  */
 void
 ledger_check_name(Ledger *ledger)
@@ -379,6 +374,8 @@ ledger_check_name(Ledger *ledger)
 				 errmsg("ledger \"%s\" was renamed while it was worked on", ledger->schema_name),
 				 errhint("Retry the transaction.")));
 	pfree(name);
+	if (!ledger->original->valid)
+		check_still_placed(ledger);
 	ledger->checked_at = changes;
 }
 
@@ -424,6 +421,7 @@ ledger_of_setting(void)
 	const char *schema_name = setting_schema();
 	Oid			schema = get_namespace_oid(schema_name, true);
 
+	check_not_sent();
 	if (!OidIsValid(schema))
 		no_ledger(schema_name);
 	return find_ledger(schema, schema_name);
@@ -457,8 +455,8 @@ ledger_of_relation(Relation rel, LedgerTable table, LedgerTable other_table)
 	char	   *schema_name = get_namespace_name(schema);
 	Ledger	   *ledger = find_ledger(schema, schema_name);
 
-	if (ledger->tables[table] != RelationGetRelid(rel) &&
-		ledger->tables[other_table] != RelationGetRelid(rel))
+	if (ledger_rows_relid(ledger, table) != RelationGetRelid(rel) &&
+		ledger_rows_relid(ledger, other_table) != RelationGetRelid(rel))
 		ereport(ERROR,
 				(errcode(RP_LEDGER_VERSION),
 				 errmsg("table \"%s.%s\" is not the table \"%s\" of a ledger", schema_name,

@@ -362,6 +362,9 @@ fill_info(TableInfo *info, Ledger *ledger, LedgerTable table, Relation rel)
 	bool		delete_fires = false;
 
 	info->columns_fit = find_columns(info, ledger, table, RelationGetDescr(rel));
+	/* Citus takes SQL to the rows, which are not in this table. */
+	if (ledger->distributed)
+		return;
 	if (class->relkind != RELKIND_RELATION || class->relam != HEAP_TABLE_AM_OID ||
 		class->relispartition || class->relhassubclass || rel->rd_rules != NULL)
 		return;

@@ -13,6 +13,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/money.h"
+#include "ledger/placement.h"
 #include "rows/open_table.h"
 #include "rows/plan.h"
 
@@ -166,18 +167,31 @@ is_by_key(int number)
  * that by far in a transaction that writes many, and then each call would read all of
  * them.  Without an index, the high cost of a scan would have it compiled.
  */
-static int
-execute_by_key(SPIPlanPtr plan, Datum *args, const char *nulls, bool read_only)
+static void
+use_indexes(void)
 {
-	int			nest_level = NewGUCNestLevel();
-	int			result;
-
 	(void) set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
 	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
-	result = SPI_execute_plan(plan, args, nulls, read_only, 0);
-	AtEOXact_GUC(true, nest_level);
+}
+
+static int
+execute_plan(const Ledger *ledger, int number, SPIPlanPtr plan, Datum *args, const char *nulls)
+{
+	bool		by_key = is_by_key(number);
+	int			save_nestlevel;
+	int			result;
+
+	if (!by_key && !ledger->distributed)
+		return SPI_execute_plan(plan, args, nulls, ledger->read_only, 0);
+	save_nestlevel = NewGUCNestLevel();
+	if (by_key)
+		use_indexes();
+	if (ledger->distributed)
+		allow_nested();
+	result = SPI_execute_plan(plan, args, nulls, ledger->read_only, 0);
+	AtEOXact_GUC(true, save_nestlevel);
 	return result;
 }
 
@@ -202,8 +216,7 @@ run_plan(Ledger *ledger, int number, MakeText make_text, Datum *args, const char
 	/* One result at a time, so that a long statement does not pile them up. */
 	SPI_freetuptable(SPI_tuptable);
 	SPI_tuptable = NULL;
-	result = is_by_key(number) ? execute_by_key(plan, args, nulls, ledger->read_only) :
-		SPI_execute_plan(plan, args, nulls, ledger->read_only, 0);
+	result = execute_plan(ledger, number, plan, args, nulls);
 	if (result < 0)
 		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(result));
 
@@ -257,7 +270,7 @@ begin_own_write(Ledger *ledger, LedgerTable table, int64 id, bool many)
 {
 	engine_call->writing = (WrittenRow)
 	{
-		ledger->tables[table], id, many
+		ledger_rows_relid(ledger, table), id, many
 	};
 }
 

@@ -70,11 +70,13 @@ sub compile
 }
 
 my @sources = sort glob "$source/src/*.c $source/src/*/*.c";
-my %object = map { (basename($_) => "$folder/" . basename($_, '.c') . '.o') } @sources;
+# Two of them may have one name, on different floors.
+sub name_of { return (shift =~ s{^\Q$source\E/}{}r) =~ s{/}{_}gr }
+my %object = map { (name_of($_) => "$folder/" . name_of($_) . '.o') } @sources;
 
 mkdir "$folder/sound";
 make_headers("$folder/sound");
-compile($_, $object{ basename($_) }, "-I$folder/sound") for @sources;
+compile($_, $object{ name_of($_) }, "-I$folder/sound") for @sources;
 
 # The one source, of those that were not changed yet and those that were, in which
 # a text stands, and stands once.
@@ -121,11 +123,11 @@ sub library
 		{
 			make_headers($work, %text);
 			compile("$source/src/admin/install.c", "$work/install.o", "-I$work");
-			$changed{'install.c'} = "$work/install.o";
+			$changed{'src_admin_install.c'} = "$work/install.o";
 		}
 		else
 		{
-			my $file = basename($path);
+			my $file = name_of($path);
 
 			write_file("$work/$file", $text{$path});
 			compile("$work/$file", "$work/$file.o", "-I$folder/sound");
@@ -290,7 +292,7 @@ SQL
 	},
 	{
 		what => 'payments are settled that are in another table',
-		weak => [ [ "if (ledger->tables[table] != RelationGetRelid(rel) &&\n\t\tledger->tables[other_table] != RelationGetRelid(rel))", 'if (false)' ] ],
+		weak => [ [ "if (ledger_rows_relid(ledger, table) != RelationGetRelid(rel) &&\n\t\tledger_rows_relid(ledger, other_table) != RelationGetRelid(rel))", 'if (false)' ] ],
 		attack => <<'SQL',
 SET ROLE weak_rival;
 CREATE TABLE rival.made_up (LIKE rival.payment INCLUDING ALL);
@@ -453,7 +455,7 @@ SQL
 	},
 	{
 		what => 'an attendee pays less than nothing',
-		weak => [ [ "	if (amount <= 0)\n", "	if (amount == 0)\n" ] ],
+		weak => [ [ "check_arrives(int64 amount)\n{\n	if (amount <= 0)", "check_arrives(int64 amount)\n{\n	if (amount == 0)" ] ],
 		attack => <<'SQL',
 SET ROLE weak_app;
 SET regpaydb.user_id = '101';
@@ -468,7 +470,7 @@ SQL
 		map {
 			{
 				what => "an attendee does what staff does: $_",
-				weak => [ [ "	actor_must_be_staff(ledger);\n	return ledger;", '	return ledger;' ] ],
+				weak => [ [ "engine_begin(table, column, privilege);\n\n	actor_must_be_staff(ledger);\n	return ledger;", "engine_begin(table, column, privilege);\n\n	return ledger;" ] ],
 				attack => "SET ROLE weak_staff; SET regpaydb.user_id = '102'; \\o\nSELECT regpaydb.$_ > 0",
 				sound => qr/^RP010: the actor is not staff/,
 				weakened => qr/^t$/
@@ -496,7 +498,7 @@ SQL
 	},
 	{
 		what => 'an attendee signs a payment by plain SQL in the name of staff',
-		weak => [ [ "		if (columns.entered_by != 0)\n			check_signature(slot, columns.entered_by);\n", '' ] ],
+		weak => [ [ "		actor_must_be(DatumGetInt64(entered_by));\n", "		(void) entered_by;\n" ] ],
 		attack => <<'SQL',
 SET ROLE weak_staff;
 SET regpaydb.user_id = '101';
@@ -727,7 +729,7 @@ SQL
 	},
 	{
 		what => 'row-level security is not switched on',
-		weak => [ [ 'ddl_execute(psprintf("ALTER TABLE %s ENABLE ROW LEVEL SECURITY", table));', '' ] ],
+		weak => [ [ 'ddl_execute(psprintf("ALTER TABLE %s ENABLE ROW LEVEL SECURITY", name));', '' ] ],
 		attack => <<'SQL',
 CREATE SCHEMA made AUTHORIZATION weak_owner;
 SET ROLE weak_owner;
@@ -1222,12 +1224,12 @@ C
 	},
 	{
 		what => 'what is left over is nobody\'s answer',
-		weak => [ [ '		*residual_id = settlement.credit_note_id;', '		;' ] ],
+		weak => [ [ '		*residual_id = credit_note_id;', '		;' ] ],
 		sql => 'return_items'
 	},
 	{
 		what => 'what is left over is another attendee\'s',
-		weak => [ [ 'settlement = begin_settlement(&locked, note->attendee_id, NULL);', 'settlement = begin_settlement(&locked, 2, NULL);' ] ],
+		weak => [ [ 'if (settle_inserted(ledger, invoice->invoice_id, &added, note->attendee_id,', 'if (settle_inserted(ledger, invoice->invoice_id, &added, 2,' ] ],
 		sql => 'return_items'
 	},
 	{
