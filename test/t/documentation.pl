@@ -28,9 +28,12 @@ my $sources = $ENV{REGPAYDB_SRC};
 # Examples that can't run here, and what runs them instead.
 my @not_run = (
 	'README.md: needs pg_cron; test/t/cron.pl runs it',
-	map {"docs/operations.md: test/across runs it: $_"} qw(
+	map({"docs/operations.md: test/t/failover.pl runs it: $_"} qw(synchronous promote rewind)),
+	map({"docs/operations.md: test/across runs it: $_"} qw(
 		names functions install before new_server upgrade_check close upgrade roles close dump
-		dump_custom dump_plain replica_identity follow followed switch_over open way_back));
+		dump_custom dump_plain replica_identity follow followed switch_over open way_back)),
+	map({"docs/operations.md: test/t/databases.pl runs it: $_"} qw(
+		roles conference pool pay reports import over_all)));
 
 # Pages whose examples are others' to run.
 my %run_elsewhere = (
