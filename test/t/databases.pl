@@ -160,6 +160,20 @@ SQL
 like($first->safe_psql('reports', 'SELECT * FROM problems', @treasurer), qr/\Aheron\|invoice 2\|[^\n]*(\nheron\|[^\n]*)*\z/,
 	'problems of one are shown as of that one');
 
+# Days are UTC's, but for a view on a function that sets the time zone.
+$first->safe_psql('gannet', <<'SQL');
+CREATE VIEW here AS SELECT current_setting('TimeZone') AS zone;
+CREATE FUNCTION there() RETURNS SETOF here LANGUAGE sql STABLE SET TimeZone = 'Australia/Hobart' AS 'TABLE public.here';
+CREATE VIEW there AS SELECT * FROM there();
+GRANT SELECT ON here, there TO books;
+ALTER ROLE books SET TimeZone = 'Australia/Hobart';
+SQL
+is($first->safe_psql('reports', <<'SQL', @treasurer), 't|Australia/Hobart', 'the time zone of reports');
+SET TimeZone = 'Australia/Hobart';
+IMPORT FOREIGN SCHEMA public LIMIT TO (here, there) FROM SERVER gannet INTO gannet;
+SELECT here.zone IN ('UTC', 'GMT'), there.zone FROM gannet.here, gannet.there;
+SQL
+
 # Nothing is written from there: three times over.
 my $insert = q{INSERT INTO heron.payment (invoice_id, amount) VALUES (1, 5.00)};
 my $count = $second->safe_psql('heron', 'SELECT count(*), sum(amount) FROM regpaydb.payment');

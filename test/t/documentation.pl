@@ -32,6 +32,7 @@ my @not_run = (
 	map({"docs/operations.md: test/across runs it: $_"} qw(
 		names functions install before new_server upgrade_check close upgrade roles close dump
 		dump_custom dump_plain replica_identity follow followed switch_over open way_back)),
+	'docs/operations.md: test/t/many.pl runs it: locks',
 	map({"docs/operations.md: test/t/databases.pl runs it: $_"} qw(
 		roles conference pool pay reports import over_all)));
 
