@@ -58,7 +58,7 @@ CREATE FUNCTION regpaydb.refund_sources(
 		reference text,
 		amount numeric,
 		refundable numeric)
-	LANGUAGE c STABLE PARALLEL RESTRICTED
+	LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 5
 	AS 'MODULE_PATHNAME', 'regpaydb_refund_sources';
 REVOKE ALL ON FUNCTION regpaydb.refund_sources(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION regpaydb.refund_sources(bigint) IS 'Which payments from outside brought a credit note''s money, how much each, and how much of each payment can still go back to it.';
@@ -71,7 +71,7 @@ CREATE FUNCTION regpaydb.money_trail(
 		invoice_id bigint,
 		credit_note_id bigint,
 		credit_note_refund_id bigint)
-	LANGUAGE c STABLE PARALLEL RESTRICTED
+	LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 5
 	AS 'MODULE_PATHNAME', 'regpaydb_money_trail';
 REVOKE ALL ON FUNCTION regpaydb.money_trail(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION regpaydb.money_trail(bigint) IS 'Where the money that a payment brought is now: on invoices, in unclaimed credit notes, refunded or reversed.';

@@ -209,9 +209,10 @@ other_reference(text *provider, text *provider_ref)
 {
 	ereport(ERROR,
 			(errcode(RP_IDEMPOTENCY_CONFLICT),
+			 provider_ref == NULL ?
+			 errmsg("this refund is not of \"%s\"", text_to_cstring(provider)) :
 			 errmsg("reference \"%s\" of \"%s\" is not that of this refund",
-					provider_ref == NULL ? "" : text_to_cstring(provider_ref),
-					text_to_cstring(provider)),
+					text_to_cstring(provider_ref), text_to_cstring(provider)),
 			 errdetail("A platform's reference stands for one refund or reversal, and a refund has one reference."),
 			 errhint("Send the same reference to repeat a call.")));
 }

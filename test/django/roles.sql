@@ -12,4 +12,7 @@ CREATE ROLE gannet_site LOGIN;
 -- What consume_outbox connects as: reads, and deletes from the outbox.
 CREATE ROLE gannet_worker LOGIN;
 
+-- What send_refunds connects as: may do to the ledger what staff may.
+CREATE ROLE gannet_refunds LOGIN;
+
 CREATE DATABASE gannet OWNER gannet_owner;

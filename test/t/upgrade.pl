@@ -292,7 +292,7 @@ for my $old_session ([ used => $used ], [ loaded => $loaded ], [ snapshot => $sn
 	}
 }
 ($out, $err) = ask($used, 'SELECT regpaydb.upgrade_ledger()');
-refused($err, 'RP012', qr/of version \Q$new\E, which regpaydb \Q$old\E can't upgrade.*HINT:.*reconnect/s,
+refused($err, 'RP012', qr/of version \Q$new\E, but this session runs its library of \Q$old\E.*HINT:.*reconnect/s,
 	'an old session can not upgrade back');
 ask($snapshot, 'COMMIT');
 is(content(), $content, 'old sessions have written nothing');

@@ -3,7 +3,7 @@ from uuid import uuid4
 from django import forms
 from django.conf import settings
 
-from .models import Attendee, PlatformRefund
+from .models import Attendee
 
 
 class AttendeeForm(forms.ModelForm):
@@ -92,15 +92,11 @@ class ChangeForm(ReasonForm):
             raise forms.ValidationError("Please say what is returned.")
 
 
-class CashOutForm(forms.ModelForm):
+class CashOutForm(forms.Form):
     reference = forms.CharField(max_length=1000, label="Reference of the transfer")
     platform_ref = forms.CharField(
         max_length=200, required=False, label="The payment platform's number, if it paid"
     )
-
-    class Meta:
-        model = PlatformRefund
-        fields = ["platform_ref"]
 
 
 class FeeForm(forms.Form):

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 
 # What a person can do about it, where the database's HINT is for developers.
 ADVICE = {
@@ -64,7 +64,7 @@ def ledger_errors():
         raise translated from error
 
 
-def call(function, **arguments):
+def call(function, database=DEFAULT_DB_ALIAS, **arguments):
     """
     The result of a function of regpaydb: call("balance_due", invoice_id=1).
 
@@ -74,9 +74,18 @@ def call(function, **arguments):
     """
     # Quoted, because one of the names is a reserved word: expire_invoices("limit").
     named = ", ".join(f'"{name}" => %s' for name in arguments)
-    with ledger_errors(), transaction.atomic(), connection.cursor() as cursor:
+    with ledger_errors(), transaction.atomic(database), connections[database].cursor() as cursor:
         cursor.execute(f"SELECT regpaydb.{function}({named})", list(arguments.values()))
         return cursor.fetchone()[0]
+
+
+def call_for_rows(function, **arguments):
+    """The same of one that returns a table: its rows, as dictionaries."""
+    named = ", ".join(f'"{name}" => %s' for name in arguments)
+    with ledger_errors(), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"SELECT * FROM regpaydb.{function}({named})", list(arguments.values()))
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row)) for row in cursor.fetchall()]
 
 
 def from_minor_units(amount):
@@ -85,6 +94,10 @@ def from_minor_units(amount):
     149.00 AUD, but 14900 JPY and 14.900 KWD.
     """
     return Decimal(amount).scaleb(-settings.CURRENCY_DECIMALS)
+
+
+def to_minor_units(amount):
+    return int(Decimal(amount).scaleb(settings.CURRENCY_DECIMALS))
 
 
 def set_actor(user_id="", access_code=""):

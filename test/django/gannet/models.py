@@ -161,8 +161,10 @@ class Payment(models.Model):
     class Kind(models.TextChoices):
         PAYMENT = "payment", _("Payment")
         MANUAL = "manual", _("Payment entered by staff")
+        REVERSAL = "reversal", _("Taken back by the payment platform")
         CREDIT_NOTE = "credit_note", _("Moved to a credit note")
         CREDIT_APPLICATION = "credit_application", _("Paid by credit note")
+        REFUND_FAILED = "refund_failed", _("Came back, as a refund failed")
 
     payment_id = models.BigAutoField(primary_key=True)
     invoice = models.ForeignKey(Invoice, models.DO_NOTHING, related_name="payments")
@@ -182,7 +184,7 @@ class Payment(models.Model):
 
     @property
     def title(self):
-        if self.amount < 0 and self.kind != self.Kind.CREDIT_NOTE:
+        if self.amount < 0 and self.kind in (self.Kind.PAYMENT, self.Kind.MANUAL):
             return _("Refund entered by staff")
         return self.get_kind_display()
 
@@ -207,15 +209,67 @@ class CreditNote(models.Model):
 
 
 class CreditNoteRefund(models.Model):
+    class State(models.TextChoices):
+        REQUESTED = "requested", _("On its way")
+        DONE = "done", _("Done")
+        FAILED = "failed", _("Failed")
+
     credit_note_refund_id = models.BigAutoField(primary_key=True)
     credit_note = models.OneToOneField(CreditNote, models.DO_NOTHING, related_name="refund")
     time = models.DateTimeField()
     reference = models.TextField()
     entered_by = models.BigIntegerField(null=True)
+    state = models.TextField(choices=State.choices)
+    provider = models.TextField(null=True)
+    provider_ref = models.TextField(null=True)
+    closed_time = models.DateTimeField(null=True)
+    closed_by = models.BigIntegerField(null=True)
+    failure_reason = models.TextField(null=True)
+    # By which the money of a failed one came back.
+    returned_payment = models.OneToOneField(
+        Payment, models.DO_NOTHING, null=True, related_name="failed_refund"
+    )
 
     class Meta:
         managed = False
         db_table = ledger_table("credit_note_refund")
+
+
+class CreditNoteRefundPart(models.Model):
+    credit_note_refund_part_id = models.BigAutoField(primary_key=True)
+    refund = models.ForeignKey(
+        CreditNoteRefund,
+        models.DO_NOTHING,
+        db_column="credit_note_refund_id",
+        related_name="refund_parts",  # "parts" is a column of the report
+    )
+    # What it goes back to; None for what goes some other way.
+    payment = models.ForeignKey(Payment, models.DO_NOTHING, null=True)
+    amount = money_field()
+
+    class Meta:
+        managed = False
+        db_table = ledger_table("credit_note_refund_part")
+
+
+class Reversal(models.Model):
+    reversal_id = models.BigAutoField(primary_key=True)
+    payment = models.ForeignKey(Payment, models.DO_NOTHING, related_name="reversals")
+    provider = models.TextField()
+    reversal_ref = models.TextField()
+    time = models.DateTimeField()
+    amount = money_field()
+    # What of it was spent elsewhere already.
+    loss = money_field()
+    reversing_payment = models.OneToOneField(
+        Payment, models.DO_NOTHING, null=True, related_name="reversal"
+    )
+    reference = models.TextField()
+    entered_by = models.BigIntegerField(null=True)
+
+    class Meta:
+        managed = False
+        db_table = ledger_table("reversal")
 
 
 class Outbox(models.Model):
@@ -248,9 +302,20 @@ class StripePayment(models.Model):
     charge = models.JSONField()
 
 
-# The same for a refund: what the payment platform calls it.
+# The same for a refund that staff made at the platform; since version 0.3 the ledger
+# knows by itself what the platform calls it, so these are from before.
 
 
 class PlatformRefund(models.Model):
     refund = models.OneToOneField(CreditNoteRefund, models.PROTECT, primary_key=True)
     platform_ref = models.CharField(max_length=200, unique=True)
+
+
+class PlatformPart(models.Model):
+    """What the platform answered to a part of a refund: made it, or why it did not."""
+
+    part = models.OneToOneField(
+        CreditNoteRefundPart, models.PROTECT, primary_key=True, related_name="platform"
+    )
+    platform_ref = models.CharField(max_length=200, unique=True, null=True)
+    refusal = models.CharField(max_length=1000, default="")

@@ -1,5 +1,6 @@
 """Settings of a small conference site on regpaydb."""
 import os
+from pathlib import Path
 
 SECRET_KEY = os.environ.get("SECRET_KEY", "for development only")
 DEBUG = os.environ.get("DEBUG") == "1"
@@ -26,6 +27,8 @@ DATABASES = {
     },
     # consume_outbox
     "worker": {**POSTGRES, "USER": "gannet_worker", "TEST": {"MIRROR": "owner"}},
+    # send_refunds
+    "refunds": {**POSTGRES, "USER": "gannet_refunds", "TEST": {"MIRROR": "owner"}},
     # Migrations: manage.py migrate --database=owner
     "owner": {**POSTGRES, "USER": "gannet_owner", "TEST": {"DEPENDENCIES": []}},
 }
@@ -78,4 +81,8 @@ CURRENCY_DECIMALS = 2
 
 DEFAULT_FROM_EMAIL = "registration@gannet.example"
 EMAIL_BACKEND = os.environ.get("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
+# Where the pretend payment platform keeps its books: see gannet/platform.py.
+PLATFORM_FILE = os.environ.get(
+    "PLATFORM_FILE", str(Path(__file__).parent.parent / "platform.sqlite3")
+)
 STRIPE_WEBHOOK_SECRET = os.environ.get("STRIPE_WEBHOOK_SECRET", "whsec_for_development_only")

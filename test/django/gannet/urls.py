@@ -24,6 +24,7 @@ urlpatterns = [
     path("webhooks/stripe/", views.stripe_webhook, name="stripe_webhook"),
     path("staff/", views.staff_home, name="staff_home"),
     path("staff/refunds/", views.staff_refunds, name="staff_refunds"),
+    path("staff/refunds/<bigint:refund_id>/done/", views.refund_is_done, name="refund_is_done"),
     path(
         "staff/invoice/<bigint:invoice_id>/",
         include(
@@ -34,6 +35,7 @@ urlpatterns = [
                 path("void/", views.void, name="void"),
                 path("change/", views.change_registration, name="change_registration"),
                 path("apply/<bigint:credit_note_id>/", views.apply_note, name="apply_note"),
+                path("ask-platform/<bigint:credit_note_id>/", views.ask_platform, name="ask_platform"),
                 path("cash-out/<bigint:credit_note_id>/", views.cash_out, name="cash_out"),
                 path("fee/<bigint:credit_note_id>/", views.charge_fee, name="charge_fee"),
             ]

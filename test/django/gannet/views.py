@@ -11,7 +11,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import DataError, connection, transaction
+from django.db import DEFAULT_DB_ALIAS, DataError, connection, transaction
 from django.db.models import Func, IntegerField, OuterRef, Prefetch, Subquery
 from django.forms import Form
 from django.http import Http404, HttpResponse, HttpResponseBadRequest
@@ -30,7 +30,7 @@ from .forms import (
     ManualPaymentForm,
     ReasonForm,
 )
-from .ledger import ADVICE, call, from_minor_units, ledger_errors
+from .ledger import ADVICE, call, call_for_rows, from_minor_units, ledger_errors
 from .middleware import without_actor
 from .models import (
     Attendee,
@@ -41,10 +41,19 @@ from .models import (
     DemoPayment,
     Invoice,
     Payment,
-    PlatformRefund,
     Product,
     Staff,
     StripePayment,
+)
+from .platform import PROVIDER
+from .refunds import (
+    dispute_reinstated,
+    dispute_withdrawn,
+    is_by_hand,
+    is_waited_for,
+    paid_by_hand,
+    parts_of,
+    refund_event,
 )
 
 # For whoever is billed by staff.
@@ -246,36 +255,50 @@ def verified_event(request, tolerance=300):
 @require_POST
 @without_actor
 def stripe_webhook(request):
-    """Records a charge once, however often and by how many servers it is announced."""
+    """
+    Records what has happened to money once, however often, in whatever order and by how
+    many servers it is announced.
+    """
     try:
         event = verified_event(request)
-        if event["type"] != "charge.succeeded":
+        record = EVENTS.get(event["type"])
+        if record is None:
             return HttpResponse("ignored")
-        charge = event["data"]["object"]
-        if charge["currency"].upper() != Conference.objects.get().currency:
+        what = event["data"]["object"]
+        if what["currency"].upper() != Conference.objects.get().currency:
             raise ValueError("not the conference's currency")
-        payment = {
-            "invoice_id": charge["metadata"]["invoice_id"],
-            "amount": from_minor_units(charge["amount"]),
-            "reference": charge.get("receipt_number") or charge["id"],
-            "provider": "stripe",
-            "provider_ref": charge["id"],
-        }
-        record_charge(payment, charge)
+        record(what)
     except (DataError, KeyError, ValidationError, ValueError) as error:
-        # Not Stripe's, no such invoice, or a reference that stands for another payment.
-        # Stripe repeats the event for some days, and shows the answer.
+        # Not Stripe's, no such invoice, a reference that stands for another payment, or
+        # a dispute of a charge that was not announced yet. Stripe repeats the event for
+        # some days, and shows the answer.
         return HttpResponseBadRequest(str(error))
     return HttpResponse("recorded")
 
 
 @transaction.atomic
-def record_charge(payment, charge):
+def record_charge(charge):
     # The money has arrived, whatever has become of the invoice. So not pay(), which
     # refuses an invoice that can't be paid any more. Again it returns the same id,
     # or raises RP009 if the reference stands for another invoice or amount.
-    payment_id = call("record_payment", **payment)
+    payment_id = call(
+        "record_payment",
+        invoice_id=charge["metadata"]["invoice_id"],
+        amount=from_minor_units(charge["amount"]),
+        reference=charge.get("receipt_number") or charge["id"],
+        provider=PROVIDER,
+        provider_ref=charge["id"],
+    )
     StripePayment.objects.get_or_create(payment_id=payment_id, defaults={"charge": charge})
+
+
+EVENTS = {
+    "charge.succeeded": record_charge,
+    "refund.created": refund_event,
+    "refund.failed": refund_event,
+    "charge.dispute.funds_withdrawn": dispute_withdrawn,
+    "charge.dispute.funds_reinstated": dispute_reinstated,
+}
 
 
 # ---- staff ----
@@ -297,17 +320,27 @@ def staff_required(view):
     return login_required(never_cache(wrapper))
 
 
+def where_it_is(charge):
+    """The money of a payment, by the number that the platform has for it, in words."""
+    if re.fullmatch("[!-~]{1,200}", charge):
+        return call("payment_summary", provider=PROVIDER, provider_ref=charge)
+
+
 @staff_required
 def staff_home(request):
-    number = request.GET.get("number", "")
+    number, summary = request.GET.get("number", ""), None
     if number:
         if re.fullmatch("[0-9]{1,18}", number) and Invoice.objects.filter(pk=number).exists():
             return redirect("staff_invoice", int(number))
-        messages.error(request, f"There is no invoice {number}.")
+        summary = where_it_is(number)
+        if not summary:
+            messages.error(request, f"There is no invoice {number}.")
     return render(
         request,
         "staff_home.html",
         {
+            "number": number,
+            "summary": summary,
             "invoices": Invoice.objects.select_related("attendee").order_by("-pk")[:50],
             "notes": CreditNote.objects.filter(state="unclaimed")
             .select_related("attendee", "payment")
@@ -330,12 +363,13 @@ def staff_invoice(request, invoice_id):
     invoice = get_object_or_404(
         invoices.prefetch_related(Prefetch("payments", payments)), pk=invoice_id
     )
+    notes = invoice.attendee.credit_notes.filter(state="unclaimed").order_by("pk")
     return render(
         request,
         "staff_invoice.html",
         {
             "invoice": invoice,
-            "notes": invoice.attendee.credit_notes.filter(state="unclaimed").order_by("pk"),
+            "notes": [(note, refund_sources(note)) for note in notes],
             "payment_form": ManualPaymentForm(
                 auto_id="payment_%s", initial={"amount": invoice.due or None}
             ),
@@ -346,20 +380,47 @@ def staff_invoice(request, invoice_id):
     )
 
 
+def refund_sources(note):
+    """To what a note's money can go back, and whether the platform can do it."""
+    sources = call_for_rows("refund_sources", credit_note_id=note.pk)
+    for source in sources:
+        source["by_platform"] = source["provider"] == PROVIDER and source["refundable"] > 0
+    return {"rows": sources, "by_platform": any(each["by_platform"] for each in sources)}
+
+
 @staff_required
 def staff_refunds(request):
     """A report of the ledger's, with what the site itself knows of a refund."""
     # The columns that are no fields of the model are attributes of what it returns.
     refunds = CreditNoteRefund.objects.raw(
         """
-        SELECT report.*, platform_ref, username AS by
+        SELECT report.*, username AS by,
+            coalesce(report.provider_ref, platform_ref) AS platform_number
         FROM regpaydb.report_credit_note_refunds report
         LEFT JOIN gannet_platformrefund ON refund_id = credit_note_refund_id
         LEFT JOIN auth_user ON auth_user.id = entered_by
         ORDER BY credit_note_refund_id DESC LIMIT 100
         """
     )
+    refunds = list(refunds)
+    parts = list(parts_of([refund.pk for refund in refunds], DEFAULT_DB_ALIAS))
+    for refund in refunds:
+        refund.shares = [part for part in parts if part.refund_id == refund.pk]
+        requested = refund.state == CreditNoteRefund.State.REQUESTED
+        for part in refund.shares:
+            part.by_hand = requested and is_by_hand(part)
+            if part.platform_ref == refund.platform_number:
+                refund.platform_number = None  # stands beside the part
+        # The rest is for staff to pay, who then say so.
+        refund.waits_for_staff = requested and not any(map(is_waited_for, refund.shares))
     return render(request, "staff_refunds.html", {"refunds": refunds})
+
+
+@staff_required
+@require_POST
+def refund_is_done(request, refund_id):
+    attempt(request, lambda: paid_by_hand(refund_id), "The refund is done.")
+    return redirect("staff_refunds")
 
 
 def staff_action(form_class, done):
@@ -534,12 +595,28 @@ def apply_note(request, invoice_id, credit_note_id):
     call("apply_credit_note", credit_note_id=credit_note_id, invoice_id=invoice_id)
 
 
+@staff_action(Form, "The payment platform is asked to pay it back.")
+def ask_platform(request, invoice_id, credit_note_id):
+    # Only the request. When it is committed, send_refunds sees it.
+    call(
+        "request_refund",
+        credit_note_id=credit_note_id,
+        reference=f"Credit note {credit_note_id}",
+    )
+
+
 @staff_action(CashOutForm, "The credit note is cashed out.")
 @transaction.atomic
 def cash_out(request, invoice_id, credit_note_id, reference, platform_ref):
-    refund_id = call("refund_credit_note", credit_note_id=credit_note_id, reference=reference)
-    if platform_ref:
-        PlatformRefund.objects.create(refund_id=refund_id, platform_ref=platform_ref)
+    """It was paid out already: by hand, or on the platform's own pages."""
+    note = {"credit_note_id": credit_note_id, "reference": reference}
+    if not platform_ref:
+        call("refund_credit_note", **note)
+        return
+    # When the platform announces it, too, the ledger knows it by this.
+    at_platform = {"provider": PROVIDER, "provider_ref": platform_ref}
+    refund_id = call("request_refund", **note)
+    call("confirm_refund", credit_note_refund_id=refund_id, **at_platform)
 
 
 @staff_action(FeeForm, "The fee is invoiced and paid by the credit note; the rest is a new one.")

@@ -18,7 +18,7 @@ class LedgerTests:
     attendees and products of its own.
     """
 
-    databases = {"default", "owner", "worker"}
+    databases = {"default", "owner", "refunds", "worker"}
 
     def tearDown(self):
         with connections["owner"].cursor() as cursor:

@@ -2,6 +2,7 @@
 import os
 
 from django.contrib.staticfiles.testing import StaticLiveServerTestCase
+from django.core.management import call_command
 from django.urls import reverse
 from selenium import webdriver
 from selenium.common.exceptions import TimeoutException, WebDriverException
@@ -9,10 +10,11 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
+from gannet import platform
 from gannet.ledger import call
 from gannet.models import CreditNote
 
-from .base import LedgerTests
+from .test_refunds import PlatformTests
 
 ARGUMENTS = [
     "--headless",
@@ -32,7 +34,7 @@ ARGUMENTS = [
 NO_JAVASCRIPT = {"profile.managed_default_content_settings.javascript": 2}
 
 
-class BrowserTests(LedgerTests, StaticLiveServerTestCase):
+class BrowserTests(PlatformTests, StaticLiveServerTestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -46,6 +48,7 @@ class BrowserTests(LedgerTests, StaticLiveServerTestCase):
         cls.browser.implicitly_wait(20)  # a new page may take a moment to come
 
     def setUp(self):
+        super().setUp()
         self.browser.delete_all_cookies()
         self.ada = self.attendee("Ada Brandt\nKestrel Instruments Pty Ltd\nHobart")
 
@@ -203,8 +206,8 @@ class BrowserTests(LedgerTests, StaticLiveServerTestCase):
         self.assertSees("The credit note is cashed out.")
         self.look("staff-cashed-out")
         self.press("All invoices")
-        self.press("Credit notes that were paid out")
-        self.assertSees(f"Back to NB re_{second.pk} 1048.50")
+        self.press("Credit notes that are paid out")
+        self.assertSees(f"Platform's number: re_{second.pk}")
         self.look("staff-refunds")
         self.assertEqual(
             sorted(
@@ -214,6 +217,33 @@ class BrowserTests(LedgerTests, StaticLiveServerTestCase):
             ),
             [(1048.50, "refunded"), (1165, "applied"), (1240, "applied")],
         )
+
+    def test_staff_have_the_platform_pay_back(self):
+        """Some of it came by the bank, where they have to pay it back themselves."""
+        invoice = self.invoice(self.ada, "1240.00")
+        charge = self.card(invoice, 1000)
+        self.bank(invoice, 240)
+        self.log_in(self.staff())
+        self.open("staff_invoice", invoice.pk)
+        self.press("Refund 1240.00 to a credit note")
+        self.assertSees(f"1000.00 of {charge}, of which 1000.00 can go back")
+        self.assertSees("240.00 of NB 7")
+        self.look("staff-ask-platform")
+        self.press("Pay back by the payment platform")
+        self.assertSees("The payment platform is asked to pay it back.")
+        self.open("staff_refunds")
+        self.assertSees("On its way")
+        self.assertSees("240.00 to NB 7, by hand")
+        self.look("staff-refund-requested")
+        self.assertNotIn("The rest is paid", self.text())
+        call_command("send_refunds", once=True)
+        self.open("staff_refunds")
+        self.assertSees(f"1000.00 to {charge}: {platform.refunds()[0]['id']}")
+        self.look("staff-refund-made")
+        self.press("The rest is paid")
+        self.assertSees("The refund is done.")
+        self.assertSees("Done")
+        self.look("staff-refund-done")
 
     def test_staff_change_a_registration(self):
         invoice = self.manual(

@@ -52,19 +52,22 @@ class ModelTests(LedgerTests, TransactionTestCase):
                     self.assertEqual(
                         columns[table, field.column], (field.max_digits, field.decimal_places)
                     )
-        self.assertEqual(found, 6)
+        self.assertEqual(found, 9)
 
     def test_models_fit_the_tables(self):
         """Every column of every model can be read, and rows come back by their keys."""
         attendee = self.attendee()
+        card = {"provider": "test", "provider_ref": f"ch_{attendee.pk}"}
         cart_id = call("current_cart", attendee_id=attendee.pk)
         call("set_quantity", cart_id=cart_id, product_id=self.product().pk, quantity=1)
         self.invoice(attendee, "30.00")
         call("pay", invoice_id=call("invoice_cart", cart_id=cart_id), amount=700, reference="x")
         note = CreditNote.objects.using("owner").filter(attendee=attendee, state="unclaimed").get()
         call("refund_credit_note", credit_note_id=note.pk, reference="x")
+        call("pay", invoice_id=self.invoice(attendee).pk, amount=100, reference="x", **card)
+        call("record_reversal", amount=40, reversal_ref=f"dp_{attendee.pk}", **card)
         self.staff()
-        self.assertEqual(len(self.ledger_models()), 13)
+        self.assertEqual(len(self.ledger_models()), 15)
         for model in self.ledger_models():
             with self.subTest(model.__name__):
                 row = model.objects.using("owner").order_by("-pk").first()

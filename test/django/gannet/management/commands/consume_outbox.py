@@ -42,6 +42,7 @@ def consume(database, limit=10):
     with transaction.atomic(using=database):
         rows = list(
             Outbox.objects.using(database)
+            .exclude(kind="credit_note_refunded")  # is for send_refunds
             .select_for_update(skip_locked=True)
             .order_by("pk")[:limit]
         )
