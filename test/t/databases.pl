@@ -160,18 +160,23 @@ SQL
 like($first->safe_psql('reports', 'SELECT * FROM problems', @treasurer), qr/\Aheron\|invoice 2\|[^\n]*(\nheron\|[^\n]*)*\z/,
 	'problems of one are shown as of that one');
 
-# Days are UTC's, but for a view on a function that sets the time zone.
-$first->safe_psql('gannet', <<'SQL');
-CREATE VIEW here AS SELECT current_setting('TimeZone') AS zone;
-CREATE FUNCTION there() RETURNS SETOF here LANGUAGE sql STABLE SET TimeZone = 'Australia/Hobart' AS 'TABLE public.here';
-CREATE VIEW there AS SELECT * FROM there();
-GRANT SELECT ON here, there TO books;
+# Days are UTC's, but for a view on a function that sets the time zone: a payment at one in
+# the morning in Hobart.
+$first->safe_psql('gannet', <<"SQL");
+$block{place}
+SET session_replication_role = replica;
+INSERT INTO regpaydb.payment (invoice_id, amount, "time", reference) VALUES (2, 0.01, '2026-01-02 01:00 Australia/Hobart', 'late');
 ALTER ROLE books SET TimeZone = 'Australia/Hobart';
 SQL
-is($first->safe_psql('reports', <<'SQL', @treasurer), 't|Australia/Hobart', 'the time zone of reports');
+is($first->safe_psql('reports', <<'SQL', @treasurer), "2026-01-01\n2026-01-02", 'days are of UTC or of the place');
 SET TimeZone = 'Australia/Hobart';
-IMPORT FOREIGN SCHEMA public LIMIT TO (here, there) FROM SERVER gannet INTO gannet;
-SELECT here.zone IN ('UTC', 'GMT'), there.zone FROM gannet.here, gannet.there;
+IMPORT FOREIGN SCHEMA public LIMIT TO (received_here) FROM SERVER gannet INTO gannet;
+SELECT min(date) FROM gannet.report_received_by_day;
+SELECT min(date) FROM gannet.received_here;
+SQL
+$first->safe_psql('gannet', <<'SQL');
+SET session_replication_role = replica;
+DELETE FROM regpaydb.payment WHERE reference = 'late';
 SQL
 
 # Nothing is written from there: three times over.

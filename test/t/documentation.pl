@@ -34,7 +34,7 @@ my @not_run = (
 		dump_custom dump_plain replica_identity follow followed switch_over open way_back)),
 	'docs/operations.md: test/t/many.pl runs it: locks',
 	map({"docs/operations.md: test/t/databases.pl runs it: $_"} qw(
-		roles conference pool pay reports import over_all)));
+		roles conference pool pay reports import over_all place)));
 
 # Pages whose examples are others' to run.
 my %run_elsewhere = (

@@ -157,6 +157,30 @@ sub stale
 	return $stale;
 }
 
+# ---- the primary dies ----
+
+# It has not sent the last of its log for a while: whoever was told something that the
+# standby does not have would be heard of.
+sub die_unheard
+{
+	my ($primary) = @_;
+	my $sender = $node{$primary}->safe_psql('postgres', 'SELECT pid FROM pg_stat_replication');
+
+	kill 'STOP', $sender;
+	sleep 0.3;
+	my $pid = fork // die "fork: $!";
+	if (!$pid)
+	{
+		# By now it has got the signal to end, and does so without another word.
+		sleep 0.5;
+		kill 'CONT', $sender;
+		POSIX::_exit(0);
+	}
+	$node{$primary}->stop('immediate');
+	waitpid $pid, 0;
+	return;
+}
+
 # ---- to and fro ----
 
 my ($primary, $standby) = qw(north south);
@@ -174,8 +198,8 @@ do
 	my $round = 'round ' . ++$rounds;
 
 	ok(wait_for_payments(), "$round: clients pay") or die 'nobody pays';
+	die_unheard($old);
 	my $died = time;
-	$node{$old}->stop('immediate');
 	run_block('promote', standby_data => $node{$new}->data_dir, standby => connection($new));
 	ok(wait_for_payments(), "$round: clients go on") or die 'nobody pays';
 	note(sprintf '%s: %d payments each in %.1f s from the end of the primary', $round, $enough, time - $died);
