@@ -14,7 +14,8 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(new_node fails_with session ask refused integrity money_is_conserved
-  lines seconds_to wait_until same_words timing_spread copy_server);
+  lines seconds_to wait_until same_words timing_spread copy_server page_blocks
+  page_results);
 
 # A node that is initialized, but not started.
 sub new_node
@@ -142,6 +143,25 @@ SQL
 sub lines
 {
 	return split /\n/, shift;
+}
+
+# The commands of a page that one test runs, by the names that the page gives them:
+#     <!-- not run: TEST runs it: NAME -->
+sub page_blocks
+{
+	my ($page, $test) = @_;
+	my $text = slurp_file("$ENV{REGPAYDB_SRC}/$page");
+
+	return $text =~ /^<!-- not run: \Q$test\E runs it: (\w+) -->\n```\w+\n(.*?)^```$/msg;
+}
+
+# What the page says that they print, where it does.
+sub page_results
+{
+	my ($page, $test) = @_;
+	my $text = slurp_file("$ENV{REGPAYDB_SRC}/$page");
+
+	return $text =~ /^<!-- not run: \Q$test\E runs it: (\w+) -->\n```\w+\n(?:(?!```).*\n)*```\n\n```\n((?:(?!```).*\n)*)```$/mg;
 }
 
 # How long a piece of work takes.

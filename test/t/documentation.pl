@@ -28,10 +28,14 @@ my $sources = $ENV{REGPAYDB_SRC};
 # Examples that can't run here, and what runs them instead.
 my @not_run = (
 	'README.md: needs pg_cron; test/t/cron.pl runs it',
-	(map {"docs/operations.md: test/across runs it: $_"} qw(
+	map({"docs/operations.md: test/t/failover.pl runs it: $_"} qw(synchronous promote rewind)),
+	map({"docs/operations.md: test/across runs it: $_"} qw(
 		names functions install before new_server upgrade_check close upgrade roles close dump
 		dump_custom dump_plain replica_identity follow followed switch_over open way_back)),
-	map {"docs/scale.md: test/citus runs it: $_"} qw(once make distribute where grant move way_back));
+	'docs/operations.md: test/t/many.pl runs it: locks',
+	map({"docs/operations.md: test/t/databases.pl runs it: $_"} qw(
+		roles conference pool pay reports import over_all place)),
+	map({"docs/scale.md: test/citus runs it: $_"} qw(once make distribute where grant move way_back)));
 
 # Pages whose examples are others' to run.
 my %run_elsewhere = (
