@@ -525,6 +525,7 @@ sub record_reversal
 	my ($recorded, $refund, $invoice, $reversal, @coins);
 
 	return 'RP002' if !$payment;
+	return 'RP003' if $payment->{amount} < 0;
 	$recorded = first { $_->{provider} eq $provider && $_->{ref} eq $ref } @reversals;
 	return $recorded->{payment} == $payment && $recorded->{amount} == $amount ? $recorded : 'RP009' if $recorded;
 	$refund = refund_of_ref($payment, $provider, $ref);
