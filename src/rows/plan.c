@@ -112,6 +112,13 @@ prepare(const Ledger *ledger, const QueryText *text)
 	return plan;
 }
 
+/* Whether it is large, and so seldom asked for that to plan it again is no matter. */
+static bool
+is_rare(int number)
+{
+	return number == Q_INTEGRITY_PROBLEMS || number == Q_RECONCILIATION;
+}
+
 /*
  * The plan of this number, made when it is first needed.  When the tables change,
  * PostgreSQL makes it anew from the text.
@@ -132,7 +139,7 @@ get_plan(Ledger *ledger, int number, MakeText make_text, bool *saved)
 		return plan;
 	make_text(number, &text);
 	plan = prepare(ledger, &text);
-	*saved = !is_rewritten(plan);
+	*saved = !is_rare(number) && !is_rewritten(plan);
 	if (*saved && SPI_keepplan(plan) != 0)
 		elog(ERROR, "SPI_keepplan failed");
 	if (*saved)
