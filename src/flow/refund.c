@@ -356,21 +356,21 @@ refund_fail(Ledger *ledger, int64 refund_id, text *reason)
 
 /* ---- what a platform reports ---- */
 
-/* How much of a refund goes back to a payment; -1 where that is not said. */
-static int64
-part_of(Ledger *ledger, int64 refund_id, int64 payment_id)
+/* Whether so much of a refund goes back to a payment, or that is not said. */
+static bool
+is_part(Ledger *ledger, int64 refund_id, int64 payment_id, int64 amount)
 {
 	int			nparts;
 	MoneyPart  *parts = row_refund_parts(ledger, refund_id, &nparts);
 
 	for (int i = 0; i < nparts; i++)
 		if (!parts[i].no_payment && parts[i].payment_id == payment_id)
-			return parts[i].amount;
-	return nparts == 0 ? -1 : 0;
+			return parts[i].amount == amount;
+	return nparts == 0;
 }
 
-/* The refund, of those that say nothing of where they went, that this stands for; or 0. */
-static int64
+/* Whether it is one of the refunds that say nothing of where they went. */
+static bool
 old_refund_of_ref(Provenance *provenance, const PaymentRow *payment, text *ref)
 {
 	int			nplaces;
@@ -381,8 +381,8 @@ old_refund_of_ref(Provenance *provenance, const PaymentRow *payment, text *ref)
 		if (places[i].kind == PLACE_REFUND && !has_parts(provenance->ledger, places[i].refund_id) &&
 			row_refund(provenance->ledger, places[i].refund_id, &refund) &&
 			same_text(refund.reference, ref))
-			return refund.refund_id;
-	return 0;
+			return true;
+	return false;
 }
 
 /*
@@ -400,16 +400,17 @@ refund_is_of_ref(Provenance *provenance, const PaymentRow *payment, text *provid
 	int			nrefunds;
 	int64	   *refunds = row_refunds_of_ref(ledger, provider, ref, &payment->payment_id, &nrefunds);
 	RefundRow	refund;
-	int64		part;
+	int			fits = 0;
 
 	if (nrefunds == 0)
-		return old_refund_of_ref(provenance, payment, ref) != 0;
-	part = part_of(ledger, refunds[0], payment->payment_id);
-	if (part >= 0 && part != amount)
+		return old_refund_of_ref(provenance, payment, ref);
+	while (fits < nrefunds && !is_part(ledger, refunds[fits], payment->payment_id, amount))
+		fits++;
+	if (fits == nrefunds)
 		other_reference(provider, ref);
-	if (!row_refund(ledger, refunds[0], &refund))
+	if (!row_refund(ledger, refunds[fits], &refund))
 		row_seen_too_late();
 	if (refund.state == REFUND_REQUESTED)
-		confirm(ledger, refunds[0], provider, ref);
+		confirm(ledger, refunds[fits], provider, ref);
 	return true;
 }

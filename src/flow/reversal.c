@@ -22,6 +22,18 @@
 #include "rows/plan.h"
 #include "rows/reversal_rows.h"
 
+pg_noreturn static void
+other_reversal(const ReversalRow *reversal)
+{
+	ereport(ERROR,
+			(errcode(RP_IDEMPOTENCY_CONFLICT),
+			 errmsg("reference \"%s\" of \"%s\" is recorded with another reversal",
+					text_to_cstring(reversal->reversal_ref),
+					text_to_cstring(reversal->provider)),
+			 errdetail("A platform's reference stands for one reversal: one payment and one amount."),
+			 errhint("Send the same payment and amount to repeat a call, or a new reference for a new reversal.")));
+}
+
 /*
  * reversal_is_recorded
  *		If the platform's reversal is recorded already, its id goes to reversal.  Raises
@@ -35,14 +47,25 @@ reversal_is_recorded(Ledger *ledger, ReversalRow *reversal)
 	if (!row_reversal_by_ref(ledger, reversal->provider, reversal->reversal_ref, &first))
 		return false;
 	if (first.payment_id != reversal->payment_id || first.amount != reversal->amount)
-		ereport(ERROR,
-				(errcode(RP_IDEMPOTENCY_CONFLICT),
-				 errmsg("reference \"%s\" of \"%s\" is recorded with another reversal",
-						text_to_cstring(reversal->reversal_ref),
-						text_to_cstring(reversal->provider)),
-				 errdetail("A platform's reference stands for one reversal: one payment and one amount."),
-				 errhint("Send the same payment and amount to repeat a call, or a new reference for a new reversal.")));
+		other_reversal(reversal);
 	reversal->reversal_id = first.reversal_id;
+	return true;
+}
+
+/*
+ * Whether staff have recorded the very same by record_manual_payment(): money given back,
+ * with the platform's reference.  Raises RP009 where that is of something else.
+ */
+static bool
+is_recorded_by_hand(Ledger *ledger, const ReversalRow *reversal, const PaymentRow *payment)
+{
+	PaymentRow	given;
+
+	if (!row_payment_by_ref(ledger, reversal->provider, reversal->reversal_ref, &given) ||
+		given.amount > 0)
+		return false;
+	if (given.amount != -reversal->amount || given.invoice_id != payment->invoice_id)
+		other_reversal(reversal);
 	return true;
 }
 
@@ -167,7 +190,7 @@ take_from_invoice(Ledger *ledger, const InvoiceRow *invoice, const CreditNoteRow
 /*
  * reverse_payment
  *		Record a reversal of a payment that was found: fills in its id.  False where it
- *		is a refund of ours, which is confirmed.
+ *		is a refund of ours, which is confirmed, or was recorded by hand.
  *
  * Locks the payment's cart and invoice, the invoice's own notes, the payment, the
  * platform's reference.  Raises RP002, RP003, RP009, 40001.
@@ -190,7 +213,8 @@ reverse_payment(Ledger *ledger, ReversalRow *reversal, const PaymentRow *payment
 	if (reversal_is_recorded(ledger, reversal))
 		return true;
 	if (refund_is_of_ref(&provenance, payment, reversal->provider, reversal->reversal_ref,
-						 reversal->amount))
+						 reversal->amount) ||
+		is_recorded_by_hand(ledger, reversal, payment))
 		return false;
 	check_amount(&provenance, reversal, payment);
 	take_from_invoice(ledger, &invoice, notes, nnotes, reversal);

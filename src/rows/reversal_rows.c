@@ -30,6 +30,12 @@ row_reversal_by_ref(Ledger *ledger, text *provider, text *reversal_ref, Reversal
 }
 
 /*
+ * How many locks references share, so that a transaction that records many does not fill
+ * the table of locks.
+ */
+#define REF_LOCKS	256
+
+/*
  * row_lock_ref
  *		Keep others from recording a platform's reference, until the transaction ends.
  *
@@ -44,7 +50,7 @@ row_lock_ref(Ledger *ledger, text *provider, text *ref)
 									  hash_bytes((unsigned char *) VARDATA_ANY(ref),
 												 VARSIZE_ANY_EXHDR(ref)));
 
-	LockDatabaseObject(ledger->tables[REVERSAL], number, 0, ExclusiveLock);
+	LockDatabaseObject(ledger->tables[REVERSAL], number % REF_LOCKS, 0, ExclusiveLock);
 }
 
 /* row_ref_is_reversed: whether a reversal has this reference, as the ledger is now. */
@@ -80,6 +86,8 @@ row_insert_reversal(Ledger *ledger, ReversalRow *reversal)
 	set_int8_or_null(row, REVERSAL_COL_ENTERED_BY, actor_user_id(&actor) ? &actor : NULL);
 	if (!row_insert_once(ledger, row, &written))
 		return false;
+	if (!row_has_values(&written, row))
+		row_not_written(ledger, REVERSAL);
 	row_check_time(&written, REVERSAL_COL_TIME);
 	reversal->reversal_id = row_int8(&written, REVERSAL_COL_ID);
 	return true;

@@ -10,6 +10,7 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "utils/datum.h"
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 
@@ -180,6 +181,8 @@ has_value(const Row *row, int column, const RowValues *values)
 			return DatumGetInt64(value) == DatumGetInt64(wanted);
 		case TYPE_BOOL:
 			return DatumGetBool(value) == DatumGetBool(wanted);
+		case TYPE_TEXT:
+			return datum_image_eq(value, wanted, false, -1);
 		default:
 			Assert(type >= TYPE_ENUM);
 			return DatumGetObjectId(value) == DatumGetObjectId(wanted);
@@ -193,7 +196,7 @@ stays(const RowValues *row, int column)
 	return row->set[column] && (table_specs[row->table].columns[column].written & STAYS) != 0;
 }
 
-/* row_has_values: whether a row that was updated has what has to stay. */
+/* row_has_values: whether a row that was written has what has to stay. */
 bool
 row_has_values(const Row *row, const RowValues *values)
 {

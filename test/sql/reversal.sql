@@ -352,3 +352,48 @@ DROP TABLE test.reversal_call;
 SET search_path = public;
 DROP OWNED BY regress_reversal_app, regress_reversal_staff, regress_reversal_reports;
 DROP ROLE regress_reversal_app, regress_reversal_staff, regress_reversal_reports;
+
+-- ---------------------------------------------------------------------------
+-- References that two have, and what triggers of an owner's make of rows
+-- ---------------------------------------------------------------------------
+SELECT test.new_ledger('reversal_refs');
+SELECT regpaydb.record_payment(test.invoice(1, 50), 200, '', 'st', 'r1') AS payment;
+-- Of two refunds with one reference it is the one whose part it is.
+SELECT regpaydb.charge_credit_note(credit_note_id, '[{"description": "Fee", "price": 50}]') FROM credit_note WHERE state = 'unclaimed';
+SELECT regpaydb.request_refund(max(credit_note_id), 'cancelled', '[{"payment_id": 1, "amount": 40}]') AS refund FROM credit_note;
+SELECT regpaydb.record_payment(test.invoice(1, 50), 90, '', 'st', 'r2') AS payment;
+SELECT regpaydb.request_refund(max(credit_note_id), 'cancelled', '[]') AS refund FROM credit_note;
+SELECT test.raises($$SELECT regpaydb.record_reversal('st', 'r1', 41, 'cancelled')$$);
+SELECT regpaydb.record_reversal('st', 'r1', 40, 'cancelled') AS none;
+SELECT credit_note_refund_id, state FROM credit_note_refund ORDER BY 1;
+-- What staff have recorded by hand, with the platform's reference, is not taken twice.
+SELECT regpaydb.record_manual_payment(1, -50, 'given back', 900, 'st', 're_9') AS payment;
+SELECT invoice_id, status FROM invoice ORDER BY 1;
+SELECT regpaydb.record_reversal('st', 'r1', 50, 're_9') AS none;
+SELECT test.raises($$SELECT regpaydb.record_reversal('st', 'r2', 50, 're_9')$$);
+SELECT count(*) AS reversals FROM reversal;
+SELECT * FROM regpaydb.check_integrity();
+-- A trigger that changes what a refund, a part or a reversal is: nothing is left of the call.
+CREATE FUNCTION change_row() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	NEW := jsonb_populate_record(NEW, TG_ARGV[0]::jsonb);
+	RETURN NEW;
+END $$;
+SELECT regpaydb.record_payment(test.invoice(2, 10), 100, '', 'st', 'r3') AS payment;
+SELECT max(credit_note_id) AS note FROM credit_note \gset
+CREATE FUNCTION with_change(t regclass, change text, call text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	result text;
+BEGIN
+	EXECUTE format('CREATE TRIGGER change BEFORE INSERT ON %s FOR EACH ROW EXECUTE FUNCTION change_row(%L)', t, change);
+	result := test.raises(call);
+	RAISE EXCEPTION USING ERRCODE = 'T0000', MESSAGE = result;
+EXCEPTION WHEN SQLSTATE 'T0000' THEN
+	RETURN SQLERRM;
+END $$;
+SELECT t, change, with_change(t, change, CASE WHEN t = 'reversal'::regclass THEN 'SELECT regpaydb.record_reversal(''st'', ''r3'', 30, ''v1'')'
+	ELSE format('SELECT regpaydb.request_refund(%s, '''')', :note) END)
+FROM (VALUES ('credit_note_refund'::regclass, '{"state": "done"}'), ('credit_note_refund', '{"provider_ref": "x", "provider": "y"}'),
+	('credit_note_refund', '{"reference": "another"}'), ('credit_note_refund_part', '{"payment_id": null}'), ('credit_note_refund_part', '{"amount": 1}'),
+	('reversal', '{"reversal_ref": "other"}'), ('reversal', '{"provider": "other"}'), ('reversal', '{"amount": 80, "loss": 50}'), ('reversal', '{"reversing_payment_id": null}')) c (t, change);
+SELECT * FROM regpaydb.check_integrity();
