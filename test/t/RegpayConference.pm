@@ -33,7 +33,7 @@ INSERT INTO product (category_id, name, price, stock)
 INSERT INTO product (category_id, name, price) VALUES (4, 'Never sold', 1.00);
 CREATE TABLE public.snapshot (
 	"time" timestamptz, money_received numeric, on_paid_invoices numeric, part_payments numeric,
-	credit_notes_unclaimed numeric, credit_notes_refunded numeric, sales numeric, due numeric);
+	credit_notes_unclaimed numeric, credit_notes_refunded numeric, sales numeric, due numeric, losses numeric);
 SQL
 }
 
@@ -41,13 +41,16 @@ SQL
 my $snapshot = <<'SQL';
 INSERT INTO public.snapshot SELECT clock_timestamp(),
 	(SELECT coalesce(sum(amount), 0) FROM payment p WHERE NOT EXISTS (SELECT FROM credit_note WHERE credit_note_id = payment_id)
-		AND NOT EXISTS (SELECT FROM credit_note_application a WHERE a.payment_id = p.payment_id)),
+		AND NOT EXISTS (SELECT FROM credit_note_application a WHERE a.payment_id = p.payment_id)
+		AND NOT EXISTS (SELECT FROM credit_note_refund f WHERE f.returned_payment_id = p.payment_id)),
 	(SELECT coalesce(sum(paid), 0) FROM invoice WHERE status = 'paid'),
 	(SELECT coalesce(sum(paid), 0) FROM invoice WHERE status <> 'paid'),
 	(SELECT coalesce(sum(value), 0) FROM credit_note WHERE state = 'unclaimed'),
-	(SELECT coalesce(sum(value), 0) FROM credit_note WHERE state = 'refunded'),
+	(SELECT coalesce(sum(value), 0) FROM credit_note n WHERE state = 'refunded'
+		AND NOT EXISTS (SELECT FROM credit_note_refund f WHERE f.credit_note_id = n.credit_note_id AND f.state = 'failed')),
 	(SELECT coalesce(sum(value), 0) FROM invoice WHERE status = 'paid'),
-	(SELECT coalesce(sum(value - paid), 0) FROM invoice WHERE status = 'unpaid');
+	(SELECT coalesce(sum(value - paid), 0) FROM invoice WHERE status = 'unpaid'),
+	(SELECT coalesce(sum(loss), 0) FROM reversal);
 SQL
 
 my $next_ref = 0;
@@ -170,6 +173,56 @@ sub charge
 
 sub cash_out { return note($_[0], "regpaydb.refund_credit_note(credit_note_id, '" . any('', 'transfer back') . "', 900)") }
 
+# On its way by a platform; $parts say where to, by default to where it came from.
+sub request
+{
+	my ($attendee, $reference, $parts) = @_;
+	$parts //= 'NULL';
+	return note($attendee, "regpaydb.request_refund(credit_note_id, '$reference', $parts, 900)");
+}
+
+# Does something with the oldest of an attendee's refunds that are on their way.
+sub on_its_way
+{
+	my ($attendee, $what) = @_;
+	return "SELECT $what FROM (SELECT r.* FROM credit_note_refund r JOIN credit_note n USING (credit_note_id)"
+	  . " WHERE attendee_id = $attendee AND r.state = 'requested' ORDER BY 1 LIMIT 1) r";
+}
+
+sub confirm { return on_its_way($_[0], q{regpaydb.confirm_refund(credit_note_refund_id, 'stripe', 're ' || credit_note_refund_id)}) }
+
+sub fail { return on_its_way($_[0], q{regpaydb.fail_refund(credit_note_refund_id, 'the card is no more: ' || credit_note_refund_id)}) }
+
+# The platform tells of a refund of ours as of something that it took back.
+sub report_refund
+{
+	my ($attendee) = @_;
+	return 'SELECT regpaydb.record_reversal(p.provider, p.provider_ref, t.amount, r.reference) FROM ('
+	  . on_its_way($attendee, '*') . ') r JOIN credit_note_refund_part t USING (credit_note_refund_id) '
+	  . "JOIN payment p USING (payment_id) WHERE p.provider_ref IS NOT NULL AND r.reference LIKE 'rf %' LIMIT 1";
+}
+
+# By card, which can be disputed.
+sub pay_by_card
+{
+	my ($attendee, $condition, $amount) = @_;
+	return invoice($attendee, $condition, "regpaydb.record_payment(invoice_id, $amount, 'card', 'stripe', 'ch_" . ++$next_ref . "')");
+}
+
+# The platform takes money back: of the newest or the oldest charge of which nothing went
+# back.
+sub dispute
+{
+	my ($attendee, $amount, $order) = @_;
+	$order //= 'DESC';
+	return "SELECT regpaydb.record_reversal(provider, provider_ref, $amount, 'dp_' || payment_id, '" . any('', 'chargeback') . "') FROM ("
+	  . 'SELECT p.* FROM payment p JOIN invoice USING (invoice_id) '
+	  . "WHERE attendee_id = $attendee AND kind = 'payment' AND provider_ref LIKE 'ch\\_%' "
+	  . 'AND NOT EXISTS (SELECT FROM reversal v WHERE v.payment_id = p.payment_id) '
+	  . 'AND NOT EXISTS (SELECT FROM credit_note_refund_part t JOIN credit_note_refund r USING (credit_note_refund_id) '
+	  . "WHERE t.payment_id = p.payment_id AND r.state <> 'failed') ORDER BY payment_id $order LIMIT 1) p";
+}
+
 # What attendees do; each is a list of statements.
 my @stories = (
 	sub { manual_invoice($_[0]), pay($_[0], 'value - paid') },
@@ -209,7 +262,41 @@ my @stories = (
 	sub { fill($_[0]), invoice_cart($_[0]), lapse($_[0]) },
 	sub { fill($_[0]), lapse($_[0]) },
 	sub { fill($_[0]), invoice_cart($_[0]), pay($_[0], '0.01'), fill($_[0]), invoice_cart($_[0]) },
-	sub { fill($_[0]) },);
+	sub { fill($_[0]) },
+	# refunds that a platform makes, or doesn't
+	sub { manual_invoice($_[0]), pay($_[0], 'value - paid + ' . cents()), request($_[0], any('', 'to be sent')) },
+	sub { manual_invoice($_[0]), pay($_[0], 'value - paid'), refund($_[0]), request($_[0], 'sent'), confirm($_[0]) },
+	sub {
+		manual_invoice($_[0]), pay($_[0], 'value - paid'), refund($_[0]), request($_[0], 'wire', q{'[]'}), fail($_[0]),
+		  request($_[0], 'again');
+	},
+	sub {
+		my ($attendee, $other) = @_;
+		manual_invoice($attendee, '10.00'), pay($attendee, '90.00'), manual_invoice($other, '40.00'),
+		  "SELECT regpaydb.apply_credit_note(n.credit_note_id, i.invoice_id) FROM ("
+		  . note($attendee, 'credit_note_id') . ') n, ('
+		  . invoice($other, "status = 'unpaid' AND cart_id IS NULL", 'invoice_id') . ') i',
+		  request($attendee, ''), fail($attendee);
+	},
+	sub {
+		manual_invoice($_[0]), pay_by_card($_[0], "status = 'unpaid'", 'value - paid + 45'), request($_[0], 'rf ' . ++$next_ref),
+		  report_refund($_[0]);
+	},
+	# charges that a platform takes back: one of two, a part, what is spent elsewhere, and
+	# what was given back already
+	sub {
+		manual_invoice($_[0]), pay_by_card($_[0], "status = 'unpaid'", 'value - paid'),
+		  pay_by_card($_[0], "status = 'paid' AND value > 0", 'value'), dispute($_[0], 'amount');
+	},
+	sub { manual_invoice($_[0]), pay_by_card($_[0], "status = 'unpaid'", 'value - paid'), dispute($_[0], 'round(amount * 0.4 + 0.01, 2)', 'ASC') },
+	sub {
+		manual_invoice($_[0], '10.00'), pay_by_card($_[0], "status = 'unpaid'", '70.00'), manual_invoice($_[0], '400.00'),
+		  dispute($_[0], 'amount');
+	},
+	sub {
+		manual_invoice($_[0], '50.00'), pay_by_card($_[0], "status = 'unpaid'", '50.00'), refund($_[0]),
+		  manual_invoice($_[0], '500.00'), dispute($_[0], 'amount');
+	},);
 
 # Two want the last one: the reservation of the first lapses, the second pays for
 # it, and then there is money of the first.
@@ -273,7 +360,9 @@ UPDATE invoice SET due_time = due_time - issue_time + :'generated'::timestamptz 
 	paid_time = :'generated'::timestamptz - (:'generated' - paid_time) * $STRETCH,
 	closed_time = :'generated'::timestamptz - (:'generated' - closed_time) * $STRETCH;
 UPDATE payment SET "time" = :'generated'::timestamptz - (:'generated' - "time") * $STRETCH;
-UPDATE credit_note_refund SET "time" = :'generated'::timestamptz - (:'generated' - "time") * $STRETCH;
+UPDATE credit_note_refund SET "time" = :'generated'::timestamptz - (:'generated' - "time") * $STRETCH,
+	closed_time = :'generated'::timestamptz - (:'generated' - closed_time) * $STRETCH;
+UPDATE reversal SET "time" = :'generated'::timestamptz - (:'generated' - "time") * $STRETCH;
 UPDATE outbox SET "time" = :'generated'::timestamptz - (:'generated' - "time") * $STRETCH;
 UPDATE public.snapshot SET "time" = :'generated'::timestamptz - (:'generated' - "time") * $STRETCH;
 RESET session_replication_role;

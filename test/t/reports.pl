@@ -49,7 +49,7 @@ sub rows
 		my %hash;
 
 		@hash{@$names} = map { $_ eq $NULL ? undef : $_ } @$row;
-		/^(amount|value|paid|price)$/ and $hash{$_} =~ tr/.//d foreach keys %hash;
+		/^(amount|value|paid|price|loss)$/ and $hash{$_} =~ tr/.//d foreach keys %hash;
 		push @hashes, \%hash;
 	}
 	return @hashes;
@@ -61,7 +61,8 @@ my %raw_queries = (
 	reservation => 'SELECT *, reserved_until > now() AS holds FROM reservation',
 	invoice => 'SELECT *, extract(epoch FROM due_time) AS due_epoch FROM invoice',
 	line_item => 'TABLE line_item', payment => 'SELECT *, extract(epoch FROM "time") AS epoch FROM payment',
-	credit_note => 'TABLE credit_note', application => 'TABLE credit_note_application', refund => 'TABLE credit_note_refund',
+	credit_note => 'TABLE credit_note', application => 'TABLE credit_note_application',
+	refund => 'SELECT *, now() - "time" AS age FROM credit_note_refund', part => 'TABLE credit_note_refund_part', reversal => 'TABLE reversal',
 	outbox => 'TABLE outbox', now => 'SELECT extract(epoch FROM now()) AS epoch, (now() - (SELECT "time" FROM outbox ORDER BY 1 LIMIT 1)) AS lag');
 
 sub money
@@ -99,6 +100,32 @@ sub element
 	return '"' . $text =~ s/(["\\])/\\$1/gr . '"';
 }
 
+# An object as jsonb's text: shorter keys come first.
+sub object
+{
+	my (%object) = @_;
+	my $string = sub { my $text = shift; defined $text ? '"' . $text =~ s/(["\\])/\\$1/gr . '"' : 'null' };
+
+	return '{' . join(', ', map {qq{"$_": } . (/^(amount|payment_id)$/ ? $object{$_} // 'null' : $string->($object{$_}))}
+		  sort { length $a <=> length $b || $a cmp $b } keys %object) . '}';
+}
+
+# Where a refund goes to, as report_credit_note_refunds has it: what goes some other
+# way is last.
+sub parts_of
+{
+	my ($parts, $payment) = @_;
+	my @texts;
+
+	for my $part (sort { !defined $a->{payment_id} <=> !defined $b->{payment_id} || ($a->{payment_id} // 0) <=> ($b->{payment_id} // 0) } @$parts)
+	{
+		my $to = defined $part->{payment_id} ? $payment->{ $part->{payment_id} } : {};
+
+		push @texts, object(amount => money($part->{amount}), map { $_ => $to->{$_} } qw(payment_id provider provider_ref reference));
+	}
+	return @texts ? '[' . join(', ', @texts) . ']' : undef;
+}
+
 # Each report's rows, in no order, as the texts that psql shows.
 sub expected_reports
 {
@@ -115,6 +142,10 @@ sub expected_reports
 	my %application_of = map { $_->{credit_note_id} => $_ } @{ $table{application} };
 	my %applied_by = map { $_->{payment_id} => $note{ $_->{credit_note_id} } } @{ $table{application} };
 	my %refund_of = map { $_->{credit_note_id} => $_ } @{ $table{refund} };
+	my %returned_by = map { $_->{returned_payment_id} => $note{ $_->{credit_note_id} } }
+	  grep { defined $_->{returned_payment_id} } @{ $table{refund} };
+	my %parts_of;
+	push @{ $parts_of{ $_->{credit_note_refund_id} } }, $_ foreach @{ $table{part} };
 	my $now = $table{now}[0]{epoch};
 	my %expected;
 
@@ -139,7 +170,7 @@ sub expected_reports
 
 	# ---- sales ----
 
-	my ($sold, $part, $all, $received, $made, $applied, $refunded, $unclaimed) = (0) x 8;
+	my ($sold, $part, $all, $received, $made, $applied, $refunded, $unclaimed, $returned) = (0) x 9;
 	my (%item, %day, %by_provider);
 
 	for my $line (@{ $table{line_item} })
@@ -221,12 +252,19 @@ sub expected_reports
 
 	# ---- money ----
 
+	my $enter = sub {
+		my ($time, $kind, $provider, $amount, $reference) = @_;
+		my $day = substr $time, 0, 10;
+		my $sums = $by_provider{ join ' ', $day, $kind, $provider // '' } //= [ $day, $kind, $provider, 0, 0, [] ];
+
+		$sums->[3]++;
+		$sums->[4] += $amount;
+		push @{ $sums->[5] }, element($reference);
+	};
+
 	for my $payment (sort { $a->{payment_id} <=> $b->{payment_id} } @{ $table{payment} })
 	{
 		my $invoice = $invoice{ $payment->{invoice_id} };
-		my $outside = $payment->{kind} =~ /^(payment|manual)$/;
-		my $day = substr $payment->{time}, 0, 10;
-		my $key = join ' ', $day, $payment->{kind}, $payment->{provider} // '';
 
 		push @{ $expected{report_payments} }, [
 			@{$payment}{ 'payment_id', 'time', 'kind' }, money($payment->{amount}),
@@ -235,18 +273,28 @@ sub expected_reports
 		$all += $payment->{amount};
 		$made -= $payment->{amount} if $payment->{kind} eq 'credit_note';
 		$applied += $payment->{amount} if $payment->{kind} eq 'credit_application';
-		next if !$outside;
-		$received += $payment->{amount};
-		my $sums = $by_provider{$key} //= [ $day, $payment->{kind}, $payment->{provider}, 0, 0, [] ];
-		$sums->[3]++;
-		$sums->[4] += $payment->{amount};
-		push @{ $sums->[5] }, element($payment->{provider_ref} // $payment->{reference});
+		$returned += $payment->{amount} if $payment->{kind} eq 'refund_failed';
+		$received += $payment->{amount} if $payment->{kind} =~ /^(payment|manual|reversal)$/;
+		$enter->(@{$payment}{qw(time kind provider amount)}, $payment->{provider_ref} // $payment->{reference})
+		  if $payment->{kind} =~ /^(payment|manual)$/;
+	}
+	# Whole, as the platform's file has it, whatever the invoice still had.
+	for my $reversal (sort { $a->{reversal_id} <=> $b->{reversal_id} } @{ $table{reversal} })
+	{
+		my $of = $payment{ $reversal->{payment_id} };
+
+		$enter->($reversal->{time}, 'reversal', $reversal->{provider}, -$reversal->{amount}, $reversal->{reversal_ref});
+		push @{ $expected{report_reversals} }, [
+			@{$reversal}{qw(reversal_id time provider reversal_ref)}, money($reversal->{amount}), money($reversal->{loss}),
+			@{$reversal}{qw(reference entered_by payment_id)}, $of->{provider_ref}, money($of->{amount}), $of->{invoice_id},
+			@{ $invoice{ $of->{invoice_id} } }{qw(status attendee_id recipient)} ];
 	}
 	$expected{report_received_by_day} = [ totals(\%by_provider, sub {
 		my ($day, $kind, $provider, $payments, $amount, $refs) = @{ $_[0] };
 		$day, $kind, $provider, $payments, money($amount), '{' . join(',', @$refs) . '}';
 	}) ];
 
+	my %words = (requested => 'refund requested', failed => 'refund failed', done => 'refunded');
 	for my $note (@{ $table{credit_note} })
 	{
 		my $id = $note->{credit_note_id};
@@ -254,16 +302,21 @@ sub expected_reports
 		my $to = $application_of{$id} ? $payment{ $application_of{$id}{payment_id} } : undef;
 		my $out = $refund_of{$id};
 		my @status = $to ? ('applied', "applied to invoice $to->{invoice_id}")
-		  : $out ? ('refunded', 'refunded' . ($out->{reference} eq '' ? '' : ": $out->{reference}")) : ('unclaimed') x 2;
+		  : $out ? ('refunded', $words{ $out->{state} } . ($out->{reference} eq '' ? '' : ": $out->{reference}")) : ('unclaimed') x 2;
 		my @whose = ($note->{attendee_id}, @{$owner}{qw(user_id recipient email)});
 
 		push @{ $expected{report_credit_notes} }, [
 			$id, $payment{$id}{time}, @whose, money($note->{value}), @status, $payment{$id}{invoice_id},
-			$to ? $to->{invoice_id} : undef, $to ? $to->{time} : $out ? $out->{time} : undef ];
+			$to ? $to->{invoice_id} : undef, $to ? $to->{time} : $out ? $out->{time} : undef, $out ? $out->{state} : undef ];
 		push @{ $expected{report_credit_note_refunds} }, [
-			@{$out}{ 'credit_note_refund_id', 'time' }, $id, money($note->{value}), @{$out}{ 'reference', 'entered_by' }, @whose ]
+			@{$out}{ 'credit_note_refund_id', 'time' }, $id, money($note->{value}), @{$out}{ 'reference', 'entered_by' }, @whose,
+			@{$out}{qw(state provider provider_ref closed_time closed_by failure_reason)},
+			parts_of($parts_of{ $out->{credit_note_refund_id} }, \%payment) ]
 		  if $out;
-		$refunded += $note->{value} if $out;
+		push @{ $expected{report_refunds_in_flight} }, [
+			@{$out}{qw(credit_note_refund_id time age)}, $id, money($note->{value}), @{$out}{ 'reference', 'entered_by' }, @whose ]
+		  if $out && $out->{state} eq 'requested';
+		$refunded += $note->{value} if $out && $out->{state} ne 'failed';
 		next if $to || $out;
 		$unclaimed += $note->{value};
 		push @{ $expected{report_unclaimed_ageing} }, [
@@ -271,20 +324,20 @@ sub expected_reports
 			$invoice{ $payment{$id}{invoice_id} }{status}, age($now, $payment{$id}{epoch}) ];
 	}
 	$expected{report_sales_and_payments} = [ [ map { money($_) } $sold, $all, $sold - $all, $part, $received, $made, $applied,
-		$refunded, $unclaimed, $made - $applied - $refunded - $unclaimed ] ];
+		$refunded, $unclaimed, $made - $applied - $refunded - $unclaimed - $returned, $returned ] ];
 	$expected{report_outbox_lag} = [ [ scalar @{ $table{outbox} }, (sort map { $_->{time} } @{ $table{outbox} })[0], $table{now}[0]{lag} ] ];
 
-	$expected{report_attendee_statement} = statement(\%table, \%invoice, \%payment, \%note, \%applied_by);
+	$expected{report_attendee_statement} = statement(\%table, \%invoice, \%payment, \%note, { %applied_by, %returned_by });
 	return \%expected;
 }
 
 # Every attendee's statement, all notes gone through one by one.
 sub statement
 {
-	my ($table, $invoice, $payment, $note, $applied_by) = @_;
+	my ($table, $invoice, $payment, $note, $brought_back) = @_;
 	my (%entries, @rows);
 	my %label = (payment => 'payment', manual => 'manual payment', credit_note => 'credit to somebody else',
-		credit_application => 'credit of somebody else');
+		credit_application => 'credit of somebody else', refund_failed => 'refund of somebody else failed', reversal => 'payment reversed');
 	my $enter = sub { my $attendee = shift; push @{ $entries{$attendee} }, [@_] };
 
 	for my $i (values %$invoice)
@@ -295,12 +348,12 @@ sub statement
 	}
 	for my $p (values %$payment)
 	{
-		my $n = $applied_by->{ $p->{payment_id} } // $note->{ $p->{payment_id} };
+		my $n = $brought_back->{ $p->{payment_id} } // $note->{ $p->{payment_id} };
 		my $whose = $invoice->{ $p->{invoice_id} }{attendee_id};
 		my @details = ($p->{invoice_id}, $n ? $n->{credit_note_id} : undef, $p->{reference});
 
 		next if $n && $n->{attendee_id} == $whose;
-		my $entry = $label{ $p->{kind} } . ($p->{amount} < 0 && !$n ? ' returned' : '');
+		my $entry = $label{ $p->{kind} } . ($p->{amount} < 0 && $p->{kind} =~ /^(payment|manual)$/ ? ' returned' : '');
 		$enter->($whose, $p->{time}, 2, $p->{payment_id}, $entry, @details, -$p->{amount});
 		next if !$n;
 		$p->{kind} eq 'credit_note'
@@ -313,6 +366,9 @@ sub statement
 
 		$enter->($n->{attendee_id}, $r->{time}, 6, $r->{credit_note_refund_id}, 'credit paid out', undef, $n->{credit_note_id},
 			$r->{reference}, $n->{value});
+		$enter->($n->{attendee_id}, $r->{closed_time}, 7, $r->{credit_note_refund_id}, 'credit not paid out', undef, $n->{credit_note_id},
+			$r->{failure_reason}, -$n->{value})
+		  if $r->{state} eq 'failed';
 	}
 	for my $attendee (keys %entries)
 	{
@@ -383,6 +439,17 @@ my %number_of = (
 	'several payments on a day' => "(SELECT FROM payment WHERE kind = 'payment' GROUP BY invoice_id, \"time\"::date HAVING count(*) > 1) p",
 	'overpayments' => "credit_note n JOIN payment p ON payment_id = credit_note_id JOIN invoice i USING (invoice_id) WHERE i.status = 'paid'",
 	'applied notes' => "credit_note WHERE state = 'applied'", 'refunded notes' => "credit_note WHERE state = 'refunded'",
+	'refunds that are requested' => "credit_note_refund WHERE state = 'requested'",
+	'failed ones' => "credit_note_refund WHERE state = 'failed'", 'confirmed ones' => "credit_note_refund WHERE provider_ref LIKE 're %'",
+	'confirmed ones, by a reversal' => "credit_note_refund WHERE provider_ref LIKE 'rf %'",
+	'failed ones of others' => 'credit_note_refund r JOIN credit_note n USING (credit_note_id) JOIN payment p ON p.payment_id = returned_payment_id '
+	  . 'JOIN invoice i USING (invoice_id) WHERE n.attendee_id <> i.attendee_id',
+	'refunds some other way' => 'credit_note_refund_part WHERE payment_id IS NULL',
+	'refunds to several payments' => '(SELECT FROM credit_note_refund_part GROUP BY credit_note_refund_id HAVING count(payment_id) > 1) r',
+	'reversals that cost no ticket' => "reversal JOIN payment USING (payment_id) JOIN invoice USING (invoice_id) WHERE loss = 0 AND status = 'paid'",
+	'those of a part' => 'reversal v JOIN payment p USING (payment_id) WHERE v.amount < p.amount',
+	'those of which a part is lost' => 'reversal WHERE loss > 0 AND loss < amount', 'those of which all is lost' => 'reversal WHERE loss = amount',
+	'those that close an invoice' => 'reversal v JOIN payment USING (payment_id) JOIN invoice USING (invoice_id) WHERE closed_time = v."time"',
 	'unclaimed notes' => "credit_note WHERE state = 'unclaimed'",
 	'rests of notes' => 'credit_note JOIN payment p ON p.payment_id = credit_note_id JOIN payment a USING (invoice_id, "time") '
 	  . "WHERE a.kind = 'credit_application'",
@@ -405,7 +472,7 @@ is($primary->safe_psql('postgres', "$in_conf SELECT " . join ', ',
 
 my @reports = lines($primary->safe_psql('postgres',
 	"SELECT relname FROM pg_class WHERE relnamespace = 'conf'::regnamespace AND starts_with(relname, 'report_') ORDER BY 1"));
-is(scalar(@reports), 15, 'there are 15 reports');
+is(scalar(@reports), 17, 'there are 17 reports');
 
 # read_all() reads in a read-only transaction.
 sub reports_are_right
@@ -450,7 +517,8 @@ SELECT count(*), count(*) FILTER (WHERE d IS DISTINCT FROM jsonb_build_object(
 		FROM payment p WHERE p.invoice_id = i.invoice_id),
 	'credit_notes', (SELECT coalesce(jsonb_agg(jsonb_build_object('credit_note_id', credit_note_id, 'time', "time", 'value', value,
 		'state', state, 'applied_to_invoice_id', to_invoice_id, 'claim_time', claim_time,
-		'reference', (SELECT reference FROM credit_note_refund r WHERE r.credit_note_id = n.credit_note_id)) ORDER BY credit_note_id), '[]')
+		'reference', (SELECT reference FROM credit_note_refund r WHERE r.credit_note_id = n.credit_note_id),
+		'refund_state', (SELECT state FROM credit_note_refund r WHERE r.credit_note_id = n.credit_note_id)) ORDER BY credit_note_id), '[]')
 		FROM report_credit_notes n WHERE n.from_invoice_id = i.invoice_id),
 	'totals', jsonb_build_object('value', i.value, 'paid', i.paid, 'due', regpaydb.balance_due(i.invoice_id))))
 FROM invoice i, LATERAL regpaydb.invoice_document(i.invoice_id) d
@@ -464,9 +532,10 @@ my $as_of = <<'SQL';
 SELECT s."time", r.* FROM public.snapshot s, LATERAL regpaydb.reconciliation(s."time") r ORDER BY 1
 SQL
 my $snapshots = $primary->safe_psql('postgres', "SELECT \"time\", money_received, on_paid_invoices, part_payments, "
-	  . 'credit_notes_unclaimed, credit_notes_refunded, 0.00, sales, due FROM snapshot ORDER BY 1');
+	  . 'credit_notes_unclaimed, credit_notes_refunded, 0.00, sales, due, losses FROM snapshot ORDER BY 1');
 my @snapshots = lines($snapshots);
 cmp_ok(scalar @snapshots, '>', 20, scalar @snapshots . ' times at which the figures were taken down');
+unlike($snapshots[-1], qr/\|0$/, 'the last of them after a loss');
 my @reconciled = lines($primary->safe_psql('postgres', "$in_conf $as_of"));
 s/\|0(?=\||$)/|0.00/g foreach @snapshots;
 is($reconciled[$_], $snapshots[$_], "as of snapshot $_") foreach 0 .. $#snapshots;
@@ -474,7 +543,7 @@ is($reconciled[$_], $snapshots[$_], "as of snapshot $_") foreach 0 .. $#snapshot
 # Between any two events money is conserved, too, and a later one changes nothing.
 is($primary->safe_psql('postgres', "$in_conf " . <<'SQL'), '100|0', 'no difference as of a hundred other times');
 SELECT count(*), count(*) FILTER (WHERE difference <> 0 OR money_received <> sum)
-FROM (SELECT "time", sum(amount) FILTER (WHERE kind IN ('payment', 'manual')) OVER (ORDER BY "time") AS sum,
+FROM (SELECT "time", sum(amount) FILTER (WHERE kind IN ('payment', 'manual', 'reversal')) OVER (ORDER BY "time") AS sum,
 	row_number() OVER (ORDER BY "time", payment_id) AS n, count(*) OVER () AS total FROM payment) p,
 	LATERAL regpaydb.reconciliation("time")
 WHERE n % (total / 100) = 0 AND n <= total - total % 100
@@ -568,6 +637,53 @@ FROM report_product_status r
 SQL
   [ 'notes received as money', 'report_received_by_day', <<'SQL' ];
 SELECT "time"::date, kind, provider, count(*), sum(amount), array_agg(coalesce(provider_ref, reference) ORDER BY payment_id) FROM payment GROUP BY 1, 2, 3
+SQL
+push @faults, [ 'failed refunds counted as paid out', 'report_sales_and_payments', <<'SQL' ],
+SELECT items_on_paid_invoices, all_payments, sales_less_payments, part_payments, money_received, credit_notes, credit_notes_applied,
+	credit_notes_refunded + credit_notes_returned, credit_notes_unclaimed, credit_notes_difference, credit_notes_returned
+FROM report_sales_and_payments
+SQL
+  [ 'what is lost counted as taken off what was received', 'report_sales_and_payments', <<'SQL' ],
+SELECT items_on_paid_invoices, all_payments, sales_less_payments, part_payments, money_received - (SELECT sum(loss) FROM reversal),
+	credit_notes, credit_notes_applied, credit_notes_refunded, credit_notes_unclaimed, credit_notes_difference, credit_notes_returned
+FROM report_sales_and_payments
+SQL
+  [ 'reversals without what is lost', 'report_received_by_day', <<'SQL' ],
+SELECT "time"::date, kind, provider, count(*), sum(amount), array_agg(reference ORDER BY id)
+FROM (SELECT "time", kind, provider, amount, coalesce(provider_ref, reference) AS reference, payment_id AS id
+	FROM payment WHERE kind IN ('payment', 'manual')
+	UNION ALL SELECT "time", 'reversal', provider, loss - amount, reversal_ref, reversal_id FROM reversal) e GROUP BY 1, 2, 3
+SQL
+  [ 'no reversals', 'report_received_by_day', q{SELECT * FROM report_received_by_day WHERE kind <> 'reversal'} ],
+  [ 'reversals of which all is lost missing', 'report_reversals', <<'SQL' ],
+SELECT r.* FROM report_reversals r JOIN reversal v USING (reversal_id) JOIN payment p ON p.payment_id = v.reversing_payment_id
+SQL
+  [ 'reversals joined to all that an invoice was paid by', 'report_reversals', 'SELECT r.* FROM report_reversals r JOIN payment USING (invoice_id)' ],
+  [ 'refunds that have ended in flight', 'report_refunds_in_flight', <<'SQL' ],
+SELECT r.credit_note_refund_id, "time", now() - "time", credit_note_id, value, reference, entered_by, attendee_id, user_id, owner, email
+FROM report_credit_note_refunds r
+SQL
+  [ 'only those with a reference in flight', 'report_refunds_in_flight', q{SELECT * FROM report_refunds_in_flight WHERE reference <> ''} ],
+  [ 'refunds by their parts', 'report_credit_note_refunds', 'SELECT r.* FROM report_credit_note_refunds r JOIN credit_note_refund_part USING (credit_note_refund_id)' ],
+  [ 'what goes some other way missing', 'report_credit_note_refunds', <<'SQL' ],
+SELECT r.credit_note_refund_id, r."time", r.credit_note_id, r.value, r.reference, r.entered_by, attendee_id, user_id, owner, email, state,
+	provider, provider_ref, closed_time, closed_by, failure_reason,
+	(SELECT jsonb_agg(p ORDER BY n) FROM jsonb_array_elements(parts) WITH ORDINALITY p (p, n) WHERE p->>'payment_id' IS NOT NULL)
+FROM report_credit_note_refunds r
+SQL
+  [ 'failed refunds called refunded', 'report_credit_notes', <<'SQL' ],
+SELECT credit_note_id, "time", attendee_id, user_id, owner, email, value, state,
+	replace(status, 'refund failed', 'refunded'), from_invoice_id, to_invoice_id, claim_time, refund_state
+FROM report_credit_notes
+SQL
+  [ 'statements without refunds that failed', 'report_attendee_statement', <<'SQL' ],
+SELECT attendee_id, row_number() OVER w, "time", entry, invoice_id, credit_note_id, reference, amount, sum(amount) OVER w
+FROM report_attendee_statement WHERE entry <> 'credit not paid out' WINDOW w AS (PARTITION BY attendee_id ORDER BY entry_number)
+SQL
+  [ 'statements with what is lost', 'report_attendee_statement', <<'SQL' ];
+SELECT attendee_id, entry_number, s."time", entry, invoice_id, credit_note_id, s.reference, s.amount + coalesce(v.loss, 0), balance
+FROM report_attendee_statement s LEFT JOIN (SELECT p.invoice_id, v."time", loss FROM reversal v JOIN payment p USING (payment_id)) v
+	USING (invoice_id, "time")
 SQL
 
 my $faulty = read_all($primary, (map { ("fault$_" => $faults[$_][2]) } 0 .. $#faults), %raw_queries);
