@@ -92,8 +92,8 @@ row_lock(Ledger *ledger, LedgerTable table, int64 key, Row *row)
 
 /*
  * row_try_lock
- *		Lock a row unless somebody else has it, or has changed it since a query saw
- *		it that began just before: false then.  False, too, where SQL has to: that may
+ *		Lock a row that was just found, and is what it was then: false where somebody
+ *		else has it, or has changed it since.  False, too, where SQL has to: that may
  *		lock what somebody has made of the row, and can't let go of it.
  */
 bool

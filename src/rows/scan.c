@@ -196,9 +196,9 @@ scan_lock(OpenTable *table, int64 key)
 
 /*
  * scan_try_lock
- *		Lock a row, as a query that begins now would find it, as FOR NO KEY UPDATE
- *		SKIP LOCKED does.  False where there is none, somebody has it, or it is
- *		another one meanwhile: that one is not locked then.
+ *		Lock the row that was found last, which has to be of this key, as FOR NO KEY
+ *		UPDATE SKIP LOCKED does.  False where somebody has it, or has made another one
+ *		of it since: that one is not looked for, as the caller has not seen it.
  */
 bool
 scan_try_lock(OpenTable *table, int64 key)
@@ -207,7 +207,7 @@ scan_try_lock(OpenTable *table, int64 key)
 	ItemPointerData tid;
 
 	check_not_read_only("SELECT FOR NO KEY UPDATE");
-	if (!scan_find(table, key))
+	if (!table->found || table->found_key != key)
 		return false;
 	if (table->locked)
 		return true;
