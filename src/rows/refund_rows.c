@@ -67,8 +67,6 @@ row_insert_refund(Ledger *ledger, const RefundRow *refund)
 		set_int8_or_null(row, REFUND_COL_CLOSED_BY, actor);
 	}
 	row_insert(ledger, row, &written);
-	if (!row_has_values(&written, row))
-		row_not_written(ledger, CREDIT_NOTE_REFUND);
 	row_check_time(&written, REFUND_COL_TIME);
 	return row_int8(&written, REFUND_COL_ID);
 }
@@ -97,15 +95,12 @@ void
 row_insert_refund_part(Ledger *ledger, int64 refund_id, const MoneyPart *part)
 {
 	RowValues  *row = begin_values(CREDIT_NOTE_REFUND_PART);
-	Row			written;
 
 	set_int8(row, REFUND_PART_COL_REFUND_ID, refund_id);
 	set_int8_or_null(row, REFUND_PART_COL_PAYMENT_ID,
 					 part->no_payment ? NULL : &part->payment_id);
 	set_money(row, REFUND_PART_COL_AMOUNT, ledger, part->amount);
-	row_insert(ledger, row, &written);
-	if (!row_has_values(&written, row))
-		row_not_written(ledger, CREDIT_NOTE_REFUND_PART);
+	row_insert(ledger, row, NULL);
 }
 
 /*

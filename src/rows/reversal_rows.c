@@ -86,8 +86,6 @@ row_insert_reversal(Ledger *ledger, ReversalRow *reversal)
 	set_int8_or_null(row, REVERSAL_COL_ENTERED_BY, actor_user_id(&actor) ? &actor : NULL);
 	if (!row_insert_once(ledger, row, &written))
 		return false;
-	if (!row_has_values(&written, row))
-		row_not_written(ledger, REVERSAL);
 	row_check_time(&written, REVERSAL_COL_TIME);
 	reversal->reversal_id = row_int8(&written, REVERSAL_COL_ID);
 	return true;

@@ -188,13 +188,20 @@ row_list_end(RowList *list)
 
 /* ---- writing ---- */
 
-/* The new row, which code that was run may have changed, and the ledger with it. */
+/*
+ * The new row, which code that was run may have changed, and the ledger with it.
+ * Raises 09000 where a trigger has made something else of what has to stay.
+ */
 static void
-set_written(Row *written, Ledger *ledger, LedgerTable table, const OpenTable *open)
+set_written(Row *written, Ledger *ledger, const RowValues *row, const OpenTable *open)
 {
-	(void) set_found(written, ledger, table, NULL, open == NULL);
+	(void) set_found(written, ledger, row->table, NULL, open == NULL);
 	if (open == NULL)
+	{
+		if (!row_has_values(written, row))
+			row_not_written(ledger, row->table);
 		return;
+	}
 	set_slot(written, open, open->new_slot);
 	/* By SQL, a trigger finds it again. */
 	ledger_refresh(ledger);
@@ -203,20 +210,23 @@ set_written(Row *written, Ledger *ledger, LedgerTable table, const OpenTable *op
 /*
  * row_insert
  *		A new row, with defaults in columns that the spec does not say are inserted.
- *		written, if it is not NULL, is what has become of it.
+ *		written, if it is not NULL, is what has become of it.  Raises 09000.
  */
 void
 row_insert(Ledger *ledger, const RowValues *row, Row *written)
 {
 	OpenTable  *open = open_table(ledger, row->table, ROW_INSERT);
+	Row			seen;
 
+	if (written == NULL && open == NULL && any_stays(row))
+		written = &seen;
 	if (open != NULL)
 		(void) modify_insert(open, row->values, row->nulls, false);
 	else if (run_insert(ledger, row->table, written == NULL ? STATEMENT_INSERT :
 						STATEMENT_INSERT_RETURNING, row->values, row->nulls) != 1)
 		row_not_written(ledger, row->table);
 	if (written != NULL)
-		set_written(written, ledger, row->table, open);
+		set_written(written, ledger, row, open);
 }
 
 /*
@@ -245,7 +255,7 @@ row_insert_once(Ledger *ledger, const RowValues *row, Row *written)
 	else
 		inserted = modify_insert(open, row->values, row->nulls, once);
 	if (inserted)
-		set_written(written, ledger, table, open);
+		set_written(written, ledger, row, open);
 	return inserted;
 }
 

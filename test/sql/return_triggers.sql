@@ -79,7 +79,9 @@ INSERT INTO test.works VALUES
 	(9, 'amendment by SQL', 'INSERT INTO cart_item (cart_id, product_id, quantity) VALUES (3, 4, 1)'),
 	(10, 'apply a note', 'SELECT regpaydb.apply_credit_note(n, 5) FROM (SELECT max(credit_note_id) FROM credit_note) AS c (n)'),
 	(11, 'pay a note out', 'SELECT regpaydb.refund_credit_note(n, '''') FROM (SELECT max(credit_note_id) FROM credit_note) AS c (n)'),
-	(12, 'return', 'SELECT regpaydb.return_items(1, jsonb_agg(jsonb_build_object(''line_item_id'', line_item_id))) FROM line_item WHERE invoice_id = 1');
+	(12, 'return', 'SELECT regpaydb.return_items(1, jsonb_agg(jsonb_build_object(''line_item_id'', line_item_id))) FROM line_item WHERE invoice_id = 1'),
+	(13, 'invoice', 'SELECT regpaydb.invoice_cart(test.fill(1, 6, 2))'),
+	(14, 'manual invoice', 'SELECT test.invoice(1, 30)');
 CREATE FUNCTION test.done_with(trigger text, body text, work text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	result text;
@@ -112,9 +114,22 @@ SELECT idea, what, test.done_with("when", body, work) FROM (VALUES
 	-- In the middle of one amendment of a cart, there is no other.
 	(10, 'a badge with each other amendment', 'AFTER UPDATE ON cart',
 		'IF pg_trigger_depth() = 1 THEN PERFORM regpaydb.set_quantity(NEW.cart_id, 6, 1); END IF', '{8}'),
+	-- Of new rows.
+	(11, 'notes are of less', 'BEFORE INSERT ON credit_note', 'NEW.value := NEW.value - 1', '{1,12}'),
+	(12, 'notes are Bob''s', 'BEFORE INSERT ON credit_note', 'NEW.attendee_id := 2', '{1,12}'),
+	(13, 'notes are refunded', 'BEFORE INSERT ON credit_note', 'NEW.state := ''refunded''', '{1}'),
+	(14, 'claims are refunds', 'BEFORE INSERT ON credit_note_claim', 'NEW.claim := ''refunded''', '{10}'),
+	(17, 'notes are payments', 'BEFORE INSERT ON payment', 'IF NEW.amount < 0 THEN NEW.kind := ''manual''; END IF', '{1,12}'),
+	(18, 'payments are manual', 'BEFORE INSERT ON payment', 'NEW.kind := ''manual''', '{5,10}'),
+	(19, 'lines are dearer', 'BEFORE INSERT ON line_item', 'NEW.price := NEW.price + 1', '{13,14}'),
+	(20, 'lines are of two', 'BEFORE INSERT ON line_item', 'NEW.quantity := 2 * NEW.quantity', '{13,14}'),
+	(21, 'lines are another invoice''s', 'BEFORE INSERT ON line_item', 'NEW.invoice_id := 3', '{13,14}'),
+	(22, 'lines are of no product', 'BEFORE INSERT ON line_item', 'NEW.product_id := NULL', '{13}'),
+	(23, 'invoices are of more', 'BEFORE INSERT ON invoice', 'NEW.value := NEW.value + 1', '{13,14}'),
 	-- These only add something.
-	(20, 'long reservations', 'BEFORE UPDATE ON cart', 'NEW.reservation_duration := ''9 days''', '{1,5,8}'),
-	(22, 'reasons', 'BEFORE UPDATE ON invoice', 'NEW.closed_reason := CASE WHEN NEW.closed_time IS NOT NULL THEN ''so it is'' END', '{1,2,5,7,12}')) AS v (n, idea, "when", body, on_works)
+	(30, 'other words', 'BEFORE INSERT ON line_item', 'NEW.description := ''a '' || NEW.description', '{13,14}'),
+	(31, 'long reservations', 'BEFORE UPDATE ON cart', 'NEW.reservation_duration := ''9 days''', '{1,5,8}'),
+	(32, 'reasons', 'BEFORE UPDATE ON invoice', 'NEW.closed_reason := CASE WHEN NEW.closed_time IS NOT NULL THEN ''so it is'' END', '{1,2,5,7,12}')) AS v (n, idea, "when", body, on_works)
 JOIN test.works w ON w.n = ANY (on_works) ORDER BY v.n, w.n;
 SELECT conserved FROM test.money();
 SELECT * FROM regpaydb.check_integrity();
