@@ -550,7 +550,7 @@ SQL
 	},
 	{
 		what => "an owner's trigger dates what the engine records",
-		weak => [ [ qq(row_check_time(row, PAYMENT_COL_TIME);), q() ] ],
+		weak => [ [ qq(row_check_time(&written, PAYMENT_COL_TIME);), q() ] ],
 		attack => <<'SQL',
 SET ROLE weak_owner;
 CREATE FUNCTION conf.date_it() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW."time" := '2020-06-01'; RETURN NEW; END $$;
