@@ -44,7 +44,8 @@ $node->start;
 # ---- what there is ----
 
 # A duel is two deeds, for the two who come next; its rule is what comes of them: "one" of
-# them is done and the other refused, "both" are done, and say the "same".
+# them is done and the other refused, "both" are done, and say the "same"; a "unit" is one's, be
+# it paid late or taken; what a platform took back has to be "told".
 $node->safe_psql('postgres', 'CREATE DATABASE shop');
 $node->safe_psql('shop', <<'SQL');
 CREATE EXTENSION regpaydb;
@@ -129,6 +130,9 @@ CREATE FUNCTION reverse(ref text, amount numeric, reversal_ref text) RETURNS tex
 CREATE FUNCTION pay(invoice bigint, amount numeric, ref text DEFAULT NULL) RETURNS text LANGUAGE sql RETURN
 	format('SELECT regpaydb.%s(%s, %s, '''', %L, %L)', CASE WHEN ref IS NULL THEN 'pay' ELSE 'record_payment' END, invoice, amount, 'p' || left(ref, 0), ref);
 
+CREATE FUNCTION return_one(invoice bigint) RETURNS text LANGUAGE sql RETURN
+	(SELECT format('SELECT regpaydb.return_items(%s, ''[{"line_item_id": %s, "quantity": 1}]'')', invoice, line_item_id) FROM regpaydb.line_item l WHERE l.invoice_id = return_one.invoice);
+
 CREATE PROCEDURE make_duels(i int) LANGUAGE plpgsql AS
 $$ DECLARE
 	n bigint;		-- a note
@@ -168,6 +172,16 @@ BEGIN
 	PERFORM duel('paid, void', 'one', pay(v, 50), format('SELECT regpaydb.void_invoice(%s)', v));
 	v := bill(person(), 50);
 	PERFORM duel('paid, by SQL', 'both', pay(v, 60, ref || 13), format('INSERT INTO regpaydb.payment (invoice_id, amount) VALUES (%s, 20), (%1$s, 7)', v));
+	v := bill(person(), 50);
+	n := (note(100, 140, ref || '13b')).note;
+	PERFORM duel('applied, void', 'one', format('SELECT regpaydb.apply_credit_note(%s, %s)', n, v), format('SELECT regpaydb.void_invoice(%s)', v));
+	v := bill(person(), 50);
+	n := (note(100, 150, ref || '13c')).note;
+	PERFORM duel('applied, paid', 'one', format('SELECT regpaydb.apply_credit_note(%s, %s)', n, v), pay(v, 50));
+	n := (note(100, 150, ref || '13d')).note;
+	PERFORM duel('charged, reversal', 'any', format('SELECT regpaydb.charge_credit_note(%s, ''[{"description": "Fee", "price": 20}]'')', n), reverse(ref || '13d', 150, 'dp_13d_' || i));
+	SELECT note, attendee INTO n, who FROM note(100, 150, ref || '13e');
+	PERFORM duel('refund, new invoice', 'any', format('SELECT regpaydb.request_refund(%s, '''')', n), format('SELECT bill(%s, 20)', who));
 	who := person();
 	PERFORM regpaydb.record_payment(bill(who, 10), 35, '', 'p', ref || 14);
 	UPDATE regpaydb.conference SET auto_apply_credit = true;
@@ -188,15 +202,38 @@ BEGIN
 	c := cart(p, 3);
 	v := regpaydb.invoice_cart(c);
 	PERFORM regpaydb.pay(v, 90, '');
-	PERFORM duel('returned, refunded', 'one', format('SELECT regpaydb.return_items(%s, (SELECT jsonb_build_array(jsonb_build_object(''line_item_id'', line_item_id, ''quantity'', 1)) FROM regpaydb.line_item WHERE invoice_id = %1$s))', v),
-		format('SELECT regpaydb.refund_invoice(%s)', v));
+	PERFORM duel('returned, refunded', 'one', return_one(v), format('SELECT regpaydb.refund_invoice(%s)', v));
 
-	-- Stock.
+	v := regpaydb.invoice_cart(cart(p, 2));
+	PERFORM regpaydb.record_payment(v, 60, '', 'p', ref || 20);
+	PERFORM duel('returned, reversal', 'any', return_one(v), reverse(ref || 20, 60, 'dp_20_' || i));
+	c := cart(p, 1);
+	PERFORM duel('amended twice', 'both', take(c, p, 2), take(c, p, 3));
+	c := cart(p, 1);
+	PERFORM duel('billed, amended', 'both', format('SELECT regpaydb.invoice_cart(%s)', c), take(c, p, 3));
+
+	-- Stock.  Of two lapsed carts the second has taken the first one's unit.
+	p := product(1);
+	v := lapsed(p, 1);
+	PERFORM duel('late, late', 'unit', pay(v, 30, ref || '21a'), pay(lapsed(p, 1), 30, ref || '21b'));
+	who := category(1);
+	p := product(5, who);
+	r := product(NULL, who);
+	PERFORM duel('the last of a category', 'one', take(cart(p, 0), p, 1), take(cart(r, 0), r, 1));
+	who := category(1);
+	p := product(5, who);
+	r := product(NULL, who);
+	v := lapsed(p, 1);
+	PERFORM duel('late, the last of a category', 'unit', pay(v, 30, ref || '21c'), take(cart(r, 0), r, 1));
+	p := product(1);
+	v := regpaydb.invoice_cart(cart(p, 1));
+	PERFORM regpaydb.pay(v, 30, '');
+	PERFORM duel('returned, taken', 'any', return_one(v), take(cart(p, 0), p, 1));
 	p := product(1);
 	PERFORM duel('the last unit', 'one', take(cart(p, 0), p, 1), take(cart(p, 0), p, 1));
 	p := product(1);
 	v := lapsed(p, 1);
-	PERFORM duel('late, taken', 'any', pay(v, 30, ref || 22), take(cart(p, 0), p, 1));
+	PERFORM duel('late, taken', 'unit', pay(v, 30, ref || 22), take(cart(p, 0), p, 1));
 	p := product(1);
 	v := lapsed(p, 1);
 	PERFORM duel('extended, taken', 'one', format('SELECT regpaydb.extend_reservation(cart_id, ''1 hour'') FROM regpaydb.invoice WHERE invoice_id = %s', v), take(cart(p, 0), p, 1));
@@ -295,6 +332,8 @@ SELECT kind, min(turn), string_agg(concat_ws(' ', turn, left(deed, 40), CASE WHE
 FROM duel LEFT JOIN told USING (turn) GROUP BY turn / 2, kind, rule
 HAVING NOT CASE rule WHEN 'one' THEN count(refused) = 1 WHEN 'both' THEN count(refused) = 0
 	WHEN 'same' THEN count(refused) = 0 AND count(answer) = 2 AND count(DISTINCT answer) = 1
+	WHEN 'unit' THEN count(*) FILTER (WHERE deed ~ 'set_quantity' AND refused IS NULL) + (SELECT count(*) FROM regpaydb.invoice i
+		WHERE i.status = 'paid' AND i.invoice_id = ANY (array_agg((regexp_match(deed, 'record_payment.(\d+)'))[1]::bigint))) = 1
 	WHEN 'told' THEN count(refused) FILTER (WHERE deed ~ 'record_reversal') = 0 ELSE true END
 ORDER BY 1, 2
 SQL
