@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
 #include "utils/builtins.h"
 
 #include "base/array.h"
@@ -386,6 +387,36 @@ old_refund_of_ref(Provenance *provenance, const PaymentRow *payment, text *ref)
 }
 
 /*
+ * The refund that a platform's reference stands for, locked; false where there is none.
+ * It may fail while it is looked for, since that locks no payment: then it is none.
+ *
+ * Raises RP009 where the reference is of another amount or another payment.
+ */
+static bool
+lock_refund_of_ref(Ledger *ledger, const PaymentRow *payment, text *provider, text *ref,
+				   int64 amount, RefundRow *refund)
+{
+	do
+	{
+		int			nrefunds;
+		int64	   *refunds = row_refunds_of_ref(ledger, provider, ref, &payment->payment_id,
+												 &nrefunds);
+		int			fits = 0;
+
+		CHECK_FOR_INTERRUPTS();
+		if (nrefunds == 0)
+			return false;
+		while (fits < nrefunds && !is_part(ledger, refunds[fits], payment->payment_id, amount))
+			fits++;
+		if (fits == nrefunds)
+			other_reference(provider, ref);
+		if (!row_lock_refund(ledger, refunds[fits], refund))
+			row_seen_too_late();
+	} while (refund->state == REFUND_FAILED);
+	return true;
+}
+
+/*
  * refund_is_of_ref
  *		Whether money that a platform took back, which a locked payment had brought, is a
  *		refund of ours, which is then confirmed.
@@ -396,21 +427,11 @@ bool
 refund_is_of_ref(Provenance *provenance, const PaymentRow *payment, text *provider, text *ref,
 				 int64 amount)
 {
-	Ledger	   *ledger = provenance->ledger;
-	int			nrefunds;
-	int64	   *refunds = row_refunds_of_ref(ledger, provider, ref, &payment->payment_id, &nrefunds);
 	RefundRow	refund;
-	int			fits = 0;
 
-	if (nrefunds == 0)
+	if (!lock_refund_of_ref(provenance->ledger, payment, provider, ref, amount, &refund))
 		return old_refund_of_ref(provenance, payment, ref);
-	while (fits < nrefunds && !is_part(ledger, refunds[fits], payment->payment_id, amount))
-		fits++;
-	if (fits == nrefunds)
-		other_reference(provider, ref);
-	if (!row_refund(ledger, refunds[fits], &refund))
-		row_seen_too_late();
 	if (refund.state == REFUND_REQUESTED)
-		confirm(ledger, refunds[fits], provider, ref);
+		confirm(provenance->ledger, refund.refund_id, provider, ref);
 	return true;
 }

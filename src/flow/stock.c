@@ -83,6 +83,26 @@ lock_carts_of_invoices(Ledger *ledger, const int64 *invoice_ids, int64 ninvoices
 }
 
 /*
+ * Whether a locked, active cart has to take units to be paid: its reservation has
+ * lapsed, or had, and its time was set anew when others had its units.
+ */
+static bool
+may_take(Ledger *ledger, const CartRow *cart)
+{
+	int			nreservations;
+	ReservationRow *reservations;
+	bool		held = true;
+
+	if (cart->lapsed)
+		return true;
+	reservations = row_reservations(ledger, cart->cart_id, &nreservations);
+	for (int i = 0; i < nreservations; i++)
+		held = held && reservations[i].held;
+	pfree(reservations);
+	return !held;
+}
+
+/*
  * lock_stock
  *		Where locked carts may have to take units in a statement that settles several
  *		invoices, or to give them back if they are paid, lock these, too.
@@ -94,7 +114,7 @@ lock_stock(Ledger *ledger, const CartRow *carts, int ncarts, bool released)
 	int			n = 0;
 
 	for (int i = 0; i < ncarts; i++)
-		if ((carts[i].status == CART_STATUS_ACTIVE && carts[i].lapsed) ||
+		if ((carts[i].status == CART_STATUS_ACTIVE && may_take(ledger, &carts[i])) ||
 			(carts[i].status == CART_STATUS_PAID && released))
 			cart_ids[n++] = carts[i].cart_id;
 	if (n > 0)

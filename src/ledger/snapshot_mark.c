@@ -2,14 +2,16 @@
  * snapshot_mark.c
  *	  Whether what was read is what reading it again would show.
  *
- * Of the transactions before a snapshot's xmax, those that run can only become
- * fewer: so two snapshots with the same xmax, and as many that run, show the same
- * of others.  Of its own transaction a snapshot shows what was written before a
- * certain command.
+ * Of other transactions a snapshot shows those before its xmax, but for those that
+ * it has as running: so two with the same xmax and the same list show the same.  As
+ * many do not suffice, for one that is being prepared is there twice for a while, as
+ * itself and as what it becomes.  Of its own transaction a snapshot shows what was
+ * written before a certain command.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "common/hashfn.h"
 #include "utils/snapmgr.h"
 
 #include "ledger/snapshot_mark.h"
@@ -43,6 +45,12 @@ snapshot_mark_init(void)
 	RegisterSubXactCallback(subtransaction_ended, NULL);
 }
 
+static bool
+same_ids(const TransactionId *left, const TransactionId *right, int n)
+{
+	return n == 0 || memcmp(left, right, n * sizeof(TransactionId)) == 0;
+}
+
 /*
  * snapshots_show_the_same
  *		Whether two snapshots of one transaction, none of whose subtransactions
@@ -52,29 +60,45 @@ bool
 snapshots_show_the_same(Snapshot first, Snapshot second)
 {
 	return first->xmax == second->xmax && first->xcnt == second->xcnt &&
-		first->subxcnt == second->subxcnt && first->curcid == second->curcid;
+		first->subxcnt == second->subxcnt && first->curcid == second->curcid &&
+		same_ids(first->xip, second->xip, first->xcnt) &&
+		same_ids(first->subxip, second->subxip, first->subxcnt);
+}
+
+/* What stands for the transactions that a snapshot has as running. */
+static uint64
+hash_of_running(Snapshot snapshot)
+{
+	uint64		hash = hash_bytes_extended((unsigned char *) snapshot->xip,
+										   snapshot->xcnt * sizeof(TransactionId), 0);
+
+	return hash_bytes_extended((unsigned char *) snapshot->subxip,
+							   snapshot->subxcnt * sizeof(TransactionId), hash);
+}
+
+static SnapshotMark
+mark_of(Snapshot snapshot)
+{
+	return (SnapshotMark)
+	{
+		snapshot->xmax, snapshot->xcnt, snapshot->subxcnt, hash_of_running(snapshot),
+		snapshot->curcid, ended
+	};
 }
 
 /* snapshot_mark_is_current: whether the active snapshot shows what was seen then. */
 bool
 snapshot_mark_is_current(const SnapshotMark *mark)
 {
-	Snapshot	snapshot = GetActiveSnapshot();
+	SnapshotMark now = mark_of(GetActiveSnapshot());
 
-	return mark->xmax == snapshot->xmax && mark->xcnt == snapshot->xcnt &&
-		mark->subxcnt == snapshot->subxcnt && mark->command == snapshot->curcid &&
-		mark->ended == ended;
+	return mark->xmax == now.xmax && mark->xcnt == now.xcnt && mark->subxcnt == now.subxcnt &&
+		mark->running == now.running && mark->command == now.command && mark->ended == now.ended;
 }
 
 /* set_snapshot_mark: remember what the active snapshot shows. */
 void
 set_snapshot_mark(SnapshotMark *mark)
 {
-	Snapshot	snapshot = GetActiveSnapshot();
-
-	mark->xmax = snapshot->xmax;
-	mark->xcnt = snapshot->xcnt;
-	mark->subxcnt = snapshot->subxcnt;
-	mark->command = snapshot->curcid;
-	mark->ended = ended;
+	*mark = mark_of(GetActiveSnapshot());
 }

@@ -13,6 +13,7 @@ typedef struct SnapshotMark
 	TransactionId xmax;
 	uint32		xcnt;
 	int32		subxcnt;
+	uint64		running;		/* which these are, as a hash */
 	CommandId	command;
 	uint64		ended;
 } SnapshotMark;

@@ -14,6 +14,7 @@ use lib $FindBin::RealBin;
 use File::Basename;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use RegpayLibrary;
 use RegpayTest;
 use Test::More;
 
@@ -21,122 +22,12 @@ plan skip_all => 'REGPAYDB_SRC, the folder of the sources, is not set' unless $E
 
 # ---- the sources, and libraries made of them ----
 
-my $folder = PostgreSQL::Test::Utils::tempdir;
 my $source = $ENV{REGPAYDB_SRC};
-my ($version) = slurp_file("$source/regpaydb.control") =~ /^default_version *= *'([^']*)'/m;
 my $isolationtester = dirname($ENV{PG_REGRESS}) . '/../isolation/isolationtester';
-my ($cc, $include) = map { my $answer = qx{pg_config $_}; chomp $answer; $answer } '--cc', '--includedir-server';
+my $build = RegpayLibrary->new($source);
 
-# Small and fast to compile; what is compiled in is what matters.
-my @compile = ($cc, qw(-O0 -w -fPIC -fno-strict-aliasing -fwrapv), qq(-DREGPAYDB_VERSION="$version"), "-I$include");
-
-sub write_file
-{
-	my ($file, $text) = @_;
-
-	open my $out, '>', $file or die "$file: $!";
-	print $out $text;
-	close $out;
-	return;
-}
-
-# As the Makefile makes src/admin/ledger_sql.h.
-sub ledger_header
-{
-	my (%texts) = @_;
-	my $all = join '', map { $texts{$_} // slurp_file($_) } sort glob "$source/sql/ledger/*.sql";
-
-	return join '', "static const char ledger_sql[] = \"\"\n",
-	  (map { my $line = $_; $line =~ s/([\\"])/\\$1/g; qq("$line\\n"\n) } split /\n/, $all), ";\n", qq(static const char ledger_views_sql[] = "";\n);
-}
-
-# What the Makefile makes, in a folder of its own.
-sub make_headers
-{
-	my ($work, %texts) = @_;
-
-	mkdir "$work/admin";
-	write_file("$work/admin/ledger_sql.h", ledger_header(%texts));
-	write_file("$work/admin/upgrade_steps.h", '');
-	return;
-}
-
-sub compile
-{
-	my ($file, $object, @include) = @_;
-
-	system_or_bail(@compile, @include, "-I$source/src", '-c', $file, '-o', $object);
-	return;
-}
-
-my @sources = sort glob "$source/src/*.c $source/src/*/*.c";
-# Two of them may have one name, on different floors.
-sub name_of { return (shift =~ s{^\Q$source\E/}{}r) =~ s{/}{_}gr }
-my %object = map { (name_of($_) => "$folder/" . name_of($_) . '.o') } @sources;
-
-mkdir "$folder/sound";
-make_headers("$folder/sound");
-compile($_, $object{ name_of($_) }, "-I$folder/sound") for @sources;
-
-# The one source, of those that were not changed yet and those that were, in which
-# a text stands, and stands once.
-sub file_with
-{
-	my ($from, $text) = @_;
-	my $times = 0;
-	my $result;
-
-	for my $path (@sources)
-	{
-		my $found = () = ($text->{$path} // slurp_file($path)) =~ /\Q$from\E/g;
-
-		$times += $found;
-		$result = $path if $found;
-	}
-	BAIL_OUT("the sources have $times times, not once: $from") if $times != 1;
-	return $result;
-}
-
-# A library with some texts replaced: [ from, to ], or [ file, from, to ] for SQL.
-my $libraries = 0;
-
-sub library
-{
-	my (@changes) = @_;
-	my $work = "$folder/weak" . ++$libraries;
-	my (%text, %changed);
-
-	mkdir $work;
-	for my $change (@changes)
-	{
-		my ($from, $to) = @$change[-2, -1];
-		my $path = @$change == 3 ? "$source/$change->[0]" : file_with($from, \%text);
-
-		$text{$path} //= slurp_file($path);
-		my @parts = split /\Q$from\E/, $text{$path}, -1;
-		BAIL_OUT("$path has " . (@parts - 1) . " times, not once: $from") if @parts != 2;
-		$text{$path} = join $to, @parts;
-	}
-	for my $path (sort keys %text)
-	{
-		if ($path =~ /\.sql$/)
-		{
-			make_headers($work, %text);
-			compile("$source/src/admin/install.c", "$work/install.o", "-I$work");
-			$changed{'src_admin_install.c'} = "$work/install.o";
-		}
-		else
-		{
-			my $file = name_of($path);
-
-			write_file("$work/$file", $text{$path});
-			compile("$work/$file", "$work/$file.o", "-I$folder/sound");
-			$changed{$file} = "$work/$file.o";
-		}
-	}
-	system_or_bail($cc, '-shared', '-o', "$work/regpaydb.so", map { $changed{$_} // $object{$_} } sort keys %object);
-	return "$work/regpaydb.so";
-}
+# One with some texts replaced: [ from, to ], or [ file, from, to ] for SQL.
+sub library { return $build->library(@_) }
 
 # ---- a server with two conferences, and people who may this or that ----
 
@@ -187,14 +78,7 @@ SET ROLE weak_rival;
 SELECT public.fill('rival');
 SQL
 
-# The functions of a database are those of this library.
-sub weaken
-{
-	my ($database, $library) = @_;
-
-	$node->safe_psql($database, "UPDATE pg_proc SET probin = '$library' WHERE pronamespace = 'regpaydb'::regnamespace AND probin IS NOT NULL");
-	return;
-}
+sub weaken { return RegpayLibrary::use_library($node, @_) }
 
 # What an attack comes to, in a database of its own whose functions are those of
 # this library: output and errors; "crash".
