@@ -70,7 +70,7 @@ static const struct
 	{ACCESS_STAFF, "rotate_access_code(bigint)"},
 	{ACCESS_STAFF, "void_invoice(bigint, text)"},
 	{ACCESS_STAFF | ACCESS_REPORTS, "check_grants()"},
-	{ACCESS_STAFF | ACCESS_REPORTS, "check_integrity()"},
+	{ACCESS_STAFF | ACCESS_REPORTS, "check_integrity(timestamptz)"},
 	{ACCESS_STAFF | ACCESS_REPORTS, "money_trail(bigint)"},
 	{ACCESS_STAFF | ACCESS_REPORTS, "payment_summary(text, text)"},
 	{ACCESS_STAFF | ACCESS_REPORTS, "reconciliation(timestamptz)"},
