@@ -129,16 +129,19 @@ const QueryText ledger_queries[] = {
 		"SELECT COALESCE(a.payment_id, r.returned_payment_id)::bigint, "
 		"(SELECT p.invoice_id FROM @.payment p "
 		"WHERE p.payment_id" EQ "COALESCE(a.payment_id, r.returned_payment_id))::bigint, "
-		"CASE WHEN r.returned_payment_id IS NULL THEN r.credit_note_refund_id END::bigint "
+		"CASE WHEN r.returned_payment_id IS NULL THEN r.credit_note_refund_id END::bigint, "
+		"(SELECT t.credit_note_refund_id FROM @.credit_note_refund_part t "
+		"WHERE t.credit_note_refund_id" EQ "r.credit_note_refund_id LIMIT 1) IS NOT NULL "
 		"FROM @.credit_note n "
 		"LEFT JOIN @.credit_note_application a ON a.credit_note_id" EQ "n.credit_note_id "
 		"LEFT JOIN @.credit_note_refund r ON r.credit_note_id" EQ "n.credit_note_id "
 		"WHERE n.credit_note_id" EQ "$1",
 		1, {INT8OID}
 	},
+	/* Each by its payment: by the attendee, all payments would be read for each of many. */
 	[Q_OWN_NOTES] = {
-		"SELECT n.credit_note_id::bigint, n.value::numeric FROM @.payment p "
-		"JOIN @.credit_note n ON n.credit_note_id" EQ "p.payment_id "
+		"SELECT n.credit_note_id::bigint, n.value::numeric FROM @.payment p CROSS JOIN LATERAL "
+		"(SELECT * FROM @.credit_note c WHERE c.credit_note_id" EQ "p.payment_id OFFSET 0) n "
 		"WHERE p.invoice_id" EQ "$1 AND n.attendee_id" EQ "$2 AND " CREDIT_NOTE_IS_UNCLAIMED
 		" ORDER BY p.\"time\" DESC, n.credit_note_id DESC",
 		2, {INT8OID, INT8OID}
