@@ -145,7 +145,11 @@ CREATE VIEW report_credit_note_refunds WITH (security_invoker = true) AS
 	SELECT r.credit_note_refund_id, r."time", r.credit_note_id, n.value, r.reference,
 		r.entered_by, n.attendee_id, a.user_id, a.recipient AS owner, a.email, r.state,
 		r.provider, r.provider_ref, r.closed_time, r.closed_by, r.failure_reason,
-		(SELECT count(*) FROM credit_note_refund_part t
+		(SELECT jsonb_agg(jsonb_build_object('payment_id', t.payment_id, 'amount', t.amount,
+				'provider', p.provider, 'provider_ref', p.provider_ref, 'reference', p.reference)
+				ORDER BY t.payment_id)
+			FROM credit_note_refund_part t
+			LEFT JOIN payment p ON p.payment_id = t.payment_id
 			WHERE t.credit_note_refund_id = r.credit_note_refund_id) AS parts
 	FROM credit_note_refund r
 	JOIN credit_note n ON n.credit_note_id = r.credit_note_id
@@ -167,25 +171,7 @@ COMMENT ON COLUMN report_credit_note_refunds.provider_ref IS 'The platform''s ow
 COMMENT ON COLUMN report_credit_note_refunds.closed_time IS 'When it was done or failed.';
 COMMENT ON COLUMN report_credit_note_refunds.closed_by IS 'user_id on whose behalf that was recorded, if any.';
 COMMENT ON COLUMN report_credit_note_refunds.failure_reason IS 'Why it failed, if it did.';
-COMMENT ON COLUMN report_credit_note_refunds.parts IS 'In how many parts it goes back: report_refund_parts has them. 0 for those of before version 0.3.0.';
-
-CREATE VIEW report_refund_parts WITH (security_invoker = true) AS
-	SELECT t.credit_note_refund_part_id, t.credit_note_refund_id, r.state, t.amount, t.payment_id,
-		p.provider, p.provider_ref, p.reference, p.amount AS payment_amount, p.invoice_id
-	FROM credit_note_refund_part t
-	JOIN credit_note_refund r ON r.credit_note_refund_id = t.credit_note_refund_id
-	LEFT JOIN payment p ON p.payment_id = t.payment_id;
-COMMENT ON VIEW report_refund_parts IS 'How much of every refund goes back to which payment.';
-COMMENT ON COLUMN report_refund_parts.credit_note_refund_part_id IS 'Key: the part.';
-COMMENT ON COLUMN report_refund_parts.credit_note_refund_id IS 'The refund.';
-COMMENT ON COLUMN report_refund_parts.state IS 'How far the refund is: requested, done or failed.';
-COMMENT ON COLUMN report_refund_parts.amount IS 'How much goes back.';
-COMMENT ON COLUMN report_refund_parts.payment_id IS 'The payment that it goes back to; NULL for what goes some other way.';
-COMMENT ON COLUMN report_refund_parts.provider IS 'The payment platform of that payment.';
-COMMENT ON COLUMN report_refund_parts.provider_ref IS 'The platform''s own key of that payment.';
-COMMENT ON COLUMN report_refund_parts.reference IS 'What people identify that payment by.';
-COMMENT ON COLUMN report_refund_parts.payment_amount IS 'What it had brought.';
-COMMENT ON COLUMN report_refund_parts.invoice_id IS 'The invoice that it is on.';
+COMMENT ON COLUMN report_credit_note_refunds.parts IS 'How much goes back to which payment, as a list of objects; payment_id is null for what goes some other way. NULL for those of before version 0.3.0.';
 
 CREATE VIEW report_refunds_in_flight WITH (security_invoker = true) AS
 	SELECT r.credit_note_refund_id, r."time", now() - r."time" AS age, r.credit_note_id, n.value,

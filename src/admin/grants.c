@@ -135,7 +135,6 @@ static const struct
 	{ACCESS_STAFF | ACCESS_REPORTS, "SELECT", "report_product_status"},
 	{ACCESS_STAFF | ACCESS_REPORTS, "SELECT", "report_received"},
 	{ACCESS_STAFF | ACCESS_REPORTS, "SELECT", "report_received_by_day"},
-	{ACCESS_STAFF | ACCESS_REPORTS, "SELECT", "report_refund_parts"},
 	{ACCESS_STAFF | ACCESS_REPORTS, "SELECT", "report_refunds_in_flight"},
 	{ACCESS_STAFF | ACCESS_REPORTS, "SELECT", "report_reversals"},
 	{ACCESS_STAFF | ACCESS_REPORTS, "SELECT", "report_sales_and_payments"},

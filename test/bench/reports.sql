@@ -105,16 +105,14 @@ LEFT JOIN credit_note_refund r ON r.credit_note_id = n.credit_note_id
 -- @ report_credit_note_refunds by hand
 SELECT credit_note_refund_id, "time", credit_note_id, value, reference, entered_by, attendee_id,
 	user_id, recipient, email, r.state, r.provider, r.provider_ref, closed_time, closed_by, failure_reason,
-	coalesce(parts, 0)
+	parts
 FROM credit_note_refund r JOIN credit_note USING (credit_note_id) JOIN attendee USING (attendee_id)
-LEFT JOIN (SELECT credit_note_refund_id, count(*) AS parts FROM credit_note_refund_part GROUP BY 1) AS back
-	USING (credit_note_refund_id)
-
--- @ report_refund_parts by hand
-SELECT credit_note_refund_part_id, credit_note_refund_id, state, part.amount, payment_id, p.provider,
-	p.provider_ref, p.reference, p.amount, invoice_id
-FROM credit_note_refund_part part JOIN credit_note_refund USING (credit_note_refund_id)
-LEFT JOIN payment p USING (payment_id)
+LEFT JOIN (
+	SELECT credit_note_refund_id, jsonb_agg(jsonb_build_object('payment_id', payment_id,
+		'amount', part.amount, 'provider', provider, 'provider_ref', provider_ref,
+		'reference', reference) ORDER BY payment_id) AS parts
+	FROM credit_note_refund_part part LEFT JOIN payment USING (payment_id)
+	GROUP BY credit_note_refund_id) AS back USING (credit_note_refund_id)
 
 -- @ report_refunds_in_flight by hand
 SELECT credit_note_refund_id, "time", now() - "time", credit_note_id, value, reference, entered_by,
