@@ -39,7 +39,7 @@ NO_INSTALLCHECK = 1
 # off, take from the owner what a superuser keeps, or look at the server's memory.
 SUPERUSERS_ONLY = 00_install append_only attack_app attack_input attack_owner attack_path \
 	attack_schema batch_interrupted cart_amend cart_expire cart_integrity cart_pay catalog \
-	entered_by grant_access grants_apart hostile integrity integrity_refunds late_ids money_cost money_leaves odd_kinds odd_shop \
+	entered_by grant_access grants_apart hostile integrity integrity_refunds integrity_since late_ids money_cost money_leaves odd_kinds odd_shop \
 	odd_tables past privileges provenance record_payment refund_life reports return_items reversal \
 	row_security session_memory staff_actor stock \
 	update_status_loads view_query \

@@ -1,29 +1,14 @@
 -- Values of kind that younger versions have brought are told by their place among the
 -- others, or as texts: as values they can't be used yet in the transaction that brings
 -- them, which may be that of upgrade_ledger().
+--
+-- Each problem is one object's, and a condition on kind and id finds it by indexes; that
+-- is how check_integrity(since) asks.  So whatever an object is held against is joined to
+-- it by its id, from which PostgreSQL derives the same condition on the other's, and is
+-- no WITH that several places use.  Where all of the ledger has to be read, kind and id
+-- are NULL, by which PostgreSQL knows that nothing of it is asked for.
 CREATE VIEW integrity_problem WITH (security_invoker = true) AS
-WITH RECURSIVE total AS (
-	SELECT i.invoice_id, i.status, i.value, i.paid, i.payment_count, i.last_payment_id,
-		i.paid_time, i.closed_time, i.closed_by, i.closed_reason,
-		coalesce(p.amount, 0) AS payments,
-		coalesce(p.number, 0) AS number,
-		p.last_id,
-		coalesce(l.amount, 0) AS lines
-	FROM invoice i
-	LEFT JOIN (
-		SELECT invoice_id, sum(amount) AS amount, count(*) AS number, max(payment_id) AS last_id
-		FROM payment GROUP BY invoice_id) p USING (invoice_id)
-	LEFT JOIN (
-		SELECT invoice_id, sum(price * quantity) AS amount
-		FROM line_item GROUP BY invoice_id) l USING (invoice_id)
-), note AS (
-	SELECT n.credit_note_id, n.value, n.state, p.kind, p.amount,
-		a.payment_id AS application_id, r.credit_note_refund_id AS refund_id
-	FROM credit_note n
-	LEFT JOIN payment p ON p.payment_id = n.credit_note_id
-	LEFT JOIN credit_note_application a ON a.credit_note_id = n.credit_note_id
-	LEFT JOIN credit_note_refund r ON r.credit_note_id = n.credit_note_id
-), succession AS (	-- successors that go back to a first invoice
+WITH RECURSIVE succession AS (	-- successors that go back to a first invoice
 	SELECT s.invoice_id
 	FROM invoice s
 	WHERE s.replaces IS NOT NULL
@@ -34,97 +19,102 @@ WITH RECURSIVE total AS (
 	CROSS JOIN LATERAL (	-- by the index, however long the chains are
 		SELECT i.invoice_id FROM invoice i WHERE i.replaces = p.invoice_id OFFSET 0) s
 )
-SELECT format('invoice %s', invoice_id) AS object,
-	format('paid is %s for %s payments, but its %s payments add up to %s',
-		paid, payment_count, number, payments) AS problem
-FROM total
-WHERE paid <> payments OR payment_count <> number
+SELECT format('invoice %s', t.invoice_id) AS object, problem, 'invoice' AS kind, t.invoice_id AS id
+FROM (
+	SELECT invoice_id, CASE WHEN i.status IS NULL THEN ARRAY[
+		format('does not exist, but has %s payments, which add up to %s', p.number, p.amount)]
+	ELSE array_remove(ARRAY[
+		CASE WHEN i.paid <> coalesce(p.amount, 0) OR i.payment_count <> coalesce(p.number, 0) THEN
+			format('paid is %s for %s payments, but its %s payments add up to %s',
+				i.paid, i.payment_count, coalesce(p.number, 0), coalesce(p.amount, 0)) END,
+		CASE WHEN i.last_payment_id IS DISTINCT FROM p.last_id THEN
+			format('counts payments up to %s, but its last one is %s',
+				coalesce(i.last_payment_id::text, 'none'), coalesce(p.last_id::text, 'none')) END,
+		CASE WHEN NOT CASE i.status
+				WHEN 'unpaid' THEN coalesce(p.amount, 0) < i.value AND (p.amount > 0 OR p.number IS NULL)
+				WHEN 'paid' THEN coalesce(p.amount, 0) = i.value
+				ELSE coalesce(p.amount, 0) = 0
+			END THEN
+			format('is %s, which does not fit a value of %s and payments of %s',
+				i.status, i.value, coalesce(p.amount, 0)) END,
+		CASE WHEN NOT CASE i.status
+				WHEN 'unpaid' THEN i.paid_time IS NULL AND i.closed_time IS NULL
+				WHEN 'paid' THEN i.paid_time IS NOT NULL AND i.closed_time IS NULL
+				WHEN 'refunded' THEN i.paid_time IS NOT NULL AND i.closed_time IS NOT NULL
+				ELSE i.closed_time IS NOT NULL AND (i.paid_time IS NULL OR i.value = 0)
+			END THEN
+			format('is %s, which does not fit the times at which it was paid (%s) and closed (%s)',
+				i.status, i.paid_time, i.closed_time) END,
+		CASE WHEN i.status IN ('unpaid', 'paid') AND (i.closed_by IS NOT NULL OR i.closed_reason IS NOT NULL) THEN
+			format('is %s, but says who closed it (%s) or why (%s)',
+				i.status, i.closed_by, i.closed_reason) END,
+		CASE WHEN coalesce(l.amount, 0) <> i.value THEN
+			format('the lines add up to %s, but its value is %s', coalesce(l.amount, 0), i.value) END
+		], NULL)
+	END AS problems
+	FROM invoice i
+	FULL JOIN (
+		SELECT invoice_id, sum(amount) AS amount, count(*) AS number, max(payment_id) AS last_id
+		FROM payment GROUP BY invoice_id) p USING (invoice_id)
+	LEFT JOIN (
+		SELECT invoice_id, sum(price * quantity) AS amount
+		FROM line_item GROUP BY invoice_id) l USING (invoice_id)) t
+CROSS JOIN LATERAL unnest(t.problems) problem
+WHERE t.problems <> '{}'
 UNION ALL
-SELECT format('invoice %s', invoice_id),
-	format('counts payments up to %s, but its last one is %s', coalesce(last_payment_id::text, 'none'),
-		coalesce(last_id::text, 'none'))
-FROM total
-WHERE last_payment_id IS DISTINCT FROM last_id
-UNION ALL
-SELECT format('invoice %s', invoice_id),
-	format('is %s, which does not fit a value of %s and payments of %s', status, value, payments)
-FROM total
-WHERE NOT CASE status
-	WHEN 'unpaid' THEN payments < value AND (payments > 0 OR number = 0)
-	WHEN 'paid' THEN payments = value
-	ELSE payments = 0
-END
-UNION ALL
-SELECT format('invoice %s', invoice_id),
-	format('is %s, which does not fit the times at which it was paid (%s) and closed (%s)',
-		status, paid_time, closed_time)
-FROM total
-WHERE NOT CASE status
-	WHEN 'unpaid' THEN paid_time IS NULL AND closed_time IS NULL
-	WHEN 'paid' THEN paid_time IS NOT NULL AND closed_time IS NULL
-	WHEN 'refunded' THEN paid_time IS NOT NULL AND closed_time IS NOT NULL
-	ELSE closed_time IS NOT NULL AND (paid_time IS NULL OR value = 0)
-END
-UNION ALL
-SELECT format('invoice %s', invoice_id),
-	format('is %s, but says who closed it (%s) or why (%s)', status, closed_by, closed_reason)
-FROM total
-WHERE status IN ('unpaid', 'paid') AND (closed_by IS NOT NULL OR closed_reason IS NOT NULL)
-UNION ALL
-SELECT format('invoice %s', invoice_id),
-	format('the lines add up to %s, but its value is %s', lines, value)
-FROM total
-WHERE lines <> value
-UNION ALL
-SELECT format('payment %s', p.payment_id), 'is of kind credit_note, but no credit note'
+SELECT format('payment %s', p.payment_id), 'is of kind credit_note, but no credit note', 'payment', p.payment_id
 FROM payment p
 WHERE p.kind = 'credit_note'
 	AND NOT EXISTS (SELECT FROM credit_note n WHERE n.credit_note_id = p.payment_id)
 UNION ALL
-SELECT format('payment %s', p.payment_id), 'is of kind credit_application, but applies no credit note'
+SELECT format('payment %s', p.payment_id), 'is of kind credit_application, but applies no credit note', 'payment', p.payment_id
 FROM payment p
 WHERE p.kind = 'credit_application'
 	AND NOT EXISTS (SELECT FROM credit_note_application a WHERE a.payment_id = p.payment_id)
 UNION ALL
-SELECT format('credit note %s', credit_note_id),
-	format('has a value of %s, but its payment is of kind %s and amount %s', value, kind, amount)
-FROM note
-WHERE kind IS DISTINCT FROM 'credit_note' OR amount IS DISTINCT FROM -value
-UNION ALL
-SELECT format('credit note %s', credit_note_id),
-	format('is %s, but has %s application and %s refund', state,
-		CASE WHEN application_id IS NULL THEN 'no' ELSE 'an' END,
-		CASE WHEN refund_id IS NULL THEN 'no' ELSE 'a' END)
-FROM note
-WHERE (state = 'applied') <> (application_id IS NOT NULL)
-	OR (state = 'refunded') <> (refund_id IS NOT NULL)
+SELECT format('credit note %s', t.credit_note_id), problem, 'credit note', t.credit_note_id
+FROM (
+	SELECT n.credit_note_id, array_remove(ARRAY[
+		CASE WHEN p.kind IS DISTINCT FROM 'credit_note' OR p.amount IS DISTINCT FROM -n.value THEN
+			format('has a value of %s, but its payment is of kind %s and amount %s', n.value, p.kind, p.amount) END,
+		CASE WHEN (n.state = 'applied') <> (a.payment_id IS NOT NULL)
+				OR (n.state = 'refunded') <> (r.credit_note_refund_id IS NOT NULL) THEN
+			format('is %s, but has %s application and %s refund', n.state,
+				CASE WHEN a.payment_id IS NULL THEN 'no' ELSE 'an' END,
+				CASE WHEN r.credit_note_refund_id IS NULL THEN 'no' ELSE 'a' END) END,
+		CASE WHEN a.payment_id IS NOT NULL AND (applied.kind IS DISTINCT FROM 'credit_application'
+				OR applied.amount IS DISTINCT FROM n.value) THEN
+			format('has a value of %s, but was applied as a payment of kind %s and amount %s',
+				n.value, applied.kind, applied.amount) END
+		], NULL) AS problems
+	FROM credit_note n
+	LEFT JOIN payment p ON p.payment_id = n.credit_note_id
+	LEFT JOIN credit_note_application a ON a.credit_note_id = n.credit_note_id
+	LEFT JOIN payment applied ON applied.payment_id = a.payment_id
+	LEFT JOIN credit_note_refund r ON r.credit_note_id = n.credit_note_id) t
+CROSS JOIN LATERAL unnest(t.problems) problem
+WHERE t.problems <> '{}'
 UNION ALL
 SELECT format('credit note %s', credit_note_id),
 	format('is %s, but its claim says %s', coalesce(state::text, 'missing'),
-		coalesce(claim::text, 'nothing'))
+		coalesce(claim::text, 'nothing')),
+	'credit note', credit_note_id
 FROM credit_note n
 FULL JOIN credit_note_claim c USING (credit_note_id)
 WHERE state IS DISTINCT FROM coalesce(claim, 'unclaimed')
 UNION ALL
-SELECT format('credit note %s', credit_note_id), 'does not exist, but was applied'
+SELECT format('credit note %s', credit_note_id), 'does not exist, but was applied', 'credit note', credit_note_id
 FROM credit_note_application a
 WHERE NOT EXISTS (SELECT FROM credit_note n WHERE n.credit_note_id = a.credit_note_id)
 UNION ALL
-SELECT format('credit note %s', credit_note_id), 'does not exist, but was refunded'
+SELECT format('credit note %s', credit_note_id), 'does not exist, but was refunded', 'credit note', credit_note_id
 FROM credit_note_refund r
 WHERE NOT EXISTS (SELECT FROM credit_note n WHERE n.credit_note_id = r.credit_note_id)
 UNION ALL
-SELECT format('credit note %s', n.credit_note_id),
-	format('has a value of %s, but was applied as a payment of kind %s and amount %s',
-		n.value, p.kind, p.amount)
-FROM note n
-LEFT JOIN payment p ON p.payment_id = n.application_id
-WHERE n.application_id IS NOT NULL
-	AND (p.kind IS DISTINCT FROM 'credit_application' OR p.amount IS DISTINCT FROM n.value)
-UNION ALL
 SELECT format('product %s', p.product_id),
 	format('has a stock of %s, but %s free, %s reserved and %s sold', coalesce(p.stock::text, 'any number'),
-		slots.free, coalesce(taken.reserved, 0), coalesce(taken.sold, 0))
+		slots.free, coalesce(taken.reserved, 0), coalesce(taken.sold, 0)),
+	NULL, NULL
 FROM product p
 JOIN (
 	SELECT product_id, sum(free) AS free, bool_and(owing) AS owing
@@ -145,7 +135,8 @@ WHERE slots.free <> coalesce(p.stock, 0) - coalesce(taken.reserved + taken.sold,
 UNION ALL
 SELECT format('category %s', g.category_id),
 	format('has a stock of %s, but %s free, %s reserved and %s sold', g.stock,
-		slots.free, coalesce(taken.reserved, 0), coalesce(taken.sold, 0))
+		slots.free, coalesce(taken.reserved, 0), coalesce(taken.sold, 0)),
+	NULL, NULL
 FROM category g
 JOIN (
 	SELECT category_id, sum(free) AS free, bool_and(owing) AS owing
@@ -167,7 +158,8 @@ WHERE slots.free <> g.stock - coalesce(taken.reserved + taken.sold, 0)
 UNION ALL
 SELECT format('cart %s', c.cart_id),
 	format('is %s, but the invoices of its revision %s are %s', c.status, c.revision,
-		coalesce(i.statuses, 'none'))
+		coalesce(i.statuses, 'none')),
+	'cart', c.cart_id
 FROM cart c
 LEFT JOIN (
 	SELECT cart_id, cart_revision, string_agg(status::text, ', ' ORDER BY status) AS statuses,
@@ -183,7 +175,8 @@ END
 UNION ALL
 SELECT format('invoice %s', i.invoice_id),
 	format('is %s for revision %s of cart %s, which is at revision %s',
-		i.status, i.cart_revision, i.cart_id, c.revision)
+		i.status, i.cart_revision, i.cart_id, c.revision),
+	'invoice', i.invoice_id
 FROM invoice i
 JOIN cart c ON c.cart_id = i.cart_id
 WHERE i.status IN ('unpaid', 'paid') AND i.cart_revision <> c.revision
@@ -194,75 +187,74 @@ SELECT format('invoice %s', i.invoice_id),
 		WHEN c.attendee_id <> i.attendee_id THEN format('is attendee %s''s, but bills cart %s of attendee %s',
 			i.attendee_id, i.cart_id, c.attendee_id)
 		ELSE format('is unpaid, but its cart %s is %s', i.cart_id, c.status)
-	END
+	END,
+	'invoice', i.invoice_id
 FROM invoice i
 LEFT JOIN cart c ON c.cart_id = i.cart_id
 WHERE i.cart_id IS NOT NULL
 	AND (c.cart_id IS NULL OR c.attendee_id <> i.attendee_id
 		OR (i.status = 'unpaid' AND c.status <> 'active'))
 UNION ALL
-SELECT format('invoice %s', coalesce(billed.invoice_id, held.invoice_id)),
-	format('bills %s of product %s, but its cart holds %s', coalesce(billed.quantity, 0),
-		coalesce(billed.product_id, held.product_id), coalesce(held.quantity, 0))
+SELECT format('invoice %s', invoice_id),
+	CASE
+		WHEN discount IS NULL THEN format('bills %s of product %s, but its cart holds %s',
+			coalesce(billed, 0), product_id, coalesce(held, 0))
+		ELSE format('bills a discount of %s on %s of product %s, but its cart has it on %s',
+			discount, coalesce(billed, 0), product_id, coalesce(held, 0))
+	END,
+	'invoice', invoice_id
 FROM (
-	SELECT i.invoice_id, l.product_id, sum(l.quantity) AS quantity
-	FROM invoice i
-	JOIN cart c ON c.cart_id = i.cart_id AND c.revision = i.cart_revision
-	JOIN line_item l ON l.invoice_id = i.invoice_id
-	WHERE i.status IN ('unpaid', 'paid') AND l.price >= 0
-	GROUP BY i.invoice_id, l.product_id) billed
-FULL JOIN (
-	SELECT i.invoice_id, e.product_id, e.quantity
-	FROM invoice i
-	JOIN cart c ON c.cart_id = i.cart_id AND c.revision = i.cart_revision
-	JOIN cart_item e ON e.cart_id = i.cart_id
-	WHERE i.status IN ('unpaid', 'paid')) held
-	ON held.invoice_id = billed.invoice_id AND held.product_id = billed.product_id
-WHERE billed.quantity IS DISTINCT FROM held.quantity
-UNION ALL
-SELECT format('invoice %s', coalesce(billed.invoice_id, held.invoice_id)),
-	format('bills a discount of %s on %s of product %s, but its cart has it on %s',
-		coalesce(billed.amount, held.amount), coalesce(billed.quantity, 0),
-		coalesce(billed.product_id, held.product_id), coalesce(held.quantity, 0))
-FROM (
-	SELECT i.invoice_id, l.product_id, -l.price AS amount, sum(l.quantity) AS quantity
-	FROM invoice i
-	JOIN cart c ON c.cart_id = i.cart_id AND c.revision = i.cart_revision
-	JOIN line_item l ON l.invoice_id = i.invoice_id
-	WHERE i.status IN ('unpaid', 'paid') AND l.price < 0
-	GROUP BY i.invoice_id, l.product_id, l.price) billed
-FULL JOIN (
-	SELECT i.invoice_id, d.product_id, d.amount, sum(d.quantity) AS quantity
-	FROM invoice i
-	JOIN cart c ON c.cart_id = i.cart_id AND c.revision = i.cart_revision
-	JOIN cart_discount d ON d.cart_id = i.cart_id
-	WHERE i.status IN ('unpaid', 'paid')
-	GROUP BY i.invoice_id, d.product_id, d.amount) held
-	ON held.invoice_id = billed.invoice_id AND held.product_id = billed.product_id
-		AND held.amount = billed.amount
-WHERE billed.quantity IS DISTINCT FROM held.quantity
+	SELECT invoice_id, product_id, discount, sum(billed) AS billed, sum(held) AS held
+	FROM (	-- not a FULL JOIN of joins, through which no condition is derived
+		SELECT i.invoice_id, l.product_id, CASE WHEN l.price < 0 THEN -l.price END AS discount,
+			l.quantity AS billed, NULL::integer AS held
+		FROM invoice i
+		JOIN cart c ON c.cart_id = i.cart_id AND c.revision = i.cart_revision
+		JOIN line_item l ON l.invoice_id = i.invoice_id
+		WHERE i.status IN ('unpaid', 'paid')
+		UNION ALL
+		SELECT i.invoice_id, e.product_id, NULL, NULL, e.quantity
+		FROM invoice i
+		JOIN cart c ON c.cart_id = i.cart_id AND c.revision = i.cart_revision
+		JOIN cart_item e ON e.cart_id = i.cart_id
+		WHERE i.status IN ('unpaid', 'paid')
+		UNION ALL
+		SELECT i.invoice_id, d.product_id, d.amount, NULL, d.quantity
+		FROM invoice i
+		JOIN cart c ON c.cart_id = i.cart_id AND c.revision = i.cart_revision
+		JOIN cart_discount d ON d.cart_id = i.cart_id
+		WHERE i.status IN ('unpaid', 'paid')) t
+	GROUP BY invoice_id, product_id, discount) t
+WHERE billed IS DISTINCT FROM held
 UNION ALL
 SELECT format('cart %s', c.cart_id),
 	format('is %s and has %s items and discounts, but its row says %s', c.status, entries.number,
-		c.entry_count)
+		c.entry_count),
+	'cart', c.cart_id
 FROM cart c
 CROSS JOIN LATERAL (
 	SELECT (SELECT count(*) FROM cart_item i WHERE i.cart_id = c.cart_id)
 		+ (SELECT count(*) FROM cart_discount d WHERE d.cart_id = c.cart_id) AS number) entries
 WHERE c.entry_count <> entries.number
 UNION ALL
-SELECT format('cart %s', cart_id), format('does not reserve what is in it: product %s', product_id)
+SELECT format('cart %s', cart_id), format('does not reserve what is in it: product %s', product_id), 'cart', cart_id
 FROM (
-	SELECT i.cart_id, i.product_id, i.quantity
-	FROM cart_item i
-	JOIN cart c ON c.cart_id = i.cart_id
-	WHERE c.status = 'active') item
-FULL JOIN reservation r USING (cart_id, product_id)
-WHERE item.quantity IS DISTINCT FROM r.quantity
+	SELECT cart_id, product_id, sum(held) AS held, sum(reserved) AS reserved
+	FROM (
+		SELECT i.cart_id, i.product_id, i.quantity AS held, NULL::integer AS reserved
+		FROM cart_item i
+		JOIN cart c ON c.cart_id = i.cart_id
+		WHERE c.status = 'active'
+		UNION ALL
+		SELECT cart_id, product_id, NULL, quantity
+		FROM reservation) t
+	GROUP BY cart_id, product_id) t
+WHERE held IS DISTINCT FROM reserved
 UNION ALL
 SELECT format('cart %s', c.cart_id),
 	format('has product %s reserved until %s, but its row says otherwise', r.product_id,
-		r.reserved_until)
+		r.reserved_until),
+	'cart', c.cart_id
 FROM reservation r
 JOIN cart c ON c.cart_id = r.cart_id
 WHERE r.reserved_until > '-infinity' AND r.reserved_until <>
@@ -270,7 +262,8 @@ WHERE r.reserved_until > '-infinity' AND r.reserved_until <>
 UNION ALL
 SELECT format('invoice %s', kept.invoice_id),
 	format('has %s of "%s" for %s, but invoice %s, which it replaces, had %s', kept.quantity,
-		kept.description, kept.price, kept.replaces, coalesce(had.quantity, 0))
+		kept.description, kept.price, kept.replaces, coalesce(had.quantity, 0)),
+	'invoice', kept.invoice_id
 FROM (
 	SELECT i.invoice_id, i.replaces, l.product_id, l.description, l.price,
 		sum(l.quantity) AS quantity
@@ -293,7 +286,8 @@ SELECT format('invoice %s', s.invoice_id),
 		WHEN p.attendee_id <> s.attendee_id THEN format('is attendee %s''s, but replaces invoice %s of attendee %s',
 			s.attendee_id, p.invoice_id, p.attendee_id)
 		ELSE format('replaces invoice %s, which is %s', p.invoice_id, p.status)
-	END
+	END,
+	'invoice', s.invoice_id
 FROM invoice s
 LEFT JOIN invoice p ON p.invoice_id = s.replaces
 WHERE s.replaces IS NOT NULL
@@ -305,7 +299,8 @@ SELECT format('refund %s', r.credit_note_refund_id),
 		WHEN p.payment_id IS NULL THEN format('came back as payment %s, which does not exist', r.returned_payment_id)
 		ELSE format('came back as payment %s: %s of kind %s on invoice %s, of %s from invoice %s',
 			r.returned_payment_id, p.amount, p.kind, p.invoice_id, n.value, made.invoice_id)
-	END)
+	END),
+	'refund', r.credit_note_refund_id
 FROM credit_note_refund r
 LEFT JOIN credit_note n ON n.credit_note_id = r.credit_note_id
 LEFT JOIN payment made ON made.payment_id = r.credit_note_id
@@ -316,7 +311,8 @@ WHERE CASE WHEN r.state = 'failed' THEN p.kind::text IS DISTINCT FROM 'refund_fa
 UNION ALL
 SELECT format('refund %s', credit_note_refund_id),
 	format('is %s, which does not fit the time at which it ended (%s), its reference (%s) or why it failed (%s)',
-		state, closed_time, provider_ref, failure_reason)
+		state, closed_time, provider_ref, failure_reason),
+	'refund', credit_note_refund_id
 FROM credit_note_refund
 WHERE NOT CASE state
 	WHEN 'requested' THEN closed_time IS NULL AND provider IS NULL AND failure_reason IS NULL
@@ -324,13 +320,14 @@ WHERE NOT CASE state
 	ELSE closed_time IS NOT NULL AND provider IS NULL AND failure_reason IS NOT NULL
 END
 UNION ALL
-SELECT format('payment %s', p.payment_id), 'is of kind refund_failed, but no refund failed'
+SELECT format('payment %s', p.payment_id), 'is of kind refund_failed, but no refund failed', 'payment', p.payment_id
 FROM payment p
 WHERE p.kind > 'credit_application'
 	AND NOT EXISTS (SELECT FROM credit_note_refund r WHERE r.returned_payment_id = p.payment_id)
 UNION ALL
 SELECT format('refund %s', t.credit_note_refund_id),
-	format('has parts of %s, but its credit note has a value of %s', t.amount, n.value)
+	format('has parts of %s, but its credit note has a value of %s', t.amount, n.value),
+	'refund', t.credit_note_refund_id
 FROM (
 	SELECT credit_note_refund_id, sum(amount) AS amount
 	FROM credit_note_refund_part GROUP BY credit_note_refund_id) t
@@ -342,7 +339,8 @@ SELECT format('payment %s', back.payment_id),
 	CASE
 		WHEN p.payment_id IS NULL THEN format('does not exist, but %s went back to it', back.amount)
 		ELSE format('is of kind %s and brought %s, but %s went back to it', p.kind, p.amount, back.amount)
-	END
+	END,
+	'payment', back.payment_id
 FROM (
 	SELECT payment_id, sum(amount) AS amount
 	FROM (
@@ -363,7 +361,8 @@ SELECT format('reversal %s', v.reversal_id),
 		WHEN p.payment_id IS NULL THEN format('its payment %s does not exist', v.reversing_payment_id)
 		ELSE format('its payment %s is of kind %s and amount %s on invoice %s', p.payment_id, p.kind,
 			p.amount, p.invoice_id)
-	END)
+	END),
+	'reversal', v.reversal_id
 FROM reversal v
 LEFT JOIN payment brought ON brought.payment_id = v.payment_id
 LEFT JOIN payment p ON p.payment_id = v.reversing_payment_id
@@ -371,26 +370,29 @@ WHERE CASE WHEN v.loss = v.amount THEN v.reversing_payment_id IS NOT NULL
 	ELSE p.kind::text IS DISTINCT FROM 'reversal' OR p.amount IS DISTINCT FROM v.loss - v.amount
 		OR p.invoice_id IS DISTINCT FROM brought.invoice_id END
 UNION ALL
-SELECT format('payment %s', p.payment_id), 'is of kind reversal, but no reversal took it'
+SELECT format('payment %s', p.payment_id), 'is of kind reversal, but no reversal took it', 'payment', p.payment_id
 FROM payment p
 WHERE p.kind < 'credit_note' AND p.kind > 'manual'
 	AND NOT EXISTS (SELECT FROM reversal v WHERE v.reversing_payment_id = p.payment_id)
 UNION ALL
 SELECT format('invoice %s', s.invoice_id),
 	format('replaces invoice %s, but is %s, and was not paid by what that one gave back', s.replaces,
-		s.status)
+		s.status),
+	'invoice', s.invoice_id
 FROM invoice s
 WHERE s.replaces IS NOT NULL AND (s.status = 'unpaid' OR s.paid_time IS NULL)
 UNION ALL
 SELECT format('invoice %s', s.invoice_id),
-	format('replaces invoice %s, and so on in a circle: none is the first', s.replaces)
+	format('replaces invoice %s, and so on in a circle: none is the first', s.replaces),
+	NULL, NULL
 FROM invoice s
 WHERE s.replaces IS NOT NULL
 	AND NOT EXISTS (SELECT FROM succession f WHERE f.invoice_id = s.invoice_id)
 UNION ALL
 SELECT 'ledger',
 	format('%s came in, but %s is on invoices, %s in unclaimed credit notes and %s was refunded',
-		received, retained, unclaimed, refunded)
+		received, retained, unclaimed, refunded),
+	NULL, NULL
 FROM (SELECT
 	(SELECT coalesce(sum(amount), 0) FROM payment WHERE kind < 'credit_note') AS received,
 	(SELECT coalesce(sum(paid), 0) FROM invoice) AS retained,
@@ -404,7 +406,8 @@ WHERE received <> retained + unclaimed + refunded
 UNION ALL
 SELECT 'ledger',
 	format('platforms took %s back, but %s was taken off invoices, and %s is a loss',
-		reversed, taken, lost)
+		reversed, taken, lost),
+	NULL, NULL
 FROM (SELECT
 	(SELECT coalesce(sum(amount), 0) FROM reversal) AS reversed,
 	(SELECT coalesce(-sum(amount), 0) FROM payment WHERE kind < 'credit_note' AND kind > 'manual') AS taken,
@@ -413,3 +416,5 @@ WHERE reversed <> taken + lost;
 COMMENT ON VIEW integrity_problem IS 'Whatever in this ledger does not agree with the facts: no rows, when all is well. check_integrity() reads it.';
 COMMENT ON COLUMN integrity_problem.object IS 'What it is about.';
 COMMENT ON COLUMN integrity_problem.problem IS 'What is wrong with it.';
+COMMENT ON COLUMN integrity_problem.kind IS 'What kind of object that is; NULL where all of the ledger has to be read to tell.';
+COMMENT ON COLUMN integrity_problem.id IS 'Key of the object; NULL where kind is.';

@@ -48,26 +48,61 @@ COMMENT ON COLUMN report_payments.attendee_id IS 'Who is invoiced.';
 COMMENT ON COLUMN report_payments.recipient IS 'What was printed as recipient.';
 COMMENT ON COLUMN report_payments.value_date IS 'The day on which it happened, as the bank says.';
 
-CREATE VIEW report_received_by_day WITH (security_invoker = true) AS
-	SELECT "time"::date AS date, kind, provider, count(*) AS payments, sum(amount) AS amount,
-		array_agg(reference ORDER BY id) AS reference_list
+-- One day of it is read by the indexes on "time".  Of a reversal the whole amount is
+-- there, as the platform's file has it; its payment may be hidden from who asks.
+CREATE VIEW report_received WITH (security_invoker = true) AS
+	SELECT "time"::date AS date, "time", kind, provider, provider_ref, reference, amount,
+		payment_id, reversal_id, invoice_id, entered_by, value_date
 	FROM (
-		SELECT "time", kind, provider, amount, coalesce(provider_ref, reference) AS reference,
-			payment_id AS id
+		SELECT "time", kind, provider, provider_ref, reference, amount, payment_id,
+			NULL::bigint AS reversal_id, invoice_id, entered_by, value_date
 		FROM payment
 		WHERE kind IN ('payment', 'manual')
 		UNION ALL
-		SELECT "time", 'reversal'::text::regpaydb.payment_kind AS kind, provider, -amount,
-			reversal_ref, reversal_id
-		FROM reversal) AS entry
-	GROUP BY "time"::date, kind, provider;
+		SELECT v."time", 'reversal'::text::regpaydb.payment_kind AS kind, v.provider, v.reversal_ref,
+			v.reference, -v.amount, v.payment_id, v.reversal_id, p.invoice_id, v.entered_by,
+			NULL::date AS value_date
+		FROM reversal v
+		LEFT JOIN payment p ON p.payment_id = v.payment_id) AS entry;
+COMMENT ON VIEW report_received IS 'Money from outside, payment by payment, and what platforms took back: what is behind the sums of report_received_by_day.';
+COMMENT ON COLUMN report_received.date IS 'The day, in the session''s time zone. To read one day by an index, ask for its times.';
+COMMENT ON COLUMN report_received."time" IS 'When it was recorded.';
+COMMENT ON COLUMN report_received.kind IS 'payment, manual where staff entered it, or reversal where a platform took it back.';
+COMMENT ON COLUMN report_received.provider IS 'The payment platform; NULL where none was given.';
+COMMENT ON COLUMN report_received.provider_ref IS 'The platform''s own key of the payment or reversal.';
+COMMENT ON COLUMN report_received.reference IS 'What people identify it by.';
+COMMENT ON COLUMN report_received.amount IS 'Amount; negative where it was given back or taken back.';
+COMMENT ON COLUMN report_received.payment_id IS 'The payment, or that which was taken back.';
+COMMENT ON COLUMN report_received.reversal_id IS 'The reversal, if it is one.';
+COMMENT ON COLUMN report_received.invoice_id IS 'The invoice that the payment is on; NULL where who asks may not see that.';
+COMMENT ON COLUMN report_received.entered_by IS 'user_id of who entered it, or on whose behalf it was recorded, if any.';
+COMMENT ON COLUMN report_received.value_date IS 'The day on which it happened, as the bank says.';
+
+CREATE VIEW report_received_by_day WITH (security_invoker = true) AS
+	SELECT date, kind, provider, count(*) AS payments, sum(amount) AS amount,
+		array_agg(reference ORDER BY place) FILTER (WHERE place <= 10) AS first_references,
+		greatest(count(*) - 10, 0) AS more_references
+	FROM (
+		SELECT "time"::date AS date, kind, provider, amount, reference,
+			row_number() OVER (PARTITION BY "time"::date, kind, provider ORDER BY id) AS place
+		FROM (
+			SELECT "time", kind, provider, amount, coalesce(provider_ref, reference) AS reference,
+				payment_id AS id
+			FROM payment
+			WHERE kind IN ('payment', 'manual')
+			UNION ALL
+			SELECT "time", 'reversal'::text::regpaydb.payment_kind AS kind, provider, -amount,
+				reversal_ref, reversal_id
+			FROM reversal) AS entry) AS placed
+	GROUP BY date, kind, provider;
 COMMENT ON VIEW report_received_by_day IS 'Money from outside by day and payment platform, to hold against the platform''s or the bank''s file. What platforms took back is in it whole, with what of it is a loss.';
 COMMENT ON COLUMN report_received_by_day.date IS 'The day, in the session''s time zone.';
 COMMENT ON COLUMN report_received_by_day.kind IS 'payment, manual where staff entered it, or reversal where a platform took it back.';
 COMMENT ON COLUMN report_received_by_day.provider IS 'The payment platform; NULL where none was given.';
 COMMENT ON COLUMN report_received_by_day.payments IS 'How many payments, or reversals.';
 COMMENT ON COLUMN report_received_by_day.amount IS 'Their sum, less what was given back.';
-COMMENT ON COLUMN report_received_by_day.reference_list IS 'The platform''s keys of the payments or reversals, or what else they were identified by, in the order in which they were recorded.';
+COMMENT ON COLUMN report_received_by_day.first_references IS 'The platform''s keys of the first ten, or what else they were identified by, in the order in which they were recorded.';
+COMMENT ON COLUMN report_received_by_day.more_references IS 'How many more there are; report_received has them all.';
 
 -- The invoice that a note came from, or went to, may be somebody else's and
 -- hidden from the owner: outer joins show the note all the same.
@@ -110,11 +145,7 @@ CREATE VIEW report_credit_note_refunds WITH (security_invoker = true) AS
 	SELECT r.credit_note_refund_id, r."time", r.credit_note_id, n.value, r.reference,
 		r.entered_by, n.attendee_id, a.user_id, a.recipient AS owner, a.email, r.state,
 		r.provider, r.provider_ref, r.closed_time, r.closed_by, r.failure_reason,
-		(SELECT jsonb_agg(jsonb_build_object('payment_id', t.payment_id, 'amount', t.amount,
-				'provider', p.provider, 'provider_ref', p.provider_ref, 'reference', p.reference)
-				ORDER BY t.payment_id)
-			FROM credit_note_refund_part t
-			LEFT JOIN payment p ON p.payment_id = t.payment_id
+		(SELECT count(*) FROM credit_note_refund_part t
 			WHERE t.credit_note_refund_id = r.credit_note_refund_id) AS parts
 	FROM credit_note_refund r
 	JOIN credit_note n ON n.credit_note_id = r.credit_note_id
@@ -136,7 +167,25 @@ COMMENT ON COLUMN report_credit_note_refunds.provider_ref IS 'The platform''s ow
 COMMENT ON COLUMN report_credit_note_refunds.closed_time IS 'When it was done or failed.';
 COMMENT ON COLUMN report_credit_note_refunds.closed_by IS 'user_id on whose behalf that was recorded, if any.';
 COMMENT ON COLUMN report_credit_note_refunds.failure_reason IS 'Why it failed, if it did.';
-COMMENT ON COLUMN report_credit_note_refunds.parts IS 'How much goes back to which payment, as a list of objects; payment_id is null for what goes some other way. NULL for those of before version 0.3.0.';
+COMMENT ON COLUMN report_credit_note_refunds.parts IS 'In how many parts it goes back: report_refund_parts has them. 0 for those of before version 0.3.0.';
+
+CREATE VIEW report_refund_parts WITH (security_invoker = true) AS
+	SELECT t.credit_note_refund_part_id, t.credit_note_refund_id, r.state, t.amount, t.payment_id,
+		p.provider, p.provider_ref, p.reference, p.amount AS payment_amount, p.invoice_id
+	FROM credit_note_refund_part t
+	JOIN credit_note_refund r ON r.credit_note_refund_id = t.credit_note_refund_id
+	LEFT JOIN payment p ON p.payment_id = t.payment_id;
+COMMENT ON VIEW report_refund_parts IS 'How much of every refund goes back to which payment.';
+COMMENT ON COLUMN report_refund_parts.credit_note_refund_part_id IS 'Key: the part.';
+COMMENT ON COLUMN report_refund_parts.credit_note_refund_id IS 'The refund.';
+COMMENT ON COLUMN report_refund_parts.state IS 'How far the refund is: requested, done or failed.';
+COMMENT ON COLUMN report_refund_parts.amount IS 'How much goes back.';
+COMMENT ON COLUMN report_refund_parts.payment_id IS 'The payment that it goes back to; NULL for what goes some other way.';
+COMMENT ON COLUMN report_refund_parts.provider IS 'The payment platform of that payment.';
+COMMENT ON COLUMN report_refund_parts.provider_ref IS 'The platform''s own key of that payment.';
+COMMENT ON COLUMN report_refund_parts.reference IS 'What people identify that payment by.';
+COMMENT ON COLUMN report_refund_parts.payment_amount IS 'What it had brought.';
+COMMENT ON COLUMN report_refund_parts.invoice_id IS 'The invoice that it is on.';
 
 CREATE VIEW report_refunds_in_flight WITH (security_invoker = true) AS
 	SELECT r.credit_note_refund_id, r."time", now() - r."time" AS age, r.credit_note_id, n.value,

@@ -248,6 +248,7 @@ ALTER TABLE credit_note_refund
 	ADD CONSTRAINT credit_note_refund_provider_provider_ref_key UNIQUE (provider, provider_ref),
 	ADD CONSTRAINT credit_note_refund_returned_payment_id_key UNIQUE (returned_payment_id),
 	ADD CONSTRAINT credit_note_refund_failure_reason_check CHECK (length(failure_reason) <= 1000);
+CREATE INDEX credit_note_refund_closed_time_idx ON credit_note_refund (closed_time);
 CREATE INDEX credit_note_refund_requested_idx ON credit_note_refund ("time") WHERE state = 'requested';
 COMMENT ON TABLE credit_note_refund IS 'Credit notes that are paid out. Append-only but for the one end that each has. An application adds columns of its own in a table whose primary key references credit_note_refund_id.';
 COMMENT ON COLUMN credit_note_refund."time" IS 'When the refund was recorded: requested, or done at once.';

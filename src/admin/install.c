@@ -16,6 +16,7 @@
 #include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
+#include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
 #include "admin/grant_access.h"
@@ -386,12 +387,25 @@ regpaydb_upgrade_ledger(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/* Nothing moved since a time to come: to say that all is well would be no answer. */
+static TimestampTz
+time_to_check_since(TimestampTz since)
+{
+	if (since > GetCurrentTimestamp())
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("since is in the future: %s", timestamptz_to_str(since)),
+				 errhint("Give the time of the last check, less the longest transaction, or NULL for all of the ledger.")));
+	return since;
+}
+
 /*
- * check_integrity() -> table (object, problem)
+ * check_integrity(since DEFAULT NULL) -> table (object, problem)
  *		Whatever in the ledger does not agree with the facts: no rows, when all
- *		is well.
+ *		is well.  With since, only of what moved since then, and of that only what
+ *		can be told without reading the rest of the ledger.
  *
- * Raises RP010 for an actor who is not staff, RP012, 42501.  Spec section 3.
+ * Raises RP010 for an actor who is not staff, RP012, 22023, 42501.  Spec section 3.
  */
 PG_FUNCTION_INFO_V1(regpaydb_check_integrity);
 Datum
@@ -399,11 +413,14 @@ regpaydb_check_integrity(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	Ledger	   *ledger;
+	TimestampTz since = 0;
 
 	InitMaterializedSRF(fcinfo, 0);
 	ledger = engine_begin_read(PAYMENT, "amount", ACL_SELECT);
 	actor_must_be_staff(ledger);
-	row_integrity_problems(ledger);
+	if (!PG_ARGISNULL(0))
+		since = time_to_check_since(PG_GETARG_TIMESTAMPTZ(0));
+	row_integrity_problems(ledger, PG_ARGISNULL(0) ? NULL : &since);
 	for (uint64 i = 0; i < SPI_processed; i++)
 		tuplestore_puttuple(result->setResult, SPI_tuptable->vals[i]);
 	engine_end();

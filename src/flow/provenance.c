@@ -19,154 +19,167 @@
 #include "flow/provenance.h"
 #include "rows/payment_rows.h"
 
-/* A negative payment of which some is still to be taken of what comes later. */
-typedef struct OpenOut
+/* A piece of a payment that is reversed: on its invoice, or in a note that has left it. */
+typedef struct ReversedPiece
 {
-	const FlowRow *out;
-	int64		missing;
-} OpenOut;
-
-/* A piece of a note that is followed back. */
-typedef struct NotePiece
-{
-	int64		note_id;
+	FlowIn	   *in;
+	FlowOut    *note;			/* or NULL */
 	Span		span;
-	int64		shift;			/* to where it is in the note that was asked for */
-} NotePiece;
+} ReversedPiece;
 
-/* A piece of the note that was asked for, and the payment that brought it. */
-typedef struct SourcePiece
+typedef struct FateEntry
 {
-	int64		payment_id;
-	Span		span;
-} SourcePiece;
+	int64		credit_note_id; /* hash key */
+	NoteFate	fate;
+} FateEntry;
 
-typedef struct BackTrace
+static const Span everything = {0, PG_INT64_MAX};
+
+static HTAB *
+new_hash(const char *name, Size size)
 {
-	NotePiece  *notes;			/* yet to be followed */
-	int64		nnotes;
-	SourcePiece *sources;
-	int64		nsources;
-} BackTrace;
+	HASHCTL		control = {
+		.keysize = sizeof(int64),
+		.entrysize = size,
+		.hcxt = CurrentMemoryContext
+	};
+
+	return hash_create(name, 16, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
 
 /* begin_provenance: in the current memory context. */
 void
 begin_provenance(Provenance *provenance, Ledger *ledger)
 {
-	HASHCTL		control = {
-		.keysize = sizeof(int64),
-		.entrysize = sizeof(MoneyFlow),
-		.hcxt = CurrentMemoryContext
-	};
-
 	provenance->ledger = ledger;
-	provenance->flows = hash_create("regpaydb money flows", 16, &control,
-									HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	provenance->flows = new_hash("regpaydb money flows", sizeof(MoneyFlow));
+	provenance->fates = new_hash("regpaydb note fates", sizeof(FateEntry));
 }
 
-/* span_overlap: what two have in common; false for nothing. */
-bool
-span_overlap(Span *span, const Span *other)
+/* note_fate: where a note went, looked up once. */
+const NoteFate *
+note_fate(Provenance *provenance, int64 credit_note_id)
 {
-	span->from = Max(span->from, other->from);
-	span->to = Min(span->to, other->to);
-	return span->from < span->to;
+	bool		found;
+	FateEntry  *entry = hash_search(provenance->fates, &credit_note_id, HASH_ENTER, &found);
+
+	if (!found)
+		entry->fate = row_note_fate(provenance->ledger, credit_note_id);
+	return &entry->fate;
+}
+
+/* ---- what is searched by amounts ---- */
+
+/*
+ * first_take
+ *		The number of the first take, from the highest on, that may have some of a span,
+ *		of the payment that brought it, or by_place of what was taken off.
+ */
+int64
+first_take(const FlowTakes *takes, const Span *span, bool by_place)
+{
+	int64		low = 0;
+	int64		high = takes->ntakes;
+
+	while (low < high)
+	{
+		int64		middle = low + (high - low) / 2;
+		const FlowTake *take = takes->takes[middle];
+
+		if ((by_place ? take->place.from : take->span.from) < span->to)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low;
+}
+
+/* left_below: how many spans of what is left begin below an amount. */
+int64
+left_below(const FlowIn *in, int64 amount)
+{
+	int64		low = 0;
+	int64		high = in->nleft;
+
+	while (low < high)
+	{
+		int64		middle = low + (high - low) / 2;
+
+		if (in->left[middle].from < amount)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
 }
 
 /* ---- a note, followed back ---- */
 
-static void
-add_note(BackTrace *trace, NotePiece note)
-{
-	trace->notes = room_for_one(trace->notes, trace->nnotes, sizeof(NotePiece));
-	trace->notes[trace->nnotes++] = note;
-}
-
-static void
-add_source(BackTrace *trace, SourcePiece source)
-{
-	trace->sources = room_for_one(trace->sources, trace->nsources, sizeof(SourcePiece));
-	trace->sources[trace->nsources++] = source;
-}
-
 /*
- * Follow a piece of a note back to the payments of its invoice.  A note is older than the
- * payment that brings its money elsewhere; where it is not, somebody has changed the
- * ledger past its guards, and we would go in circles.
+ * Follow a piece of a note back to the payments of its invoice; those from outside are
+ * added to parts.  A note is older than the payment that brings its money elsewhere;
+ * where it is not, somebody has changed the ledger past its guards, and we would go in
+ * circles.
  */
-static void
-follow_back(const MoneyFlow *flow, const NotePiece *note, BackTrace *trace)
+static MoneyPart *
+follow_back(const MoneyFlow *flow, const MoneyPiece *note, MoneyPieces *pieces, MoneyPart *parts,
+			int64 *nparts)
 {
-	int64		offset = 0;
+	const FlowOut *out = bsearch(&note->id, flow->outs, flow->nouts, sizeof(FlowOut),
+								 compare_int8);
 
-	for (int64 i = flow->ntakes - 1; i >= 0; i--)
+	if (out == NULL)
+		return parts;
+	for (int64 i = first_take(&out->took, &note->span, true); i < out->took.ntakes; i++)
 	{
-		const FlowTake *take = &flow->takes[i];
-		Span		span = {offset, offset + (take->span.to - take->span.from)};
-		int64		shift = take->span.from - offset;	/* from the note to the payment */
+		const FlowTake *take = out->took.takes[i];
+		int64		shift = take->span.from - take->place.from; /* to the payment */
+		Span		span = take->place;
 
-		if (take->out->payment_id != note->note_id)
-			continue;
-		offset = span.to;
 		if (!span_overlap(&span, &note->span))
+			break;
+		if (take->in->has_note && take->in->credit_note_id < note->id)
+		{
+			add_piece(pieces, take->in->credit_note_id, 0, (Span)
+					  {
+						  span.from + shift, span.to + shift
+					  });
 			continue;
-		if (!take->in->has_note || take->in->credit_note_id >= note->note_id)
-			add_source(trace, (SourcePiece)
-					   {
-						   take->in->payment_id, {span.from + note->shift, span.to + note->shift}
-					   });
-		else
-			add_note(trace, (NotePiece)
-					 {
-						 take->in->credit_note_id, {span.from + shift, span.to + shift},
-						 note->shift - shift
-					 });
+		}
+		parts = room_for_one(parts, *nparts, sizeof(MoneyPart));
+		parts[(*nparts)++] = (MoneyPart)
+		{
+			.payment_id = take->in->payment_id, .amount = span.to - span.from
+		};
 	}
-}
-
-static BackTrace
-begin_trace(int64 credit_note_id)
-{
-	BackTrace	trace = {0};
-
-	add_note(&trace, (NotePiece)
-			 {
-				 credit_note_id, {0, PG_INT64_MAX}, 0
-			 });
-	return trace;
+	return parts;
 }
 
 /* All of a note, followed back to payments from outside. */
-static BackTrace
-trace_back(Provenance *provenance, int64 credit_note_id)
+static MoneyPart *
+trace_back(Provenance *provenance, int64 credit_note_id, int64 *nparts)
 {
-	BackTrace	trace = begin_trace(credit_note_id);
+	MoneyPart  *parts = room_for_one(NULL, 0, sizeof(MoneyPart));
+	MoneyPieces pieces;
+	MoneyPiece	note;
+	int64		looked_up = 0;
+	const MoneyFlow *flow = NULL;
+	PaymentRow	made;
 
-	while (trace.nnotes > 0)
+	*nparts = 0;
+	begin_pieces(&pieces, true);
+	add_piece(&pieces, credit_note_id, 0, everything);
+	while (next_piece(&pieces, &note))
 	{
-		NotePiece	note = trace.notes[--trace.nnotes];
-		PaymentRow	made;
-
-		CHECK_FOR_INTERRUPTS();
-		if (row_payment(provenance->ledger, note.note_id, &made))
-			follow_back(money_flow(provenance, made.invoice_id), &note, &trace);
+		/* The pieces of one note come together. */
+		if (flow == NULL || note.id != looked_up)
+			flow = row_payment(provenance->ledger, note.id, &made) ?
+				money_flow(provenance, made.invoice_id) : NULL;
+		looked_up = note.id;
+		if (flow != NULL)
+			parts = follow_back(flow, &note, &pieces, parts, nparts);
 	}
-	return trace;
-}
-
-/* The same as far as the invoice's own notes go, which is being replayed. */
-static BackTrace
-trace_within(const MoneyFlow *flow, int64 credit_note_id)
-{
-	BackTrace	trace = begin_trace(credit_note_id);
-
-	while (trace.nnotes > 0)
-	{
-		NotePiece	note = trace.notes[--trace.nnotes];
-
-		follow_back(flow, &note, &trace);
-	}
-	return trace;
+	return parts;
 }
 
 /*
@@ -176,21 +189,17 @@ trace_within(const MoneyFlow *flow, int64 credit_note_id)
 MoneyPart *
 note_sources(Provenance *provenance, int64 credit_note_id, int *nsources)
 {
-	BackTrace	trace = trace_back(provenance, credit_note_id);
-	MoneyPart  *parts = palloc(Max(trace.nsources, 1) * sizeof(MoneyPart));
+	int64		nparts;
+	MoneyPart  *parts = trace_back(provenance, credit_note_id, &nparts);
 
 	*nsources = 0;
-	qsort(trace.sources, trace.nsources, sizeof(SourcePiece), compare_int8);
-	for (int64 i = 0; i < trace.nsources; i++)
+	qsort(parts, nparts, sizeof(MoneyPart), compare_int8);
+	for (int64 i = 0; i < nparts; i++)
 	{
-		const SourcePiece *source = &trace.sources[i];
-
-		if (*nsources == 0 || parts[*nsources - 1].payment_id != source->payment_id)
-			parts[(*nsources)++] = (MoneyPart)
-		{
-			.payment_id = source->payment_id
-		};
-		parts[*nsources - 1].amount += source->span.to - source->span.from;
+		if (*nsources > 0 && parts[*nsources - 1].payment_id == parts[i].payment_id)
+			parts[*nsources - 1].amount += parts[i].amount;
+		else
+			parts[(*nsources)++] = parts[i];
 	}
 	return parts;
 }
@@ -199,7 +208,7 @@ note_sources(Provenance *provenance, int64 credit_note_id, int *nsources)
 
 /* Take one of the spans of what is left out, but for what is below and above this part. */
 static void
-cut(FlowIn *in, int number, const Span *part)
+cut(FlowIn *in, int64 number, const Span *part)
 {
 	Span		whole = in->left[number];
 	Span		rest[2];
@@ -222,77 +231,195 @@ cut(FlowIn *in, int number, const Span *part)
 	in->nleft += nrest - 1;
 }
 
+static void
+insert_take(FlowTakes *takes, FlowTake *take, bool by_place)
+{
+	int64		number = first_take(takes, by_place ? &take->place : &take->span, by_place);
+
+	takes->takes = room_for_one(takes->takes, takes->ntakes, sizeof(FlowTake *));
+	memmove(takes->takes + number + 1, takes->takes + number,
+			(takes->ntakes - number) * sizeof(FlowTake *));
+	takes->takes[number] = take;
+	takes->ntakes++;
+}
+
+/* What a payment takes off is taken from its top. */
+static void
+add_take(FlowOut *out, FlowIn *in, const Span *span)
+{
+	FlowTake   *take = palloc(sizeof(FlowTake));
+	int64		amount = span->to - span->from;
+
+	*take = (FlowTake)
+	{
+		out, in, *span, {out->missing - amount, out->missing}
+	};
+	insert_take(&in->taken, take, false);
+	insert_take(&out->took, take, true);
+	out->missing -= amount;
+}
+
 /* Take what is missing of what is left of a payment within a span, as far as there is. */
 static void
-take(MoneyFlow *flow, const FlowRow *out, FlowIn *in, const Span *within, int64 *missing)
+take(FlowOut *out, FlowIn *in, const Span *within)
 {
-	for (int i = in->nleft - 1; i >= 0 && *missing > 0; i--)
+	for (int64 i = left_below(in, within->to) - 1; i >= 0 && out->missing > 0; i--)
 	{
 		Span		span = in->left[i];
 
 		if (!span_overlap(&span, within))
-			continue;
-		span.from = Max(span.from, span.to - *missing);
-		flow->takes = room_for_one(flow->takes, flow->ntakes, sizeof(FlowTake));
-		flow->takes[flow->ntakes++] = (FlowTake)
-		{
-			out, in, span
-		};
-		*missing -= span.to - span.from;
+			break;
+		span.from = Max(span.from, span.to - out->missing);
+		add_take(out, in, &span);
 		cut(in, i, &span);
 	}
 }
 
-static const Span everything = {0, PG_INT64_MAX};
+static void
+keep_piece(FlowIn *reversed, ReversedPiece piece)
+{
+	reversed->pieces = room_for_one(reversed->pieces, reversed->npieces, sizeof(ReversedPiece));
+	reversed->pieces[reversed->npieces++] = piece;
+}
 
 /*
- * Take the money of the payment that is reversed, also where the invoice's own notes have
- * brought it back.  By way of another invoice it does not come back: once money has left
- * an invoice, nothing but a reversal, or the failure of a refund, puts a note on it.
+ * Follow a piece of a payment that is reversed through the invoice's own notes to where
+ * it is now.  As in follow_back(), notes only get newer.
  */
 static void
-take_reversed(MoneyFlow *flow, const FlowRow *out, int64 *missing)
+carry_piece(FlowIn *reversed, FlowIn *in, const Span *piece, MoneyPieces *pieces)
 {
-	for (int i = flow->nins - 1; i >= 0 && *missing > 0; i--)
+	for (int64 i = Max(left_below(in, piece->from) - 1, 0); i < in->nleft; i++)
 	{
-		FlowIn	   *in = &flow->ins[i];
-		BackTrace	trace;
+		Span		span = in->left[i];
 
-		if (in->payment_id == out->reversed_id)
-			take(flow, out, in, &everything, missing);
-		if (in->nleft == 0 || !in->has_note || in->credit_note_id >= out->payment_id)
+		if (span.from >= piece->to)
+			break;
+		if (span_overlap(&span, piece))
+			keep_piece(reversed, (ReversedPiece)
+					   {
+						   in, NULL, span
+					   });
+	}
+	for (int64 i = first_take(&in->taken, piece, false); i < in->taken.ntakes; i++)
+	{
+		const FlowTake *take = in->taken.takes[i];
+		FlowOut    *out = take->out;
+		int64		shift = take->place.from - take->span.from; /* to the note */
+		Span		span = take->span;
+
+		if (!span_overlap(&span, piece))
+			break;
+		if (out->row->kind != PAYMENT_CREDIT_NOTE ||
+			(in->has_note && in->credit_note_id >= out->payment_id))
 			continue;
-		trace = trace_within(flow, in->credit_note_id);
-		for (int64 j = 0; j < trace.nsources; j++)
-			if (trace.sources[j].payment_id == out->reversed_id)
-				take(flow, out, in, &trace.sources[j].span, missing);
+		span = (Span)
+		{
+			span.from + shift, span.to + shift
+		};
+		if (out->back != NULL)
+			add_piece(pieces, out->back->payment_id, 0, span);
+		else
+			keep_piece(reversed, (ReversedPiece)
+					   {
+						   NULL, out, span
+					   });
 	}
 }
 
-static void
-replay_out(MoneyFlow *flow, const FlowRow *out)
+static FlowIn *
+find_in(const MoneyFlow *flow, int64 payment_id)
 {
-	int64		missing = -out->amount;
+	return bsearch(&payment_id, flow->ins, flow->nins, sizeof(FlowIn), compare_int8);
+}
 
-	if (out->has_reversed)
-		take_reversed(flow, out, &missing);
-	while (missing > 0 && flow->depth > 0)
+/*
+ * Find out where a payment's money is, from where it was when it was reversed last: from
+ * the beginning, reversals in many parts would each go all the way.
+ */
+static void
+carry_on(MoneyFlow *flow, FlowIn *reversed)
+{
+	ReversedPiece *before = reversed->pieces;
+	int64		nbefore = reversed->npieces;
+	MoneyPieces pieces;
+	MoneyPiece	piece;
+
+	begin_pieces(&pieces, false);
+	if (before == NULL)
+		add_piece(&pieces, reversed->payment_id, 0, everything);
+	reversed->pieces = room_for_one(NULL, 0, sizeof(ReversedPiece));
+	reversed->npieces = 0;
+	for (int64 i = 0; i < nbefore; i++)
+	{
+		if (before[i].note == NULL)
+			add_piece(&pieces, before[i].in->payment_id, 0, before[i].span);
+		else if (before[i].note->back != NULL)
+			add_piece(&pieces, before[i].note->back->payment_id, 0, before[i].span);
+		else
+			keep_piece(reversed, before[i]);
+	}
+	while (next_piece(&pieces, &piece))
+		carry_piece(reversed, find_in(flow, piece.id), &piece.span, &pieces);
+	if (before != NULL)
+		pfree(before);
+}
+
+/*
+ * Take the money of the payment that is reversed, what came in last first, also where the
+ * invoice's own notes have brought it back.  By way of another invoice it does not come
+ * back: once money has left an invoice, nothing but a reversal, or the failure of a
+ * refund, puts a note on it.
+ */
+static void
+take_reversed(MoneyFlow *flow, FlowOut *out)
+{
+	FlowIn	   *reversed = find_in(flow, out->row->reversed_id);
+
+	if (reversed == NULL)
+		return;
+	carry_on(flow, reversed);
+	for (int64 i = reversed->npieces - 1; i >= 0 && out->missing > 0; i--)
+		if (reversed->pieces[i].note == NULL)
+			take(out, reversed->pieces[i].in, &reversed->pieces[i].span);
+}
+
+static void
+replay_out(MoneyFlow *flow, const FlowRow *row)
+{
+	FlowOut    *out = &flow->outs[flow->nouts++];
+
+	*out = (FlowOut)
+	{
+		.payment_id = row->payment_id, .row = row, .missing = -row->amount
+	};
+	if (row->has_reversed)
+		take_reversed(flow, out);
+	while (out->missing > 0 && flow->depth > 0)
 	{
 		FlowIn	   *in = &flow->ins[flow->stack[flow->depth - 1]];
 
-		take(flow, out, in, &everything, &missing);
+		take(out, in, &everything);
 		if (in->nleft == 0)
 			flow->depth--;
 	}
-	if (missing == 0)
+	if (out->missing == 0)
 		return;
 
 	/* Of two that came at once, the later one may have the lower id. */
-	flow->open = room_for_one(flow->open, flow->nopen, sizeof(OpenOut));
-	flow->open[flow->nopen++] = (OpenOut)
-	{
-		out, missing
-	};
+	flow->open = room_for_one(flow->open, flow->nopen, sizeof(FlowOut *));
+	flow->open[flow->nopen++] = out;
+}
+
+/* A note of the invoice's own is there again. */
+static void
+note_is_back(MoneyFlow *flow, FlowIn *in)
+{
+	FlowOut    *note = bsearch(&in->credit_note_id, flow->outs, flow->nouts, sizeof(FlowOut),
+							   compare_int8);
+
+	if (note != NULL && note->back == NULL)
+		note->back = in;
 }
 
 static void
@@ -312,15 +439,23 @@ replay_in(MoneyFlow *flow, const FlowRow *row)
 	{
 		0, row->amount
 	};
+	if (in->has_note)
+		note_is_back(flow, in);
 	while (in->nleft > 0 && flow->first_open < flow->nopen)
 	{
-		OpenOut    *open = &flow->open[flow->first_open];
+		FlowOut    *open = flow->open[flow->first_open];
 
-		take(flow, open->out, in, &everything, &open->missing);
+		take(open, in, &everything);
 		if (open->missing == 0)
 			flow->first_open++;
 	}
 	flow->stack[flow->depth++] = flow->nins++;
+}
+
+static void *
+room_for(int64 n, Size size)
+{
+	return MemoryContextAllocHuge(CurrentMemoryContext, Max(n, 1) * size);
 }
 
 static void
@@ -332,8 +467,9 @@ replay(Ledger *ledger, int64 invoice_id, MoneyFlow *flow)
 	*flow = (MoneyFlow)
 	{
 		.invoice_id = invoice_id,
-		.ins = MemoryContextAllocHuge(CurrentMemoryContext, Max(nrows, 1) * sizeof(FlowIn)),
-		.stack = MemoryContextAllocHuge(CurrentMemoryContext, Max(nrows, 1) * sizeof(int))
+		.ins = room_for(nrows, sizeof(FlowIn)),
+		.outs = room_for(nrows, sizeof(FlowOut)),
+		.stack = room_for(nrows, sizeof(int64))
 	};
 	for (int i = 0; i < nrows; i++)
 	{

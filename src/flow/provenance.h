@@ -8,14 +8,24 @@
 
 #include "utils/hsearch.h"
 
+#include "flow/pieces.h"
 #include "rows/flow_rows.h"
 
-/* Money from one amount to another, counted from the first that came in. */
-typedef struct Span
+/* What a payment took off: some of the money of one that had brought it. */
+typedef struct FlowTake
 {
-	int64		from;
-	int64		to;
-} Span;
+	struct FlowOut *out;
+	struct FlowIn *in;
+	Span		span;			/* of the payment that brought it */
+	Span		place;			/* in what was taken off */
+} FlowTake;
+
+/* Those of one payment, the highest first. */
+typedef struct FlowTakes
+{
+	FlowTake  **takes;
+	int64		ntakes;
+} FlowTakes;
 
 /* A payment that brought money to an invoice. */
 typedef struct FlowIn
@@ -24,28 +34,33 @@ typedef struct FlowIn
 	bool		has_note;		/* whose money it is; else it is from outside */
 	int64		credit_note_id;
 	Span	   *left;			/* what of it is on the invoice still */
-	int			nleft;
+	int64		nleft;
+	FlowTakes	taken;			/* by their spans */
+	struct ReversedPiece *pieces;	/* where it was when it was reversed last */
+	int64		npieces;
 } FlowIn;
 
-/* What a payment took off: some of the money of one that had brought it. */
-typedef struct FlowTake
+/* A payment that took money off. */
+typedef struct FlowOut
 {
-	const FlowRow *out;
-	const FlowIn *in;
-	Span		span;
-} FlowTake;
+	int64		payment_id;		/* first, to be sorted by */
+	const FlowRow *row;
+	int64		missing;		/* what it did not find yet */
+	FlowTakes	took;			/* by their places */
+	FlowIn	   *back;			/* by which the note that it made is here again */
+} FlowOut;
 
 /* An invoice's payments, replayed. */
 typedef struct MoneyFlow
 {
 	int64		invoice_id;		/* hash key */
 	FlowIn	   *ins;
-	int			nins;
-	FlowTake   *takes;			/* those of one payment: what came in last is first */
-	int64		ntakes;
-	int		   *stack;			/* the numbers of those that may have something left */
-	int			depth;
-	struct OpenOut *open;		/* negative payments of which some is missing still */
+	int64		nins;
+	FlowOut    *outs;
+	int64		nouts;
+	int64	   *stack;			/* the numbers of those that may have something left */
+	int64		depth;
+	FlowOut   **open;			/* those of which some is missing still */
 	int64		nopen;
 	int64		first_open;
 } MoneyFlow;
@@ -55,11 +70,14 @@ typedef struct Provenance
 {
 	Ledger	   *ledger;
 	HTAB	   *flows;
+	HTAB	   *fates;
 } Provenance;
 
 extern void begin_provenance(Provenance *provenance, Ledger *ledger);
 extern const MoneyFlow *money_flow(Provenance *provenance, int64 invoice_id);
-extern bool span_overlap(Span *span, const Span *other);
+extern const NoteFate *note_fate(Provenance *provenance, int64 credit_note_id);
+extern int64 first_take(const FlowTakes *takes, const Span *span, bool by_place);
+extern int64 left_below(const FlowIn *in, int64 amount);
 extern MoneyPart *note_sources(Provenance *provenance, int64 credit_note_id, int *nsources);
 
 #endif							/* REGPAYDB_PROVENANCE_H */

@@ -29,16 +29,6 @@
 
 /* ---- what can go back to a payment ---- */
 
-/* Whether a refund says where it goes back to; those of before version 0.3.0 don't. */
-static bool
-has_parts(Ledger *ledger, int64 refund_id)
-{
-	int			nparts;
-
-	(void) row_refund_parts(ledger, refund_id, &nparts);
-	return nparts > 0;
-}
-
 /*
  * payment_refundable
  *		How much of a payment can be refunded or reversed still: what it brought, less
@@ -54,7 +44,7 @@ payment_refundable(Provenance *provenance, const PaymentRow *payment)
 	MoneyPlace *places = money_places(provenance, payment, &nplaces);
 
 	for (int i = 0; i < nplaces; i++)
-		if (places[i].kind == PLACE_REFUND && !has_parts(ledger, places[i].refund_id))
+		if (places[i].kind == PLACE_REFUND && !places[i].has_parts)
 			rest -= places[i].amount;
 	return Max(rest, 0);
 }
@@ -379,7 +369,7 @@ old_refund_of_ref(Provenance *provenance, const PaymentRow *payment, text *ref)
 	RefundRow	refund;
 
 	for (int i = 0; i < nplaces; i++)
-		if (places[i].kind == PLACE_REFUND && !has_parts(provenance->ledger, places[i].refund_id) &&
+		if (places[i].kind == PLACE_REFUND && !places[i].has_parts &&
 			row_refund(provenance->ledger, places[i].refund_id, &refund) &&
 			same_text(refund.reference, ref))
 			return true;

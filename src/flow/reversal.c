@@ -77,19 +77,16 @@ payment_first(Provenance *provenance, const PaymentRow *payment, CreditNoteRow *
 {
 	int			nplaces;
 	MoneyPlace *places = money_places(provenance, payment, &nplaces);
+	CreditNoteRow *others = palloc(Max(nnotes, 1) * sizeof(CreditNoteRow));
 	int			nfirst = 0;
+	int			nothers = 0;
 
 	for (int i = 0; i < nnotes; i++)
-		for (int j = 0; j < nplaces; j++)
-			if (places[j].kind == PLACE_CREDIT_NOTE &&
-				places[j].credit_note_id == notes[i].credit_note_id)
-			{
-				CreditNoteRow note = notes[i];
-
-				memmove(notes + nfirst + 1, notes + nfirst, (i - nfirst) * sizeof(CreditNoteRow));
-				notes[nfirst++] = note;
-				break;
-			}
+		if (places_have_note(places, nplaces, notes[i].credit_note_id))
+			notes[nfirst++] = notes[i];
+		else
+			others[nothers++] = notes[i];
+	memcpy(notes + nfirst, others, nothers * sizeof(CreditNoteRow));
 }
 
 /*

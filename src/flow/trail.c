@@ -7,34 +7,16 @@
  */
 #include "postgres.h"
 
-#include "miscadmin.h"
-
 #include "base/array.h"
 #include "flow/trail.h"
-
-/* A piece of a payment's money, which is yet to be followed. */
-typedef struct PaymentPiece
-{
-	int64		payment_id;
-	int64		invoice_id;
-	Span		span;
-} PaymentPiece;
 
 typedef struct Trail
 {
 	Provenance *provenance;
-	PaymentPiece *payments;
-	int64		npayments;
+	MoneyPieces payments;		/* pieces of these are yet to be followed */
 	MoneyPlace *places;
 	int64		nplaces;
 } Trail;
-
-static void
-add_payment(Trail *trail, PaymentPiece payment)
-{
-	trail->payments = room_for_one(trail->payments, trail->npayments, sizeof(PaymentPiece));
-	trail->payments[trail->npayments++] = payment;
-}
 
 static void
 add_place(Trail *trail, MoneyPlace place)
@@ -50,59 +32,43 @@ add_place(Trail *trail, MoneyPlace place)
 static void
 follow_note(Trail *trail, int64 note_id, const Span *span)
 {
-	NoteFate	fate = row_note_fate(trail->provenance->ledger, note_id);
+	const NoteFate *fate = note_fate(trail->provenance, note_id);
 
-	if (fate.has_payment && fate.payment_id > note_id)
-		add_payment(trail, (PaymentPiece)
-					{
-						fate.payment_id, fate.invoice_id, *span
-					});
+	if (fate->has_payment && fate->payment_id > note_id)
+		add_piece(&trail->payments, fate->payment_id, fate->invoice_id, *span);
 	else
 		add_place(trail, (MoneyPlace)
 				  {
-					  .kind = fate.has_refund ? PLACE_REFUND : PLACE_CREDIT_NOTE,
+					  .kind = fate->has_refund ? PLACE_REFUND : PLACE_CREDIT_NOTE,
 					  .amount = span->to - span->from,
 					  .credit_note_id = note_id,
-					  .refund_id = fate.refund_id
+					  .refund_id = fate->refund_id,
+					  .has_parts = fate->has_parts
 				  });
-}
-
-/* Where in the money of a note what was taken begins. */
-static int64
-offset_in_note(const MoneyFlow *flow, int64 number)
-{
-	int64		offset = 0;
-
-	for (int64 i = flow->ntakes - 1; i > number; i--)
-		if (flow->takes[i].out == flow->takes[number].out)
-			offset += flow->takes[i].span.to - flow->takes[i].span.from;
-	return offset;
 }
 
 /* Follow a piece of a payment on, as far as it has left the invoice. */
 static void
-follow_on(Trail *trail, const MoneyFlow *flow, const PaymentPiece *payment)
+follow_on(Trail *trail, const MoneyFlow *flow, const FlowIn *in, const Span *piece)
 {
-	for (int64 i = 0; i < flow->ntakes; i++)
+	for (int64 i = first_take(&in->taken, piece, false); i < in->taken.ntakes; i++)
 	{
-		const FlowTake *take = &flow->takes[i];
+		const FlowTake *take = in->taken.takes[i];
+		const FlowRow *out = take->out->row;
+		int64		shift = take->place.from - take->span.from; /* to the note */
 		Span		span = take->span;
 
-		if (take->in->payment_id != payment->payment_id || !span_overlap(&span, &payment->span))
-			continue;
-		if (take->out->kind == PAYMENT_CREDIT_NOTE)
-		{
-			int64		shift = offset_in_note(flow, i) - take->span.from;
-
-			follow_note(trail, take->out->payment_id, &(Span)
+		if (!span_overlap(&span, piece))
+			break;
+		if (out->kind == PAYMENT_CREDIT_NOTE)
+			follow_note(trail, out->payment_id, &(Span)
 						{
 							span.from + shift, span.to + shift
 						});
-		}
 		else
 			add_place(trail, (MoneyPlace)
 					  {
-						  .kind = take->out->kind == PAYMENT_REVERSAL ? PLACE_REVERSED : PLACE_GIVEN_BACK,
+						  .kind = out->kind == PAYMENT_REVERSAL ? PLACE_REVERSED : PLACE_GIVEN_BACK,
 						  .amount = span.to - span.from,
 						  .invoice_id = flow->invoice_id
 					  });
@@ -111,22 +77,20 @@ follow_on(Trail *trail, const MoneyFlow *flow, const PaymentPiece *payment)
 
 /* What of a piece of a payment is on the invoice still. */
 static void
-find_rest(Trail *trail, const MoneyFlow *flow, const PaymentPiece *payment)
+find_rest(Trail *trail, const MoneyFlow *flow, const FlowIn *in, const Span *piece)
 {
-	const FlowIn *in = bsearch(&payment->payment_id, flow->ins, flow->nins, sizeof(FlowIn),
-							   compare_int8);
-
-	for (int i = 0; in != NULL && i < in->nleft; i++)
+	for (int64 i = left_below(in, piece->to) - 1; i >= 0; i--)
 	{
 		Span		span = in->left[i];
 
-		if (span_overlap(&span, &payment->span))
-			add_place(trail, (MoneyPlace)
-					  {
-						  .kind = PLACE_INVOICE,
-						  .amount = span.to - span.from,
-						  .invoice_id = flow->invoice_id
-					  });
+		if (!span_overlap(&span, piece))
+			break;
+		add_place(trail, (MoneyPlace)
+				  {
+					  .kind = PLACE_INVOICE,
+					  .amount = span.to - span.from,
+					  .invoice_id = flow->invoice_id
+				  });
 	}
 }
 
@@ -158,19 +122,22 @@ MoneyPlace *
 money_places(Provenance *provenance, const PaymentRow *payment, int *nplaces)
 {
 	Trail		trail = {.provenance = provenance};
+	MoneyPiece	piece;
 
-	add_payment(&trail, (PaymentPiece)
-				{
-					payment->payment_id, payment->invoice_id, {0, payment->amount}
-				});
-	while (trail.npayments > 0)
+	begin_pieces(&trail.payments, false);
+	add_piece(&trail.payments, payment->payment_id, payment->invoice_id, (Span)
+			  {
+				  0, payment->amount
+			  });
+	while (next_piece(&trail.payments, &piece))
 	{
-		PaymentPiece piece = trail.payments[--trail.npayments];
 		const MoneyFlow *flow = money_flow(provenance, piece.invoice_id);
+		const FlowIn *in = bsearch(&piece.id, flow->ins, flow->nins, sizeof(FlowIn), compare_int8);
 
-		CHECK_FOR_INTERRUPTS();
-		find_rest(&trail, flow, &piece);
-		follow_on(&trail, flow, &piece);
+		if (in == NULL)
+			continue;
+		find_rest(&trail, flow, in, &piece.span);
+		follow_on(&trail, flow, in, &piece.span);
 	}
 	qsort(trail.places, trail.nplaces, sizeof(MoneyPlace), compare_places);
 	*nplaces = 0;
@@ -182,4 +149,13 @@ money_places(Provenance *provenance, const PaymentRow *payment, int *nplaces)
 			trail.places[(*nplaces)++] = trail.places[i];
 	}
 	return trail.places;
+}
+
+/* places_have_note: whether some of the money is in this unclaimed note. */
+bool
+places_have_note(const MoneyPlace *places, int nplaces, int64 credit_note_id)
+{
+	MoneyPlace	place = {.kind = PLACE_CREDIT_NOTE, .credit_note_id = credit_note_id};
+
+	return bsearch(&place, places, nplaces, sizeof(MoneyPlace), compare_places) != NULL;
 }

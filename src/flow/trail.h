@@ -24,8 +24,10 @@ typedef struct MoneyPlace
 	int64		invoice_id;
 	int64		credit_note_id;
 	int64		refund_id;
+	bool		has_parts;		/* whether that refund says where it goes back to */
 } MoneyPlace;
 
 extern MoneyPlace *money_places(Provenance *provenance, const PaymentRow *payment, int *nplaces);
+extern bool places_have_note(const MoneyPlace *places, int nplaces, int64 credit_note_id);
 
 #endif							/* REGPAYDB_TRAIL_H */

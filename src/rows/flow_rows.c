@@ -42,5 +42,6 @@ row_note_fate(Ledger *ledger, int64 credit_note_id)
 	fate.has_payment = int8_or_null_column(0, 1, &fate.payment_id);
 	(void) int8_or_null_column(0, 2, &fate.invoice_id);
 	fate.has_refund = int8_or_null_column(0, 3, &fate.refund_id);
+	fate.has_parts = DatumGetBool(needed_column(0, 4));
 	return fate;
 }

@@ -27,6 +27,7 @@ typedef struct NoteFate
 	int64		invoice_id;
 	bool		has_refund;
 	int64		refund_id;		/* which took it for good, if has_refund */
+	bool		has_parts;		/* whether it says where it goes back to */
 } NoteFate;
 
 extern FlowRow *row_invoice_flow(Ledger *ledger, int64 invoice_id, int *nrows);

@@ -129,16 +129,19 @@ const QueryText ledger_queries[] = {
 		"SELECT COALESCE(a.payment_id, r.returned_payment_id)::bigint, "
 		"(SELECT p.invoice_id FROM @.payment p "
 		"WHERE p.payment_id" EQ "COALESCE(a.payment_id, r.returned_payment_id))::bigint, "
-		"CASE WHEN r.returned_payment_id IS NULL THEN r.credit_note_refund_id END::bigint "
+		"CASE WHEN r.returned_payment_id IS NULL THEN r.credit_note_refund_id END::bigint, "
+		"(SELECT t.credit_note_refund_id FROM @.credit_note_refund_part t "
+		"WHERE t.credit_note_refund_id" EQ "r.credit_note_refund_id LIMIT 1) IS NOT NULL "
 		"FROM @.credit_note n "
 		"LEFT JOIN @.credit_note_application a ON a.credit_note_id" EQ "n.credit_note_id "
 		"LEFT JOIN @.credit_note_refund r ON r.credit_note_id" EQ "n.credit_note_id "
 		"WHERE n.credit_note_id" EQ "$1",
 		1, {INT8OID}
 	},
+	/* Each by its payment: by the attendee, all payments would be read for each of many. */
 	[Q_OWN_NOTES] = {
-		"SELECT n.credit_note_id::bigint, n.value::numeric FROM @.payment p "
-		"JOIN @.credit_note n ON n.credit_note_id" EQ "p.payment_id "
+		"SELECT n.credit_note_id::bigint, n.value::numeric FROM @.payment p CROSS JOIN LATERAL "
+		"(SELECT * FROM @.credit_note c WHERE c.credit_note_id" EQ "p.payment_id OFFSET 0) n "
 		"WHERE p.invoice_id" EQ "$1 AND n.attendee_id" EQ "$2 AND " CREDIT_NOTE_IS_UNCLAIMED
 		" ORDER BY p.\"time\" DESC, n.credit_note_id DESC",
 		2, {INT8OID, INT8OID}
@@ -177,6 +180,71 @@ const QueryText ledger_queries[] = {
 	[Q_INTEGRITY_PROBLEMS] = {
 		"SELECT object::pg_catalog.text, problem::pg_catalog.text FROM @.integrity_problem",
 		0, {0}
+	},
+	/*
+	 * What moved since $1, as the times of its rows say, and what is held against these
+	 * rows: found by indexes from one to the next, and one by one, as in Q_INVOICE_FLOW,
+	 * so that all of it costs what moved costs, whatever else the ledger has.
+	 *
+	 * An index of times would have made each payment and each amendment of a cart write
+	 * to it.  So invoices are found by what was paid on them, by their carts, and new ones
+	 * by their ids: the newest, until there are a thousand in a row that are older.  Carts
+	 * are found by their invoices, and by what they reserve.
+	 */
+	[Q_INTEGRITY_PROBLEMS_SINCE] = {
+		"WITH RECURSIVE paid AS MATERIALIZED ("
+		"SELECT p.payment_id, p.invoice_id, p.kind FROM @.payment p WHERE p.\"time\"" GE "$1), "
+		"returned AS MATERIALIZED ("
+		"SELECT r.credit_note_refund_id, r.credit_note_id FROM @.credit_note_refund r WHERE r.\"time\"" GE "$1 "
+		"UNION SELECT r.credit_note_refund_id, r.credit_note_id FROM @.credit_note_refund r WHERE r.closed_time" GE "$1 "
+		"UNION SELECT f.credit_note_refund_id, f.credit_note_id FROM paid p CROSS JOIN LATERAL ("
+		"SELECT r.credit_note_refund_id, r.credit_note_id FROM @.credit_note_refund r "
+		"WHERE r.returned_payment_id" EQ "p.payment_id OFFSET 0) f "
+		"WHERE p.kind" EQ "'refund_failed'::regpaydb.payment_kind), "
+		"reversed AS MATERIALIZED ("
+		"SELECT v.reversal_id, v.payment_id FROM @.reversal v WHERE v.\"time\"" GE "$1), "
+		"newest (first, found) AS ("
+		"SELECT pg_catalog.min(n.invoice_id), pg_catalog.bool_or(n.issue_time" GE "$1) FROM ("
+		"SELECT i.invoice_id, i.issue_time FROM @.invoice i ORDER BY i.invoice_id DESC LIMIT 1000) n "
+		"UNION ALL SELECT b.first, b.found FROM newest l CROSS JOIN LATERAL ("
+		"SELECT pg_catalog.min(n.invoice_id), pg_catalog.bool_or(n.issue_time" GE "$1) FROM ("
+		"SELECT i.invoice_id, i.issue_time FROM @.invoice i WHERE i.invoice_id" LT "l.first "
+		"ORDER BY i.invoice_id DESC LIMIT 1000) n) b (first, found) WHERE l.found), "
+		"changed AS MATERIALIZED ("
+		"SELECT p.invoice_id FROM paid p "
+		"UNION SELECT i.invoice_id FROM @.invoice i "
+		"WHERE i.invoice_id" GE "(SELECT pg_catalog.min(l.first) FROM newest l) AND i.issue_time" GE "$1), "
+		"filled AS MATERIALIZED ("
+		"SELECT h.cart_id FROM @.product g CROSS JOIN LATERAL ("
+		"SELECT r.cart_id FROM @.reservation r "
+		"WHERE r.product_id" EQ "g.product_id AND r.reserved_until" GE "$1 OFFSET 0) h "
+		"WHERE (SELECT c.time_last_updated FROM @.cart c WHERE c.cart_id" EQ "h.cart_id)" GE "$1 "
+		"UNION SELECT (SELECT i.cart_id FROM @.invoice i WHERE i.invoice_id" EQ "m.invoice_id) FROM changed m), "
+		"billed AS MATERIALIZED ("
+		"SELECT m.invoice_id FROM changed m "
+		"UNION SELECT b.invoice_id FROM filled m CROSS JOIN LATERAL ("
+		"SELECT i.invoice_id FROM @.invoice i WHERE i.cart_id" EQ "m.cart_id OFFSET 0) b), "
+		"moved (kind, id) AS ("
+		"SELECT 'invoice'::pg_catalog.text, m.invoice_id FROM billed m "
+		"UNION SELECT 'invoice', f.invoice_id FROM billed m CROSS JOIN LATERAL ("
+		"SELECT s.invoice_id FROM @.invoice s WHERE s.replaces" EQ "m.invoice_id OFFSET 0) f "
+		"UNION SELECT 'cart', m.cart_id FROM filled m "
+		"UNION SELECT 'payment', m.payment_id FROM paid m "
+		"UNION SELECT 'payment', m.payment_id FROM reversed m "
+		"UNION SELECT 'payment', b.payment_id FROM returned m CROSS JOIN LATERAL ("
+		"SELECT t.payment_id FROM @.credit_note_refund_part t "
+		"WHERE t.credit_note_refund_id" EQ "m.credit_note_refund_id OFFSET 0) b "
+		"UNION SELECT 'credit note', m.credit_note_id FROM returned m "
+		"UNION SELECT 'credit note', (SELECT n.credit_note_id FROM @.credit_note n "
+		"WHERE n.credit_note_id" EQ "m.payment_id) FROM paid m "
+		"UNION SELECT 'credit note', (SELECT a.credit_note_id FROM @.credit_note_application a "
+		"WHERE a.payment_id" EQ "m.payment_id) FROM paid m "
+		"UNION SELECT 'refund', m.credit_note_refund_id FROM returned m "
+		"UNION SELECT 'reversal', m.reversal_id FROM reversed m) "
+		"SELECT p.object::pg_catalog.text, p.problem::pg_catalog.text FROM moved m CROSS JOIN LATERAL ("
+		"SELECT v.object, v.problem FROM @.integrity_problem v "
+		"WHERE v.kind" EQ "m.kind AND v.id" EQ "m.id OFFSET 0) p WHERE m.id IS NOT NULL",
+		1, {TIMESTAMPTZOID}
 	},
 	/*
 	 * Sums of what had been recorded by $1.  A claim is taken to be no earlier

@@ -43,11 +43,21 @@ row_is_staff(Ledger *ledger, int64 user_id)
 	return row_find(ledger, STAFF, user_id, &row);
 }
 
-/* row_integrity_problems: leaves (object, problem) rows in SPI_tuptable. */
+/*
+ * row_integrity_problems: leaves (object, problem) rows in SPI_tuptable, those of what
+ * moved since then, or of all of the ledger where that is NULL.
+ */
 void
-row_integrity_problems(Ledger *ledger)
+row_integrity_problems(Ledger *ledger, const TimestampTz *since)
 {
-	run_query(ledger, Q_INTEGRITY_PROBLEMS, NULL, NULL);
+	if (since == NULL)
+		run_query(ledger, Q_INTEGRITY_PROBLEMS, NULL, NULL);
+	else
+	{
+		Datum		args[] = {TimestampTzGetDatum(*since)};
+
+		run_query(ledger, Q_INTEGRITY_PROBLEMS_SINCE, args, NULL);
+	}
 }
 
 /*

@@ -116,7 +116,8 @@ prepare(const Ledger *ledger, const QueryText *text)
 static bool
 is_rare(int number)
 {
-	return number == Q_INTEGRITY_PROBLEMS || number == Q_RECONCILIATION;
+	return number == Q_INTEGRITY_PROBLEMS || number == Q_INTEGRITY_PROBLEMS_SINCE ||
+		number == Q_RECONCILIATION;
 }
 
 /*
@@ -163,6 +164,7 @@ is_by_key(int number)
 		case Q_GONE_BACK:
 		case Q_REFUND_PARTS:
 		case Q_REFUNDS_OF_REF:
+		case Q_INTEGRITY_PROBLEMS_SINCE:
 			return true;
 	}
 	kind = (number - QUERIES) % STATEMENT_KINDS;

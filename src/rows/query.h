@@ -43,6 +43,7 @@ typedef enum EngineQuery
 	Q_REFUNDS_OF_REF,
 	Q_REVERSAL_OF_REF,
 	Q_INTEGRITY_PROBLEMS,
+	Q_INTEGRITY_PROBLEMS_SINCE,
 	Q_RECONCILIATION,
 	Q_INVOICE_DOCUMENT,
 	Q_PRODUCT_AVAILABLE,
@@ -100,6 +101,8 @@ extern const QueryText cart_queries[];
 #define NE	" OPERATOR(pg_catalog.<>) "
 #define LE	" OPERATOR(pg_catalog.<=) "
 #define GT	" OPERATOR(pg_catalog.>) "
+#define LT	" OPERATOR(pg_catalog.<) "
+#define GE	" OPERATOR(pg_catalog.>=) "
 #define MINUS	" OPERATOR(pg_catalog.-) "
 
 /*

@@ -207,8 +207,50 @@ BEGIN
 END;
 $$;
 
+-- Refunds on their way, done in parts and failed, and what a platform took back: of what
+-- is paid twice, of what is paid once, and of what was spent elsewhere.
+DO $$
+DECLARE
+	ref text := current_setting('regpaydb_test.references');
+	bill bigint;
+	note bigint;
+	refund bigint;
+BEGIN
+	FOR i IN 1 .. 7 LOOP
+		bill := regpaydb.manual_invoice(112 + i, '1 day', '[{"description": "Dinner", "price": 60.5}]');
+		PERFORM regpaydb.pay(bill, 20.5, 'card', 'stripe', ref || 'rf_' || i);
+		PERFORM regpaydb.pay(bill, 40, 'transfer', 'bank', ref || 'rf_' || i);
+		IF i <= 4 THEN
+			note := regpaydb.refund_invoice(bill);
+			refund := regpaydb.request_refund(note, 'back ' || i, entered_by => 1);
+		END IF;
+		CASE i
+		WHEN 1 THEN		-- on its way
+		WHEN 2 THEN
+			PERFORM regpaydb.confirm_refund(refund, 'stripe', ref || 're_' || i);
+		WHEN 3 THEN
+			PERFORM regpaydb.fail_refund(refund, E'closed;\t\\N');
+		WHEN 4 THEN		-- failed, and on its way again, part of it by hand
+			note := regpaydb.fail_refund(refund, 'closed');
+			PERFORM regpaydb.request_refund(note, 'again', (SELECT jsonb_agg(jsonb_build_object('payment_id', payment_id, 'amount', 20.5))
+				FROM payment WHERE invoice_id = bill AND provider = 'stripe'));
+		WHEN 5 THEN		-- she had paid twice
+			PERFORM regpaydb.record_payment(bill, 60.5, 'twice', 'stripe', ref || 'rf_twice');
+			PERFORM regpaydb.record_reversal('stripe', ref || 'rf_twice', 60.5, ref || 'dp_' || i, 'not mine');
+		WHEN 6 THEN		-- taken back in parts
+			PERFORM regpaydb.record_reversal('stripe', ref || 'rf_' || i, 10.25, ref || 'dp_a' || i);
+			PERFORM regpaydb.record_reversal('stripe', ref || 'rf_' || i, 10.25, ref || 'dp_b' || i);
+		WHEN 7 THEN		-- a loss
+			PERFORM regpaydb.apply_credit_note(regpaydb.refund_invoice(bill), regpaydb.manual_invoice(112 + i, '1 day',
+				'[{"description": "Tour", "price": 60.5}]'));
+			PERFORM regpaydb.record_reversal('stripe', ref || 'rf_' || i, 20.5, ref || 'dp_' || i, E'won''t pay;\t\\N');
+		END CASE;
+	END LOOP;
+END;
+$$;
+
 -- What a consumer has taken, and what an owner sets.
-DELETE FROM outbox WHERE outbox_id % 7 = 0;
+DELETE FROM outbox WHERE outbox_id % 7 = 0 AND invoice_id < 100;
 UPDATE invoice SET purchase_order = 'PO ' || invoice_id WHERE invoice_id % 3 = 0;
 UPDATE conference SET auto_apply_credit = true;
 -- A sequence that was told where to begin and has given nothing out since, so that

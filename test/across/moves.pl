@@ -133,8 +133,9 @@ sub is_sound
 SET regpaydb.ledger = '$_';
 SET search_path = "$_";
 SELECT '$_', * FROM regpaydb.check_integrity();
-SELECT '$_: money' WHERE (SELECT sum(amount) FROM payment WHERE kind IN ('payment', 'manual'))
-	<> (SELECT sum(paid) FROM invoice) + (SELECT coalesce(sum(value), 0) FROM credit_note WHERE state <> 'applied');
+SELECT '$_: money' WHERE (SELECT sum(amount) FROM payment WHERE kind IN ('payment', 'manual', 'reversal'))
+	<> (SELECT sum(paid) FROM invoice) + (SELECT coalesce(sum(value), 0) FROM credit_note n
+		LEFT JOIN credit_note_refund r USING (credit_note_id) WHERE n.state <> 'applied' AND r.state IS DISTINCT FROM 'failed');
 SQL
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;

@@ -73,8 +73,18 @@ SELECT payment_id, "time", kind, amount, reference, provider, provider_ref, ente
 	status, attendee_id, recipient, value_date
 FROM payment JOIN invoice USING (invoice_id)
 
+-- @ report_received by hand
+SELECT "time"::date, "time", kind, provider, provider_ref, reference, amount, payment_id, NULL::bigint,
+	invoice_id, entered_by, value_date
+FROM payment WHERE kind IN ('payment', 'manual')
+UNION ALL
+SELECT v."time"::date, v."time", 'reversal', v.provider, reversal_ref, v.reference, -v.amount, payment_id,
+	reversal_id, invoice_id, v.entered_by, NULL
+FROM reversal v JOIN payment p USING (payment_id)
+
 -- @ report_received_by_day by hand
-SELECT "time"::date, kind, provider, count(*), sum(amount), array_agg(reference ORDER BY payment_id)
+SELECT "time"::date, kind, provider, count(*), sum(amount), (array_agg(reference ORDER BY payment_id))[:10],
+	greatest(count(*) - 10, 0)
 FROM (SELECT "time", kind, provider, amount, coalesce(provider_ref, reference) AS reference, payment_id
 	FROM payment WHERE kind IN ('payment', 'manual')
 	UNION ALL SELECT "time", 'reversal', provider, -amount, reversal_ref, reversal_id FROM reversal) e
@@ -95,14 +105,16 @@ LEFT JOIN credit_note_refund r ON r.credit_note_id = n.credit_note_id
 -- @ report_credit_note_refunds by hand
 SELECT credit_note_refund_id, "time", credit_note_id, value, reference, entered_by, attendee_id,
 	user_id, recipient, email, r.state, r.provider, r.provider_ref, closed_time, closed_by, failure_reason,
-	parts
+	coalesce(parts, 0)
 FROM credit_note_refund r JOIN credit_note USING (credit_note_id) JOIN attendee USING (attendee_id)
-LEFT JOIN (
-	SELECT credit_note_refund_id, jsonb_agg(jsonb_build_object('payment_id', payment_id,
-		'amount', part.amount, 'provider', provider, 'provider_ref', provider_ref,
-		'reference', reference) ORDER BY payment_id) AS parts
-	FROM credit_note_refund_part part LEFT JOIN payment USING (payment_id)
-	GROUP BY credit_note_refund_id) AS back USING (credit_note_refund_id)
+LEFT JOIN (SELECT credit_note_refund_id, count(*) AS parts FROM credit_note_refund_part GROUP BY 1) AS back
+	USING (credit_note_refund_id)
+
+-- @ report_refund_parts by hand
+SELECT credit_note_refund_part_id, credit_note_refund_id, state, part.amount, payment_id, p.provider,
+	p.provider_ref, p.reference, p.amount, invoice_id
+FROM credit_note_refund_part part JOIN credit_note_refund USING (credit_note_refund_id)
+LEFT JOIN payment p USING (payment_id)
 
 -- @ report_refunds_in_flight by hand
 SELECT credit_note_refund_id, "time", now() - "time", credit_note_id, value, reference, entered_by,

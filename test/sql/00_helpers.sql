@@ -51,6 +51,22 @@ BEGIN
 	INSERT INTO staff VALUES (900);
 END $$;
 
+-- What check_integrity() finds and, since then, does not, of what one object's rows tell:
+-- the objects; and whatever it finds since then only.
+CREATE FUNCTION test.missed(since timestamptz DEFAULT now() - interval '1 hour') RETURNS text
+	LANGUAGE plpgsql AS $$
+DECLARE
+	missed text;
+	invented text;
+BEGIN
+	EXECUTE format('WITH whole AS (SELECT object, problem FROM %I.integrity_problem WHERE kind IS NOT NULL),
+		part AS (SELECT * FROM regpaydb.check_integrity($1))
+		SELECT (SELECT string_agg(DISTINCT object, '', '' ORDER BY object) FROM (TABLE whole EXCEPT ALL TABLE part) m),
+			(SELECT string_agg(DISTINCT object, '', '' ORDER BY object) FROM (TABLE part EXCEPT ALL TABLE whole) i)',
+		current_setting('regpaydb.ledger')) INTO missed, invented USING since;
+	RETURN concat_ws(', ', missed, 'invented: ' || invented);
+END $$;
+
 -- An invoice with one line.
 CREATE FUNCTION test.invoice(attendee_id bigint, value numeric) RETURNS bigint
 	LANGUAGE sql AS $$

@@ -32,7 +32,7 @@ INSERT INTO test.argument VALUES
 	('reason', '''r'''), ('value_date', '''2026-05-03''::date'),
 	('payment_id', '(SELECT min(payment_id) FROM attack_input.payment WHERE provider_ref = ''arrived'')'), ('reversal_ref', '''rev'''), ('parts', '''[]''::jsonb'),
 	('credit_note_refund_id', '(SELECT min(credit_note_refund_id) FROM attack_input.credit_note_refund)'),
-	('ledger_table', '''attack_input.invoice''::regclass'), ('as_of', '''now''::timestamptz');
+	('ledger_table', '''attack_input.invoice''::regclass'), ('as_of', '''now''::timestamptz'), ('since', '''yesterday''::timestamptz');
 GRANT SELECT ON test.argument TO PUBLIC;
 CREATE TABLE test.argument_of AS
 	SELECT p.proname::text AS function, a.n::int, a.name, t.oid::regtype AS type

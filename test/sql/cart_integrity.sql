@@ -34,14 +34,16 @@ CREATE FUNCTION test.plant(statement text) RETURNS text
 	LANGUAGE plpgsql AS $$
 DECLARE
 	found text;
+	missed text;
 BEGIN
 	BEGIN
 		SET LOCAL session_replication_role = replica;
 		EXECUTE statement;
 		SELECT string_agg(DISTINCT object, ', ' ORDER BY object) INTO found FROM regpaydb.check_integrity();
+		missed := test.missed();
 		RAISE EXCEPTION USING ERRCODE = 'T0000';
 	EXCEPTION WHEN SQLSTATE 'T0000' THEN
-		RETURN coalesce(found, 'NOT REPORTED');
+		RETURN coalesce(found, 'NOT REPORTED') || coalesce('; not since: ' || nullif(missed, ''), '');
 	END;
 END $$;
 

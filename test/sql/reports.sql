@@ -106,15 +106,38 @@ SELECT payment_id, kind, amount, reference, provider, provider_ref, entered_by, 
 -- 120.00 on the first of March, 30.00 on the second; in Sydney, where the second
 -- begins at 13:00 UTC, 50.00 and 100.00.
 SELECT * FROM report_received_by_day WHERE date < '2002-01-01' ORDER BY date, kind, provider;
-SELECT kind, provider, payments, amount, reference_list FROM report_received_by_day
+SELECT kind, provider, payments, amount, first_references, more_references FROM report_received_by_day
 	WHERE date > '2002-01-01' ORDER BY kind, provider;
 BEGIN;
 SET LOCAL TimeZone = 'Australia/Sydney';
 SELECT date, kind, payments, amount FROM report_received_by_day WHERE date < '2002-01-01' ORDER BY date, kind, provider;
 ROLLBACK;
+SELECT date, kind, provider, provider_ref, reference, amount, payment_id, reversal_id, invoice_id, entered_by
+	FROM report_received WHERE "time" < '2002-01-01' ORDER BY payment_id;
+-- A row of a day is short, however many payments it has; those of one day, and the parts of
+-- one refund, are found by an index.
+BEGIN;
+INSERT INTO payment (invoice_id, amount, provider, provider_ref)
+	SELECT 7, 1.00, 'bulk', 'x' || lpad(n::text, 4, '0') FROM generate_series(1, 1000) n;
+SELECT kind, provider, payments, amount, first_references, more_references FROM report_received_by_day
+	WHERE provider = 'bulk';
+SELECT max(length(r::text)) < 250 AS short FROM report_received_by_day r;
+SET LOCAL enable_seqscan = off;
+CREATE FUNCTION test.indexes(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	line text;
+BEGIN
+	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
+		RETURN QUERY SELECT match[1] FROM regexp_matches(line, '(?:using|on) (\w+_(?:idx|key|pkey))') match;
+	END LOOP;
+END $$;
+SELECT DISTINCT test.indexes('SELECT * FROM report_received WHERE "time" >= ''2001-03-01'' AND "time" < ''2001-03-02''') ORDER BY 1;
+SELECT DISTINCT test.indexes('SELECT * FROM report_refund_parts WHERE credit_note_refund_id = 1') ORDER BY 1;
+ROLLBACK;
 SELECT credit_note_id, attendee_id, owner, value, state, status, from_invoice_id, to_invoice_id,
 	claim_time IS NOT NULL AS claimed FROM report_credit_notes ORDER BY credit_note_id;
-SELECT credit_note_refund_id, credit_note_id, value, reference, entered_by, attendee_id, owner FROM report_credit_note_refunds;
+SELECT credit_note_refund_id, credit_note_id, value, reference, entered_by, attendee_id, owner, parts FROM report_credit_note_refunds;
+SELECT credit_note_refund_id, state, amount, payment_id, provider, provider_ref, payment_amount FROM report_refund_parts;
 SELECT credit_note_id, owner, value, from_invoice_id, invoice_status, days, bucket FROM report_unclaimed_ageing;
 
 -- Alice owes nothing: Carol had her last 4.00.

@@ -545,6 +545,7 @@ BEGIN
 	SET LOCAL session_replication_role = replica;
 	EXECUTE statement;
 	RETURN QUERY SELECT format('%s: %s', object, problem) FROM regpaydb.check_integrity() ORDER BY 1;
+	RETURN QUERY SELECT 'not since: ' || m FROM test.missed() m WHERE m <> '';
 	RAISE EXCEPTION USING ERRCODE = 'T0000';
 EXCEPTION WHEN SQLSTATE 'T0000' THEN
 	RETURN;

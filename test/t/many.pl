@@ -47,7 +47,7 @@ sub dump_all
 }
 
 my $enough = $node->safe_psql('postgres', $block{locks});
-cmp_ok($enough * 12, '>=', $ledgers * 58, "$enough locks a transaction are enough for all tables, views and sequences");
+cmp_ok($enough * 12, '>=', $ledgers * 60, "$enough locks a transaction are enough for all tables, views and sequences");
 
 # What is promised for so few is a tenth of what it takes.
 set_locks(10);

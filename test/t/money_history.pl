@@ -1106,6 +1106,7 @@ sub history
 		last if @wrong;
 		saw_statement($deed->[0], $result);
 	}
+	@wrong = misses() if !@wrong;
 	return (\@wrong, \@done);
 }
 

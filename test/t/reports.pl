@@ -100,32 +100,6 @@ sub element
 	return '"' . $text =~ s/(["\\])/\\$1/gr . '"';
 }
 
-# An object as jsonb's text: shorter keys come first.
-sub object
-{
-	my (%object) = @_;
-	my $string = sub { my $text = shift; defined $text ? '"' . $text =~ s/(["\\])/\\$1/gr . '"' : 'null' };
-
-	return '{' . join(', ', map {qq{"$_": } . (/^(amount|payment_id)$/ ? $object{$_} // 'null' : $string->($object{$_}))}
-		  sort { length $a <=> length $b || $a cmp $b } keys %object) . '}';
-}
-
-# Where a refund goes to, as report_credit_note_refunds has it: what goes some other
-# way is last.
-sub parts_of
-{
-	my ($parts, $payment) = @_;
-	my @texts;
-
-	for my $part (sort { !defined $a->{payment_id} <=> !defined $b->{payment_id} || ($a->{payment_id} // 0) <=> ($b->{payment_id} // 0) } @$parts)
-	{
-		my $to = defined $part->{payment_id} ? $payment->{ $part->{payment_id} } : {};
-
-		push @texts, object(amount => money($part->{amount}), map { $_ => $to->{$_} } qw(payment_id provider provider_ref reference));
-	}
-	return @texts ? '[' . join(', ', @texts) . ']' : undef;
-}
-
 # Each report's rows, in no order, as the texts that psql shows.
 sub expected_reports
 {
@@ -145,7 +119,7 @@ sub expected_reports
 	my %returned_by = map { $_->{returned_payment_id} => $note{ $_->{credit_note_id} } }
 	  grep { defined $_->{returned_payment_id} } @{ $table{refund} };
 	my %parts_of;
-	push @{ $parts_of{ $_->{credit_note_refund_id} } }, $_ foreach @{ $table{part} };
+	$parts_of{ $_->{credit_note_refund_id} }++ foreach @{ $table{part} };
 	my $now = $table{now}[0]{epoch};
 	my %expected;
 
@@ -275,8 +249,11 @@ sub expected_reports
 		$applied += $payment->{amount} if $payment->{kind} eq 'credit_application';
 		$returned += $payment->{amount} if $payment->{kind} eq 'refund_failed';
 		$received += $payment->{amount} if $payment->{kind} =~ /^(payment|manual|reversal)$/;
-		$enter->(@{$payment}{qw(time kind provider amount)}, $payment->{provider_ref} // $payment->{reference})
-		  if $payment->{kind} =~ /^(payment|manual)$/;
+		next if $payment->{kind} !~ /^(payment|manual)$/;
+		$enter->(@{$payment}{qw(time kind provider amount)}, $payment->{provider_ref} // $payment->{reference});
+		push @{ $expected{report_received} }, [
+			substr($payment->{time}, 0, 10), @{$payment}{qw(time kind provider provider_ref reference)}, money($payment->{amount}),
+			$payment->{payment_id}, undef, @{$payment}{qw(invoice_id entered_by value_date)} ];
 	}
 	# Whole, as the platform's file has it, whatever the invoice still had.
 	for my $reversal (sort { $a->{reversal_id} <=> $b->{reversal_id} } @{ $table{reversal} })
@@ -284,6 +261,9 @@ sub expected_reports
 		my $of = $payment{ $reversal->{payment_id} };
 
 		$enter->($reversal->{time}, 'reversal', $reversal->{provider}, -$reversal->{amount}, $reversal->{reversal_ref});
+		push @{ $expected{report_received} }, [
+			substr($reversal->{time}, 0, 10), $reversal->{time}, 'reversal', @{$reversal}{qw(provider reversal_ref reference)},
+			money(-$reversal->{amount}), @{$reversal}{qw(payment_id reversal_id)}, $of->{invoice_id}, $reversal->{entered_by}, undef ];
 		push @{ $expected{report_reversals} }, [
 			@{$reversal}{qw(reversal_id time provider reversal_ref)}, money($reversal->{amount}), money($reversal->{loss}),
 			@{$reversal}{qw(reference entered_by payment_id)}, $of->{provider_ref}, money($of->{amount}), $of->{invoice_id},
@@ -291,8 +271,18 @@ sub expected_reports
 	}
 	$expected{report_received_by_day} = [ totals(\%by_provider, sub {
 		my ($day, $kind, $provider, $payments, $amount, $refs) = @{ $_[0] };
-		$day, $kind, $provider, $payments, money($amount), '{' . join(',', @$refs) . '}';
+		my @first = @$refs > 10 ? @{$refs}[ 0 .. 9 ] : @$refs;
+		$day, $kind, $provider, $payments, money($amount), '{' . join(',', @first) . '}', @$refs - @first;
 	}) ];
+	for my $part (@{ $table{part} })
+	{
+		my ($out) = grep { $_->{credit_note_refund_id} == $part->{credit_note_refund_id} } @{ $table{refund} };
+		my $to = defined $part->{payment_id} ? $payment{ $part->{payment_id} } : {};
+
+		push @{ $expected{report_refund_parts} }, [
+			@{$part}{qw(credit_note_refund_part_id credit_note_refund_id)}, $out->{state}, money($part->{amount}), $part->{payment_id},
+			@{$to}{qw(provider provider_ref reference)}, defined $to->{amount} ? money($to->{amount}) : undef, $to->{invoice_id} ];
+	}
 
 	my %words = (requested => 'refund requested', failed => 'refund failed', done => 'refunded');
 	for my $note (@{ $table{credit_note} })
@@ -311,7 +301,7 @@ sub expected_reports
 		push @{ $expected{report_credit_note_refunds} }, [
 			@{$out}{ 'credit_note_refund_id', 'time' }, $id, money($note->{value}), @{$out}{ 'reference', 'entered_by' }, @whose,
 			@{$out}{qw(state provider provider_ref closed_time closed_by failure_reason)},
-			parts_of($parts_of{ $out->{credit_note_refund_id} }, \%payment) ]
+			$parts_of{ $out->{credit_note_refund_id} } // 0 ]
 		  if $out;
 		push @{ $expected{report_refunds_in_flight} }, [
 			@{$out}{qw(credit_note_refund_id time age)}, $id, money($note->{value}), @{$out}{ 'reference', 'entered_by' }, @whose ]
@@ -472,7 +462,7 @@ is($primary->safe_psql('postgres', "$in_conf SELECT " . join ', ',
 
 my @reports = lines($primary->safe_psql('postgres',
 	"SELECT relname FROM pg_class WHERE relnamespace = 'conf'::regnamespace AND starts_with(relname, 'report_') ORDER BY 1"));
-is(scalar(@reports), 17, 'there are 17 reports');
+is(scalar(@reports), 19, 'there are 19 reports');
 
 # read_all() reads in a read-only transaction.
 sub reports_are_right
@@ -636,7 +626,8 @@ SELECT category_id, category, product_id, product, price, stock, paid, reserved,
 FROM report_product_status r
 SQL
   [ 'notes received as money', 'report_received_by_day', <<'SQL' ];
-SELECT "time"::date, kind, provider, count(*), sum(amount), array_agg(coalesce(provider_ref, reference) ORDER BY payment_id) FROM payment GROUP BY 1, 2, 3
+SELECT "time"::date, kind, provider, count(*), sum(amount), (array_agg(coalesce(provider_ref, reference) ORDER BY payment_id))[:10],
+	greatest(count(*) - 10, 0) FROM payment GROUP BY 1, 2, 3
 SQL
 push @faults, [ 'failed refunds counted as paid out', 'report_sales_and_payments', <<'SQL' ],
 SELECT items_on_paid_invoices, all_payments, sales_less_payments, part_payments, money_received, credit_notes, credit_notes_applied,
@@ -649,10 +640,28 @@ SELECT items_on_paid_invoices, all_payments, sales_less_payments, part_payments,
 FROM report_sales_and_payments
 SQL
   [ 'reversals without what is lost', 'report_received_by_day', <<'SQL' ],
-SELECT "time"::date, kind, provider, count(*), sum(amount), array_agg(reference ORDER BY id)
+SELECT "time"::date, kind, provider, count(*), sum(amount), (array_agg(reference ORDER BY id))[:10], greatest(count(*) - 10, 0)
 FROM (SELECT "time", kind, provider, amount, coalesce(provider_ref, reference) AS reference, payment_id AS id
 	FROM payment WHERE kind IN ('payment', 'manual')
 	UNION ALL SELECT "time", 'reversal', provider, loss - amount, reversal_ref, reversal_id FROM reversal) e GROUP BY 1, 2, 3
+SQL
+  [ 'all references of a day', 'report_received_by_day', <<'SQL' ],
+SELECT date, kind, provider, payments, amount, (SELECT array_agg(coalesce(p.provider_ref, p.reference) ORDER BY coalesce(reversal_id, payment_id))
+	FROM report_received p WHERE (p.date, p.kind) = (r.date, r.kind) AND p.provider IS NOT DISTINCT FROM r.provider), more_references
+FROM report_received_by_day r
+SQL
+  [ 'a day\'s last references', 'report_received_by_day', <<'SQL' ],
+SELECT date, kind, provider, payments, amount, (SELECT (array_agg(coalesce(p.provider_ref, p.reference) ORDER BY coalesce(reversal_id, payment_id) DESC))[:10]
+	FROM report_received p WHERE (p.date, p.kind) = (r.date, r.kind) AND p.provider IS NOT DISTINCT FROM r.provider), more_references
+FROM report_received_by_day r
+SQL
+  [ 'notes received', 'report_received', <<'SQL' ],
+SELECT "time"::date, "time", kind, provider, provider_ref, reference, amount, payment_id, NULL, invoice_id, entered_by, value_date FROM payment
+SQL
+  [ 'what was taken off invoices for what was taken back', 'report_received', <<'SQL' ],
+SELECT date, "time", kind, provider, provider_ref, reference,
+	amount + coalesce((SELECT loss FROM reversal v WHERE v.reversal_id = r.reversal_id), 0), payment_id, reversal_id, invoice_id, entered_by, value_date
+FROM report_received r
 SQL
   [ 'no reversals', 'report_received_by_day', q{SELECT * FROM report_received_by_day WHERE kind <> 'reversal'} ],
   [ 'reversals of which all is lost missing', 'report_reversals', <<'SQL' ],
@@ -665,12 +674,7 @@ FROM report_credit_note_refunds r
 SQL
   [ 'only those with a reference in flight', 'report_refunds_in_flight', q{SELECT * FROM report_refunds_in_flight WHERE reference <> ''} ],
   [ 'refunds by their parts', 'report_credit_note_refunds', 'SELECT r.* FROM report_credit_note_refunds r JOIN credit_note_refund_part USING (credit_note_refund_id)' ],
-  [ 'what goes some other way missing', 'report_credit_note_refunds', <<'SQL' ],
-SELECT r.credit_note_refund_id, r."time", r.credit_note_id, r.value, r.reference, r.entered_by, attendee_id, user_id, owner, email, state,
-	provider, provider_ref, closed_time, closed_by, failure_reason,
-	(SELECT jsonb_agg(p ORDER BY n) FROM jsonb_array_elements(parts) WITH ORDINALITY p (p, n) WHERE p->>'payment_id' IS NOT NULL)
-FROM report_credit_note_refunds r
-SQL
+  [ 'what goes some other way missing', 'report_refund_parts', 'SELECT * FROM report_refund_parts WHERE payment_id IS NOT NULL' ],
   [ 'failed refunds called refunded', 'report_credit_notes', <<'SQL' ],
 SELECT credit_note_id, "time", attendee_id, user_id, owner, email, value, state,
 	replace(status, 'refund failed', 'refunded'), from_invoice_id, to_invoice_id, claim_time, refund_state

@@ -911,6 +911,7 @@ sub history
 		saw('rolled back') if $undone;
 	}
 	@wrong = look_at_documents() if !@wrong;
+	@wrong = misses() if !@wrong;
 	return (\@wrong, \@done);
 }
 

@@ -68,6 +68,7 @@ my @reads = (
 	[ q{SELECT regpaydb.payment_summary('bank', 'b-4') ~ '3.00 back by refund \d+ \(requested: back\)$'}, 't' ],
 	[ 'SELECT value FROM regpaydb.report_refunds_in_flight', '3.00' ],
 	[ 'SELECT count(*) FROM regpaydb.check_integrity()', '0' ],
+	[ q{SELECT count(*) FROM regpaydb.check_integrity(now() - interval '1 hour')}, '0' ],
 	[ "SELECT new_status FROM regpaydb.status_history WHERE invoice_id = $paid ORDER BY 1", "unpaid\npaid" ]);
 
 # What writes.

@@ -445,8 +445,10 @@ for my $tumult_of ([ 'single', @levels ], [ 'several', @levels ], [ 'by_sql', $l
 
 		$node->safe_psql('postgres', "CREATE DATABASE $database");
 		$node->safe_psql($database, $scheme . $tumult);
-		# set_quantity() waits for a moment for who has its item and waits for it.
-		$node->safe_psql($database, "ALTER DATABASE $database SET deadlock_timeout = '1s'");
+		# set_quantity() waits 100 ms for who has its item and waits for it: no deadlock must be
+		# found before.  Transactions of several statements are in many, and wait for their end.
+		$node->safe_psql($database, sprintf q{ALTER DATABASE %s SET deadlock_timeout = '%s'}, $database,
+			$kind eq 'several' ? '150ms' : '1s');
 		$node->safe_psql($database, 'CREATE TRIGGER pass BEFORE UPDATE ON regpaydb.stock_slot FOR EACH ROW EXECUTE FUNCTION pass()')
 		  if $kind eq 'by_sql';
 		$out = rush($database, $level, '-c', 12, '-j', 2, '-t', $kind eq 'several' ? 20 : 80, '-f', "$folder/$script");

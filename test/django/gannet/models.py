@@ -281,6 +281,7 @@ class Outbox(models.Model):
     new_status = models.TextField(null=True, choices=Invoice.Status.choices)
     credit_note = models.ForeignKey(CreditNote, models.DO_NOTHING, null=True, db_constraint=False)
     entered_by = models.BigIntegerField(null=True)
+    reversal = models.ForeignKey(Reversal, models.DO_NOTHING, null=True, db_constraint=False)
 
     class Meta:
         managed = False

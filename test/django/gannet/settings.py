@@ -80,6 +80,7 @@ CURRENCY = "AUD"
 CURRENCY_DECIMALS = 2
 
 DEFAULT_FROM_EMAIL = "registration@gannet.example"
+STAFF_EMAIL = "treasurer@gannet.example"
 EMAIL_BACKEND = os.environ.get("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
 # Where the pretend payment platform keeps its books: see gannet/platform.py.
 PLATFORM_FILE = os.environ.get(

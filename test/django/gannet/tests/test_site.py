@@ -1322,6 +1322,39 @@ class OutboxTests(LedgerTests, TransactionTestCase):
             ],
         )
 
+    def overpaid(self, attendee):
+        """The credit note of what was too much."""
+        invoice = self.invoice(attendee)
+        call("pay", invoice_id=invoice.pk, amount=130, reference="card")
+        return CreditNote.objects.using("owner").get(payment__invoice=invoice).pk
+
+    def test_mail_about_refunds(self):
+        done, failed = (self.overpaid(attendee) for attendee in (self.ada, self.attendee()))
+        call("refund_credit_note", credit_note_id=done, reference="transfer 1")
+        refund = call("request_refund", credit_note_id=failed, reference="card")
+        call("fail_refund", credit_note_refund_id=refund, reason="The card is closed.")
+        Outbox.objects.using("owner").filter(kind="invoice_updated").delete()
+        call_command("consume_outbox", once=True)
+        self.assertEqual(
+            [message.subject for message in mail.outbox],
+            [f"Credit note {done} is paid out", f"Credit note {failed} could not be paid out"],
+        )
+        self.assertEqual(mail.outbox[0].to, [self.ada.email])
+
+    def test_mail_about_a_loss(self):
+        """A platform takes back what she has spent elsewhere."""
+        invoice = self.invoice(self.ada)
+        payment = {"provider": "test", "provider_ref": f"ch_{invoice.pk}"}
+        call("pay", invoice_id=invoice.pk, amount=100, reference="card", **payment)
+        call("refund_invoice", invoice_id=invoice.pk)
+        self.invoice(self.ada)  # takes the note
+        call("record_reversal", **payment, amount=100, reversal_ref=f"dp_{invoice.pk}")
+        Outbox.objects.using("owner").filter(kind="invoice_updated").delete()
+        call_command("consume_outbox", once=True)
+        (message,) = mail.outbox
+        self.assertEqual(message.to, ["treasurer@gannet.example"])
+        self.assertIn(f"took back 100.00 (dp_{invoice.pk}), of which 100.00 was spent", message.body)
+
     def test_two_workers_share_the_work(self):
         subjects = self.paid_invoices(30)
         taken = at_once(2, lambda number: sum(consume("worker", 5) for _ in range(20)))
