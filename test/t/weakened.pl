@@ -495,7 +495,7 @@ SQL
 	},
 	{
 		what => 'the result that was kept outlives a change',
-		weak => [ [ ' && mark->command == snapshot->curcid', '' ] ],
+		weak => [ [ ' && mark->command == now.command', '' ] ],
 		attack => <<'SQL',
 SET regpaydb.user_id = '102';
 CREATE FUNCTION seen() RETURNS text LANGUAGE plpgsql AS $$
@@ -518,7 +518,7 @@ SQL
 	},
 	{
 		what => 'the result that was kept outlives what is taken back',
-		weak => [ [ " &&\n\t\tmark->ended == ended", '' ] ],
+		weak => [ [ ' && mark->ended == now.ended', '' ] ],
 		attack => <<'SQL',
 CREATE FUNCTION may() RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RETURN regpaydb.can_view(1, 5); END';
 BEGIN ISOLATION LEVEL REPEATABLE READ;
