@@ -154,7 +154,7 @@ ALTER TABLE regress_thief.invoice ADD COLUMN mark text GENERATED ALWAYS AS (regr
 CREATE INDEX ON regress_thief.invoice (regress_thief.note_always(value));
 CREATE RULE r AS ON UPDATE TO regress_thief.invoice DO ALSO SELECT regress_thief.note('rule');
 CREATE POLICY p ON regress_thief.invoice AS RESTRICTIVE USING (regress_thief.note('policy') <> '');
-CREATE OR REPLACE VIEW regress_thief.integrity_problem AS SELECT regress_thief.note('view') AS object, NULL::text AS problem;
+CREATE OR REPLACE VIEW regress_thief.integrity_problem AS SELECT regress_thief.note('view') AS object, NULL::text AS problem, NULL::text AS kind, NULL::bigint AS id;
 RESET ROLE;
 TRUNCATE test.ran;
 SELECT regpaydb.pay(1, 1, '') > 0 AS paid;

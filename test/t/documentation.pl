@@ -279,7 +279,7 @@ my $reference = $text{'docs/reference.md'};
 my @documented = map { s/ {2,}/ /gr } $reference =~ /^ {4}(\w+\(.*\) → .*\n\n.*)$/mg;
 my @functions = split /\n\n\n/, catalog(<<'SQL');
 SELECT string_agg(format(E'%s(%s) → %s\n\n%s', proname,
-		regexp_replace(pg_get_function_arguments(oid), '::\w+', '', 'g'),
+		regexp_replace(pg_get_function_arguments(oid), '::(timestamp with time zone|\w+)', '', 'g'),
 		pg_get_function_result(oid), obj_description(oid, 'pg_proc')), E'\n\n\n')
 FROM pg_proc WHERE pronamespace = 'regpaydb'::regnamespace
 SQL
