@@ -130,7 +130,7 @@ const QueryText ledger_queries[] = {
 		"(SELECT p.invoice_id FROM @.payment p "
 		"WHERE p.payment_id" EQ "COALESCE(a.payment_id, r.returned_payment_id))::bigint, "
 		"CASE WHEN r.returned_payment_id IS NULL THEN r.credit_note_refund_id END::bigint, "
-		"(SELECT t.credit_note_refund_id FROM @.credit_note_refund_part t "
+		"r.returned_payment_id IS NULL AND (SELECT t.credit_note_refund_id FROM @.credit_note_refund_part t "
 		"WHERE t.credit_note_refund_id" EQ "r.credit_note_refund_id LIMIT 1) IS NOT NULL "
 		"FROM @.credit_note n "
 		"LEFT JOIN @.credit_note_application a ON a.credit_note_id" EQ "n.credit_note_id "
