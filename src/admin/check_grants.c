@@ -22,14 +22,23 @@
 /*
  * All privileges on a ledger's schema $1, and on what is in it, that others have
  * than the ledger's owner, and the accesses of those who have them.  The schema
- * of the extension serves every ledger, so there accesses to any of them count.
+ * of the extension serves every ledger, so there accesses to any of them count;
+ * otherwise no other ledger is looked at, for there may be a thousand.
  */
 static const char privileges_query[] =
-"WITH ledger AS ("
+"WITH ledger AS MATERIALIZED ("
 "SELECT c.oid, c.relnamespace, c.relowner FROM pg_catalog.pg_class c "
 "WHERE c.relname = 'conference' AND c.relkind = 'r' "
+"AND (c.relnamespace = $1 OR $1 = 'regpaydb'::pg_catalog.regnamespace) "
 "AND EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid "
 "AND t.tgfoid = 'regpaydb.guard_conference()'::pg_catalog.regprocedure)), "
+"access (role, here, anywhere) AS MATERIALIZED ("
+"SELECT r.role, pg_catalog.bit_or(p.access) FILTER (WHERE l.relnamespace = $1), "
+"pg_catalog.bit_or(p.access) FROM ledger l "
+"JOIN (SELECT polrelid, polroles, CASE polname WHEN 'app' THEN " CppAsString2(ACCESS_APP)
+" WHEN 'staff' THEN " CppAsString2(ACCESS_STAFF) " WHEN 'reports' THEN " CppAsString2(ACCESS_REPORTS)
+" ELSE 0 END FROM pg_catalog.pg_policy) p (polrelid, polroles, access) ON p.polrelid = l.oid "
+"CROSS JOIN LATERAL pg_catalog.unnest(p.polroles) r (role) GROUP BY r.role), "
 "object (kind, shared, relation, attribute, acl) AS ("
 "SELECT 'schema', n.nspname = 'regpaydb', n.nspname, NULL::pg_catalog.name, "
 "coalesce(n.nspacl, pg_catalog.acldefault('n', n.nspowner)) "
@@ -43,12 +52,10 @@ static const char privileges_query[] =
 "FROM pg_catalog.pg_class c, pg_catalog.pg_attribute a "
 "WHERE c.relnamespace = $1 AND a.attrelid = c.oid AND a.attacl IS NOT NULL) "
 "SELECT a.grantee, o.kind, o.relation, o.attribute, a.privilege_type, a.is_grantable, o.shared, "
-"EXISTS (SELECT FROM ledger l WHERE l.relowner = a.grantee), "
-"(SELECT coalesce(pg_catalog.bit_or(CASE p.polname WHEN 'app' THEN " CppAsString2(ACCESS_APP)
-" WHEN 'staff' THEN " CppAsString2(ACCESS_STAFF) " WHEN 'reports' THEN " CppAsString2(ACCESS_REPORTS)
-" ELSE 0 END), 0) FROM pg_catalog.pg_policy p, ledger l WHERE p.polrelid = l.oid "
-"AND a.grantee = ANY (p.polroles) AND (o.shared OR l.relnamespace = $1)) "
-"FROM object o, pg_catalog.aclexplode(o.acl) a "
+"o.shared AND EXISTS (SELECT FROM ledger l WHERE l.relowner = a.grantee), "
+"coalesce(CASE WHEN o.shared THEN g.anywhere ELSE g.here END, 0) "
+"FROM object o CROSS JOIN LATERAL pg_catalog.aclexplode(o.acl) a "
+"LEFT JOIN access g ON g.role = a.grantee "
 "WHERE a.grantee <> ALL (ARRAY(SELECT l.relowner FROM ledger l WHERE l.relnamespace = $1)) "
 "ORDER BY a.grantee::pg_catalog.regrole::pg_catalog.text COLLATE \"C\", 2, 3, 4, 5";
 
@@ -65,14 +72,24 @@ typedef struct Privilege
 	int			access;
 } Privilege;
 
-/* Run the query; returns how many rows there are. */
-static uint64
-find_privileges(Oid schema, bool read_only)
+static SPIPlanPtr
+prepare_privileges(void)
 {
 	Oid			argtype = OIDOID;
+	SPIPlanPtr	plan = SPI_prepare(privileges_query, 1, &argtype);
+
+	if (plan == NULL)
+		elog(ERROR, "could not prepare to look at a ledger's privileges");
+	return plan;
+}
+
+/* Run the query; returns how many rows there are. */
+static uint64
+find_privileges(SPIPlanPtr plan, Oid schema, bool read_only)
+{
 	Datum		arg = ObjectIdGetDatum(schema);
 
-	if (SPI_execute_with_args(privileges_query, 1, &argtype, &arg, NULL, read_only, 0) != SPI_OK_SELECT)
+	if (SPI_execute_plan(plan, &arg, NULL, read_only, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not look at the ledger's privileges");
 	return SPI_processed;
 }
@@ -108,17 +125,10 @@ is_explained(const Privilege *privilege)
 						  privilege->privilege);
 }
 
-/*
- * is_granted_by_hand
- *		Whether a role, or one whose privileges it has, was granted something in
- *		the ledger of a schema that none of its accesses needs, but for USAGE on
- *		the extension's schema; SPI is connected.
- */
-bool
-is_granted_by_hand(Oid schema, Oid role)
+/* Whether one of the privileges was granted by hand, and is of use to a role. */
+static bool
+has_by_hand(uint64 count, Oid role)
 {
-	uint64		count = find_privileges(schema, false);
-
 	for (uint64 i = 0; i < count; i++)
 	{
 		Privilege	privilege;
@@ -129,6 +139,28 @@ is_granted_by_hand(Oid schema, Oid role)
 			return true;
 	}
 	return false;
+}
+
+/*
+ * is_granted_by_hand
+ *		Whether a role, or one whose privileges it has, was granted something in
+ *		the ledgers of these schemas that none of its accesses needs, but for USAGE
+ *		on the extension's schema; SPI is connected.
+ */
+bool
+is_granted_by_hand(const Oid *schemas, int nschemas, Oid role)
+{
+	SPIPlanPtr	plan = prepare_privileges();
+	bool		found = false;
+
+	for (int i = 0; i < nschemas && !found; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		found = has_by_hand(find_privileges(plan, schemas[i], false), role);
+		SPI_freetuptable(SPI_tuptable);
+	}
+	SPI_freeplan(plan);
+	return found;
 }
 
 /*
@@ -152,7 +184,7 @@ regpaydb_check_grants(PG_FUNCTION_ARGS)
 	ledger = engine_begin_read(PAYMENT, "amount", ACL_SELECT);
 	actor_must_be_staff(ledger);
 	begin_sql();
-	count = find_privileges(ledger->schema, true);
+	count = find_privileges(prepare_privileges(), ledger->schema, true);
 	for (uint64 i = 0; i < count; i++)
 	{
 		Privilege	privilege;

@@ -7,6 +7,6 @@
 
 #include "postgres.h"
 
-extern bool is_granted_by_hand(Oid schema, Oid role);
+extern bool is_granted_by_hand(const Oid *schemas, int nschemas, Oid role);
 
 #endif							/* REGPAYDB_CHECK_GRANTS_H */

@@ -79,6 +79,8 @@ access_anywhere(const Ledger *ledger, Oid role, bool *keeps_all)
 {
 	SPITupleTable *tables;
 	uint64		ntables;
+	Oid		   *others;
+	int			nothers = 0;
 	int			result = 0;
 
 	/* A table of that name is a ledger's if its guard is. */
@@ -90,6 +92,7 @@ access_anywhere(const Ledger *ledger, Oid role, bool *keeps_all)
 		elog(ERROR, "could not look for ledgers");
 	tables = SPI_tuptable;
 	ntables = SPI_processed;
+	others = palloc(Max(ntables, 1) * sizeof(Oid));
 	*keeps_all = false;
 	for (uint64 i = 0; i < ntables; i++)
 	{
@@ -103,10 +106,12 @@ access_anywhere(const Ledger *ledger, Oid role, bool *keeps_all)
 													   &isnull));
 		}
 		result |= access_of_role(values[0], role);
-		if (values[2] == role ||
-			(values[1] != ledger->schema && is_granted_by_hand(values[1], role)))
+		if (values[2] == role)
 			*keeps_all = true;
+		if (values[1] != ledger->schema)
+			others[nothers++] = values[1];
 	}
+	*keeps_all = *keeps_all || is_granted_by_hand(others, nothers, role);
 	return result;
 }
 

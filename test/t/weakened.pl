@@ -813,9 +813,9 @@ SQL
 				sound => qr/^t$/,
 				weakened => qr/^f$/
 			}
-		} [ 'an owner', 'if (values[2] == role ||', 'if (' , 'weak_owner' ],
+		} [ 'an owner', 'if (values[2] == role)', 'if (false)', 'weak_owner' ],
 		[ 'a role with access', 'grants_set_functions(functions_owner, access_of_all, false', 'grants_set_functions(functions_owner, access, false', 'weak_app' ],
-		[ 'a role with grants by hand', '(values[1] != ledger->schema && is_granted_by_hand(values[1], role))', 'false', 'weak_clerk' ]),
+		[ 'a role with grants by hand', '*keeps_all || is_granted_by_hand(others, nothers, role)', '*keeps_all', 'weak_clerk' ]),
 	{
 		what => 'default privileges open a ledger',
 		weak => [ [ "	ddl_own_relations(schema, before);\n	if (", '	if (' ] ],
