@@ -189,7 +189,8 @@ const QueryText ledger_queries[] = {
 	 * An index of times would have made each payment and each amendment of a cart write
 	 * to it.  So invoices are found by what was paid on them, by their carts, and new ones
 	 * by their ids: the newest, until there are a thousand in a row that are older.  Carts
-	 * are found by their invoices, and by what they reserve.
+	 * are found by their invoices, and by what they reserve.  (Columns have their names in
+	 * the first SELECT, since Citus forgets those that stand behind the name of a WITH.)
 	 */
 	[Q_INTEGRITY_PROBLEMS_SINCE] = {
 		"WITH RECURSIVE paid AS MATERIALIZED ("
@@ -203,13 +204,13 @@ const QueryText ledger_queries[] = {
 		"WHERE p.kind" EQ "'refund_failed'::regpaydb.payment_kind), "
 		"reversed AS MATERIALIZED ("
 		"SELECT v.reversal_id, v.payment_id FROM @.reversal v WHERE v.\"time\"" GE "$1), "
-		"newest (first, found) AS ("
-		"SELECT pg_catalog.min(n.invoice_id), pg_catalog.bool_or(n.issue_time" GE "$1) FROM ("
+		"newest AS ("
+		"SELECT pg_catalog.min(n.invoice_id) AS first, pg_catalog.bool_or(n.issue_time" GE "$1) AS found FROM ("
 		"SELECT i.invoice_id, i.issue_time FROM @.invoice i ORDER BY i.invoice_id DESC LIMIT 1000) n "
 		"UNION ALL SELECT b.first, b.found FROM newest l CROSS JOIN LATERAL ("
-		"SELECT pg_catalog.min(n.invoice_id), pg_catalog.bool_or(n.issue_time" GE "$1) FROM ("
+		"SELECT pg_catalog.min(n.invoice_id) AS first, pg_catalog.bool_or(n.issue_time" GE "$1) AS found FROM ("
 		"SELECT i.invoice_id, i.issue_time FROM @.invoice i WHERE i.invoice_id" LT "l.first "
-		"ORDER BY i.invoice_id DESC LIMIT 1000) n) b (first, found) WHERE l.found), "
+		"ORDER BY i.invoice_id DESC LIMIT 1000) n) b WHERE l.found), "
 		"changed AS MATERIALIZED ("
 		"SELECT p.invoice_id FROM paid p "
 		"UNION SELECT i.invoice_id FROM @.invoice i "
@@ -224,8 +225,8 @@ const QueryText ledger_queries[] = {
 		"SELECT m.invoice_id FROM changed m "
 		"UNION SELECT b.invoice_id FROM filled m CROSS JOIN LATERAL ("
 		"SELECT i.invoice_id FROM @.invoice i WHERE i.cart_id" EQ "m.cart_id OFFSET 0) b), "
-		"moved (kind, id) AS ("
-		"SELECT 'invoice'::pg_catalog.text, m.invoice_id FROM billed m "
+		"moved AS ("
+		"SELECT 'invoice'::pg_catalog.text AS kind, m.invoice_id AS id FROM billed m "
 		"UNION SELECT 'invoice', f.invoice_id FROM billed m CROSS JOIN LATERAL ("
 		"SELECT s.invoice_id FROM @.invoice s WHERE s.replaces" EQ "m.invoice_id OFFSET 0) f "
 		"UNION SELECT 'cart', m.cart_id FROM filled m "

@@ -101,3 +101,4 @@ SELECT regpaydb.balance_due(invoice_id) FROM invoice WHERE invoice_id = :i4;
 SELECT sum(regpaydb.balance_due(i.invoice_id)) FROM invoice i JOIN attendee USING (attendee_id) WHERE user_id IN (901, 902);
 SELECT difference FROM regpaydb.reconciliation(now());
 SELECT * FROM regpaydb.check_integrity();
+SELECT * FROM regpaydb.check_integrity(now() - interval '1 day');
