@@ -213,13 +213,13 @@ FROM (
 		JOIN line_item l ON l.invoice_id = i.invoice_id
 		WHERE i.status IN ('unpaid', 'paid')
 		UNION ALL
-		SELECT i.invoice_id, e.product_id, NULL, NULL, e.quantity
+		SELECT i.invoice_id, e.product_id, NULL AS discount, NULL AS billed, e.quantity
 		FROM invoice i
 		JOIN cart c ON c.cart_id = i.cart_id AND c.revision = i.cart_revision
 		JOIN cart_item e ON e.cart_id = i.cart_id
 		WHERE i.status IN ('unpaid', 'paid')
 		UNION ALL
-		SELECT i.invoice_id, d.product_id, d.amount, NULL, d.quantity
+		SELECT i.invoice_id, d.product_id, d.amount, NULL AS billed, d.quantity
 		FROM invoice i
 		JOIN cart c ON c.cart_id = i.cart_id AND c.revision = i.cart_revision
 		JOIN cart_discount d ON d.cart_id = i.cart_id
@@ -246,7 +246,7 @@ FROM (
 		JOIN cart c ON c.cart_id = i.cart_id
 		WHERE c.status = 'active'
 		UNION ALL
-		SELECT cart_id, product_id, NULL, quantity
+		SELECT cart_id, product_id, NULL AS held, quantity
 		FROM reservation) t
 	GROUP BY cart_id, product_id) t
 WHERE held IS DISTINCT FROM reserved

@@ -1210,7 +1210,7 @@ C
 	},
 	{
 		what => 'a reversal takes the money that came in last',
-		weak => [ [ 'if (out->has_reversed)', 'if (false)' ] ],
+		weak => [ [ 'if (row->has_reversed)', 'if (false)' ] ],
 		spec => [ reversal_notes => 'rc1 rc2 rc3 few1 ask3 c1 c3 c2 check' ]
 	},
 	{
