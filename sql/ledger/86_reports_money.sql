@@ -80,7 +80,7 @@ COMMENT ON COLUMN report_received.value_date IS 'The day on which it happened, a
 
 CREATE VIEW report_received_by_day WITH (security_invoker = true) AS
 	SELECT date, kind, provider, count(*) AS payments, sum(amount) AS amount,
-		array_agg(reference ORDER BY place) FILTER (WHERE place <= 10) AS first_references,
+		array_agg(reference ORDER BY place) FILTER (WHERE place <= 10) AS reference_list,
 		greatest(count(*) - 10, 0) AS more_references
 	FROM (
 		SELECT "time"::date AS date, kind, provider, amount, reference,
@@ -101,7 +101,7 @@ COMMENT ON COLUMN report_received_by_day.kind IS 'payment, manual where staff en
 COMMENT ON COLUMN report_received_by_day.provider IS 'The payment platform; NULL where none was given.';
 COMMENT ON COLUMN report_received_by_day.payments IS 'How many payments, or reversals.';
 COMMENT ON COLUMN report_received_by_day.amount IS 'Their sum, less what was given back.';
-COMMENT ON COLUMN report_received_by_day.first_references IS 'The platform''s keys of the first ten, or what else they were identified by, in the order in which they were recorded.';
+COMMENT ON COLUMN report_received_by_day.reference_list IS 'The platform''s keys of the first ten, or what else they were identified by, in the order in which they were recorded.';
 COMMENT ON COLUMN report_received_by_day.more_references IS 'How many more there are; report_received has them all.';
 
 -- The invoice that a note came from, or went to, may be somebody else's and

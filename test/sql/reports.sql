@@ -106,7 +106,7 @@ SELECT payment_id, kind, amount, reference, provider, provider_ref, entered_by, 
 -- 120.00 on the first of March, 30.00 on the second; in Sydney, where the second
 -- begins at 13:00 UTC, 50.00 and 100.00.
 SELECT * FROM report_received_by_day WHERE date < '2002-01-01' ORDER BY date, kind, provider;
-SELECT kind, provider, payments, amount, first_references, more_references FROM report_received_by_day
+SELECT kind, provider, payments, amount, reference_list, more_references FROM report_received_by_day
 	WHERE date > '2002-01-01' ORDER BY kind, provider;
 BEGIN;
 SET LOCAL TimeZone = 'Australia/Sydney';
@@ -119,7 +119,7 @@ SELECT date, kind, provider, provider_ref, reference, amount, payment_id, revers
 BEGIN;
 INSERT INTO payment (invoice_id, amount, provider, provider_ref)
 	SELECT 7, 1.00, 'bulk', 'x' || lpad(n::text, 4, '0') FROM generate_series(1, 1000) n;
-SELECT kind, provider, payments, amount, first_references, more_references FROM report_received_by_day
+SELECT kind, provider, payments, amount, reference_list, more_references FROM report_received_by_day
 	WHERE provider = 'bulk';
 SELECT max(length(r::text)) < 250 AS short FROM report_received_by_day r;
 SET LOCAL enable_seqscan = off;
