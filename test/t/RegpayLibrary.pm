@@ -7,17 +7,8 @@ use strict;
 use warnings FATAL => 'all';
 
 use PostgreSQL::Test::Utils;
+use RegpayTest;
 use Test::More;
-
-sub write_file
-{
-	my ($file, $text) = @_;
-
-	open my $out, '>', $file or die "$file: $!";
-	print $out $text;
-	close $out;
-	return;
-}
 
 # All sources, compiled once, with these options of the compiler's besides.
 sub new

@@ -14,8 +14,8 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(new_node fails_with session ask refused integrity money_is_conserved
-  lines seconds_to wait_until same_words timing_spread copy_server page_blocks
-  page_results);
+  lines seconds_to wait_until same_words timing_spread copy_server write_file
+  page_blocks page_results);
 
 # A node that is initialized, but not started.
 sub new_node
@@ -27,6 +27,17 @@ sub new_node
 	$node->init(extra => [ '--locale=C.UTF-8', '-E', 'UTF8' ], %$init);
 	$node->append_conf('postgresql.conf', "timezone = 'UTC'\nlog_statement = none\n");
 	return $node;
+}
+
+# A file of this text, in place of what there was.
+sub write_file
+{
+	my ($file, $text) = @_;
+
+	open my $out, '>', $file or die "$file: $!";
+	print $out $text;
+	close $out;
+	return;
 }
 
 # A copy of the server's files, for nobody else sees what is installed here.

@@ -23,16 +23,6 @@ my $folder = PostgreSQL::Test::Utils::tempdir;
 
 my ($server, $pg_config) = copy_server($folder);
 
-sub write_file
-{
-	my ($file, $text) = @_;
-
-	open my $out, '>', $file or die "$file: $!";
-	print $out $text;
-	close $out;
-	return;
-}
-
 sub change_file
 {
 	my ($file, $pattern, $replacement) = @_;
