@@ -148,7 +148,6 @@ CREATE FUNCTION regpaydb.reconciliation(
 REVOKE ALL ON FUNCTION regpaydb.reconciliation(timestamptz) FROM PUBLIC;
 COMMENT ON FUNCTION regpaydb.reconciliation(timestamptz) IS 'Where the money that had been received by a time was then: on invoices, in unclaimed credit notes or refunded, which leaves a difference of 0. Beside it the value of the invoices that were paid, what was due on the others, and what platforms took back that no invoice had.';
 
--- (Its query has so many expressions that to compile them takes longer than to run it.)
 DROP FUNCTION regpaydb.check_integrity();
 CREATE FUNCTION regpaydb.check_integrity(
 		since timestamptz DEFAULT NULL)
@@ -156,7 +155,6 @@ CREATE FUNCTION regpaydb.check_integrity(
 		object text,
 		problem text)
 	LANGUAGE c STABLE PARALLEL RESTRICTED
-	SET jit = off
 	AS 'MODULE_PATHNAME', 'regpaydb_check_integrity';
 REVOKE ALL ON FUNCTION regpaydb.check_integrity(timestamptz) FROM PUBLIC;
 COMMENT ON FUNCTION regpaydb.check_integrity(timestamptz) IS 'Whatever in the ledger does not agree with the facts: no rows, when all is well. With since, only of what moved since then, in time proportional to that.';

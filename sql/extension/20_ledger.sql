@@ -18,14 +18,12 @@ CREATE FUNCTION regpaydb.upgrade_ledger(
 REVOKE ALL ON FUNCTION regpaydb.upgrade_ledger(name) FROM PUBLIC;
 COMMENT ON FUNCTION regpaydb.upgrade_ledger(name) IS 'Brings a ledger to the version of the extension after ALTER EXTENSION regpaydb UPDATE, and grants its owner and the roles with access to it what they need: also when it has a new owner.';
 
--- (Its query has so many expressions that to compile them takes longer than to run it.)
 CREATE FUNCTION regpaydb.check_integrity(
 		since timestamptz DEFAULT NULL)
 	RETURNS TABLE (
 		object text,
 		problem text)
 	LANGUAGE c STABLE PARALLEL RESTRICTED
-	SET jit = off
 	AS 'MODULE_PATHNAME', 'regpaydb_check_integrity';
 REVOKE ALL ON FUNCTION regpaydb.check_integrity(timestamptz) FROM PUBLIC;
 COMMENT ON FUNCTION regpaydb.check_integrity(timestamptz) IS 'Whatever in the ledger does not agree with the facts: no rows, when all is well. With since, only of what moved since then, in time proportional to that.';

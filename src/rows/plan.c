@@ -6,6 +6,7 @@
 
 #include "access/xact.h"
 #include "executor/spi.h"
+#include "jit/jit.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -172,16 +173,39 @@ is_by_key(int number)
 }
 
 /*
+ * Our queries read few rows, but some have many expressions: where tables were never
+ * analyzed their cost is thought to be high, and to compile them takes a hundred times
+ * as long as to run them, while others wait for what we have locked.  Set as a variable,
+ * since to change a setting takes as long as a small query.
+ */
+static int
+execute_uncompiled(const Ledger *ledger, SPIPlanPtr plan, Datum *args, const char *nulls)
+{
+	bool		save_jit = jit_enabled;
+	volatile int result = 0;
+
+	jit_enabled = false;
+	PG_TRY();
+	{
+		result = SPI_execute_plan(plan, args, nulls, ledger->read_only, 0);
+	}
+	PG_FINALLY();
+	{
+		jit_enabled = save_jit;
+	}
+	PG_END_TRY();
+	return result;
+}
+
+/*
  * Where few rows are, reading them all is cheaper than an index; but a plan may outlive
  * that by far in a transaction that writes many, and then each call would read all of
- * them.  Without an index, the high cost of a scan would have it compiled.
+ * them.
  */
 static void
 use_indexes(void)
 {
 	(void) set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-	(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
 }
 
@@ -193,13 +217,13 @@ execute_plan(const Ledger *ledger, int number, SPIPlanPtr plan, Datum *args, con
 	int			result;
 
 	if (!by_key && !ledger->distributed)
-		return SPI_execute_plan(plan, args, nulls, ledger->read_only, 0);
+		return execute_uncompiled(ledger, plan, args, nulls);
 	save_nestlevel = NewGUCNestLevel();
 	if (by_key)
 		use_indexes();
 	if (ledger->distributed)
 		allow_nested();
-	result = SPI_execute_plan(plan, args, nulls, ledger->read_only, 0);
+	result = execute_uncompiled(ledger, plan, args, nulls);
 	AtEOXact_GUC(true, save_nestlevel);
 	return result;
 }

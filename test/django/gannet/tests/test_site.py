@@ -794,7 +794,11 @@ class SubstitutionTests(StaffPages, TransactionTestCase):
         """Until somebody waits for one."""
         for _ in range(600):
             with connections["owner"].cursor() as cursor:
-                cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+                # Others may be at work in other databases.
+                cursor.execute(
+                    "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)"
+                    " WHERE NOT granted AND datname = current_database()"
+                )
                 if cursor.fetchone()[0]:
                     return
             time.sleep(0.05)
