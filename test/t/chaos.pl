@@ -169,7 +169,7 @@ my %work = (
 			my (undef, $amount, $ref) = charge();
 			return "$call regpaydb.record_reversal('stripe', '$ref', " . any($amount, $amount, 5) . ", '" . any("dp_$ref", "dp_$ref", 're_' . (1 + int rand 30)) . "')";
 		} ],
-	trail => [ 2, 'RP002', sub { "$call * FROM regpaydb." . any('refund_sources(:note)', 'money_trail((SELECT max(payment_id) FROM regpaydb.payment WHERE amount > 0))') } ],
+	trail => [ 2, 'RP002', sub { "$call * FROM regpaydb." . any('refund_sources(:note)', 'money_trail((SELECT coalesce(max(payment_id), 0) FROM regpaydb.payment WHERE amount > 0))') } ],
 	fee => [ 3, 'RP00[236]', sub {"$call regpaydb.cancellation_fee(:note, " . any(5, 33.3, 100) . ')'} ],
 	charge => [ 3, 'RP00[236]', sub {"$call regpaydb.charge_credit_note(:note, '[{\"description\": \"Fee\", \"price\": " . any(0, 5, 40, 100) . "}]')"} ],
 	update_status => [ 1, '', sub {"$call regpaydb.update_status(:invoice)"} ],
